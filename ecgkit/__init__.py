@@ -1,0 +1,20 @@
+"""ecgkit: heartbeat classification from a raw ECG to a tested ResNet-TCN.
+
+The helper library of the book. Each module is one chapter's subject; data flows one way, and a
+module imports only from those above it in this list:
+
+``aami`` classes, ``synthetic`` embedded records, ``records`` finding and reading files,
+``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``, ``augmentation``, ``layers`` and
+``models``, ``training``, ``metrics``, ``plots``, ``experiments``, ``published`` weights and results,
+``exercises``.
+"""
+
+__version__ = "0.1.0"
+
+
+class InputError(ValueError):
+    """Input that cannot be used: the message names it, says what was expected and what to do.
+
+    The command line prints the message and exits with status 2; everything else that escapes from
+    the library is a defect.
+    """

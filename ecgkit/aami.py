@@ -1,0 +1,148 @@
+"""AAMI heartbeat classes: from the annotator's symbols to N, S, V, F and Q.
+
+Two mappings are in use and their results cannot be compared without naming the mapping:
+``"ec57"``, as WFDB's comparator ``bxb`` counts when supraventricular beats are reported, and
+``"literature"``, as most machine-learning papers count. They differ in the atrial and the nodal
+escape beat, ``e`` and ``j``: S in the first, N in the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgkit import InputError
+
+CLASSES = ("N", "S", "V", "F", "Q")
+"""The five AAMI classes, in the order of every matrix and table of the book."""
+
+NAMES = {
+    "N": "normal and bundle branch block",
+    "S": "supraventricular ectopic",
+    "V": "ventricular ectopic",
+    "F": "fusion of ventricular and normal",
+    "Q": "paced or unclassifiable",
+}
+
+COLORS = {"N": "#0072B2", "S": "#E69F00", "V": "#D55E00", "F": "#009E73", "Q": "#7F7F7F"}
+"""Okabe and Ito's palette, told apart with every common kind of colour blindness."""
+
+MARKERS = {"N": "o", "S": "^", "V": "s", "F": "D", "Q": "x"}
+"""The second cue beside the colour."""
+
+_EC57 = {
+    "N": ("N", "L", "R", "B"),
+    "S": ("J", "A", "S", "a", "j", "e", "n"),
+    "V": ("V", "r", "E"),
+    "F": ("F",),
+    "Q": ("Q", "/", "f", "?"),
+}
+
+MAPPINGS: dict[str, dict[str, str]] = {
+    "ec57": {symbol: name for name, symbols in _EC57.items() for symbol in symbols}
+}
+MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
+
+SYMBOL_NAMES = {
+    "N": "normal beat",
+    "L": "left bundle branch block beat",
+    "R": "right bundle branch block beat",
+    "B": "bundle branch block beat, side unspecified",
+    "A": "atrial premature beat",
+    "a": "aberrated atrial premature beat",
+    "J": "nodal (junctional) premature beat",
+    "S": "supraventricular premature or ectopic beat",
+    "e": "atrial escape beat",
+    "j": "nodal (junctional) escape beat",
+    "n": "supraventricular escape beat",
+    "V": "premature ventricular contraction",
+    "r": "R-on-T premature ventricular contraction",
+    "E": "ventricular escape beat",
+    "F": "fusion of ventricular and normal beat",
+    "/": "paced beat",
+    "f": "fusion of paced and normal beat",
+    "Q": "unclassifiable beat",
+    "?": "beat not classified during learning",
+}
+"""WFDB's beat annotation codes in words (source: PhysioNet's table of annotation codes)."""
+
+
+def mapping(name: str) -> dict[str, str]:
+    """Symbol -> class table of a mapping, ``"ec57"`` or ``"literature"``.
+
+    Raises
+    ------
+    InputError
+        If there is no mapping of that name.
+
+    Source: WFDB, ``bxb`` (EC57, section 4.2); for ``"literature"``, table 1 of
+    doi:10.1155/2021/8642576, among many.
+
+    Examples
+    --------
+    >>> mapping("ec57")["j"], mapping("literature")["j"]
+    ('S', 'N')
+    """
+    if name not in MAPPINGS:
+        raise InputError(f"There is no class mapping {name!r}: use one of {', '.join(MAPPINGS)}.")
+    return MAPPINGS[name]
+
+
+def is_beat(symbol: str) -> bool:
+    """Say whether an annotation symbol marks a heartbeat (not a rhythm, a wave or noise).
+
+    Examples
+    --------
+    >>> is_beat("V"), is_beat("+"), is_beat("!")
+    (True, False, False)
+    """
+    return symbol in MAPPINGS["ec57"]
+
+
+def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int8]:
+    """Class numbers (0 N, 1 S, 2 V, 3 F, 4 Q) of beat symbols.
+
+    Parameters
+    ----------
+    symbols
+        Annotation symbols, n of them, each one character.
+    mapping_name
+        ``"ec57"`` or ``"literature"``.
+
+    Returns
+    -------
+    int8 array of shape (n,).
+
+    Raises
+    ------
+    InputError
+        If a symbol marks no beat; ``records`` keeps those apart.
+
+    Examples
+    --------
+    >>> encode(["N", "A", "V", "F", "j"], "literature").tolist()
+    [0, 1, 2, 3, 0]
+    """
+    table = {symbol: CLASSES.index(name) for symbol, name in mapping(mapping_name).items()}
+    codes = list(symbols)
+    unknown = sorted({symbol for symbol in codes if symbol not in table})
+    if unknown:
+        raise InputError(
+            f"{', '.join(map(repr, unknown))}: no symbol of a heartbeat. Known are "
+            f"{' '.join(table)}; keep only those for which aami.is_beat() is true."
+        )
+    return np.array([table[symbol] for symbol in codes], dtype=np.int8)
+
+
+def counts(labels: NDArray[np.int8]) -> dict[str, int]:
+    """Count the beats of each class, zeros included.
+
+    Examples
+    --------
+    >>> counts(encode("NNV"))
+    {'N': 2, 'S': 0, 'V': 1, 'F': 0, 'Q': 0}
+    """
+    found = np.bincount(labels, minlength=len(CLASSES))
+    return {name: int(n) for name, n in zip(CLASSES, found, strict=True)}

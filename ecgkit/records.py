@@ -1,0 +1,397 @@
+"""Recordings: what one is, where MIT-BIH is found, how it is fetched, checked and read.
+
+The data are looked for in this order: the directory named by ``ECGKIT_DATA``; the per-user cache;
+PhysioNet, with every file checked against the SHA-256 it publishes; and, where none of these is to
+be had, the synthetic records of :mod:`ecgkit.synthetic`, announced loudly. A directory that is
+named but incomplete or damaged is an error, never a reason to fall back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pooch
+import requests
+import wfdb
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from ecgkit import InputError, aami, synthetic
+
+SAMPLING_RATE = 360
+"""Samples per second of MIT-BIH, and of everything in this library."""
+
+PACED = ("102", "104", "107", "217")
+"""Records with paced beats, left out as AAMI asks (paper, section II-A)."""
+
+ADDRESSES = (
+    "https://physionet.org/files/mitdb/1.0.0/",
+    "https://physionet-open.s3.amazonaws.com/mitdb/1.0.0/",
+)
+PROBE_TIMEOUT_S = 3.0
+STALL_TIMEOUT_S = 30.0
+
+SYNTHETIC_BANNER = (
+    "SYNTHETIC DATA: MIT-BIH is neither on this machine nor within reach, so this runs on "
+    "computer-made ECGs. No figure below says anything about a patient. For the real data set "
+    "ECGKIT_DATA to a directory that holds MIT-BIH 1.0.0, or run again with a network connection."
+)
+
+
+def _published_sums() -> dict[str, str]:
+    """File name -> SHA-256 as PhysioNet publishes it, for the records and the list of them."""
+    text = resources.files("ecgkit").joinpath("mitdb-sha256.txt").read_text("ascii")
+    return {name: digest for digest, name in (line.split() for line in text.splitlines())}
+
+
+SHA256 = _published_sums()
+MITDB_RECORDS = tuple(
+    sorted({name[:3] for name in SHA256 if name.endswith(".hea")} - set(PACED))
+)
+"""The 44 records that remain of MIT-BIH's 48."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One recording with the beats its annotators marked.
+
+    Attributes
+    ----------
+    name
+        Record name, such as ``"208"``.
+    signals
+        Float64, shape (samples, leads), in mV.
+    fs
+        Sampling rate in Hz.
+    leads
+        Name of each column of ``signals``.
+    r_peaks
+        Int64, shape (beats,): sample number of each annotated beat, increasing.
+    symbols
+        Shape (beats,): the annotator's symbol of each beat.
+    """
+
+    name: str
+    signals: NDArray[np.float64]
+    fs: float
+    leads: tuple[str, ...]
+    r_peaks: NDArray[np.int64]
+    symbols: NDArray[np.str_]
+
+    def lead(self, name: str = "MLII") -> NDArray[np.float64]:
+        """Return one lead's signal, shape (samples,), in mV.
+
+        ``"first"`` takes the first channel whatever its name, as the paper says it did.
+
+        Raises
+        ------
+        InputError
+            If the record has no such lead.
+        """
+        if name == "first":
+            return self.signals[:, 0]
+        if name not in self.leads:
+            raise InputError(
+                f"Record {self.name} has no lead {name!r}: it has {', '.join(self.leads)}. "
+                "Name one of these, or take 'first'."
+            )
+        return self.signals[:, self.leads.index(name)]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a run's recordings come from.
+
+    Attributes
+    ----------
+    name
+        ``"mitdb"`` or ``"synthetic"``.
+    directory
+        The folder that holds the files.
+    records
+        Names of the records in use.
+    fingerprint
+        First 16 hexadecimal digits of the SHA-256 over the SHA-256 of each file in use.
+    """
+
+    name: str
+    directory: Path
+    records: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the records are computer-made."""
+        return self.name == "synthetic"
+
+    def read(self, record: str, lead: str | None = None) -> Record:
+        """Read one of the source's records; see :func:`read_record`."""
+        return read_record(self.directory / record, lead)
+
+
+def cache_directory() -> Path:
+    """Per-user folder for downloads, synthetic records and beats."""
+    return Path(pooch.os_cache("ecgkit-book"))
+
+
+def _files_of(names: Iterable[str]) -> list[str]:
+    return [f"{name}.{kind}" for name in names for kind in ("hea", "dat", "atr")]
+
+
+def _sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file, or None where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _wrong_files(directory: Path, sums: dict[str, str]) -> list[str]:
+    """Name the files of ``sums`` that are missing from a directory or differ."""
+    with ThreadPoolExecutor() as pool:  # hashing releases Python's lock
+        found = pool.map(lambda name: _sha256(directory / name), sums)
+        return [name for name, digest in zip(sums, found, strict=True) if digest != sums[name]]
+
+
+def fingerprint(sums: dict[str, str]) -> str:
+    """Condense file names and their SHA-256 into 16 hexadecimal digits.
+
+    Examples
+    --------
+    >>> fingerprint({"b": "2", "a": "1"}) == fingerprint({"a": "1", "b": "2"})
+    True
+    """
+    lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def find(source: str | None = None, records: Sequence[str] | None = None) -> Source:
+    """Find recordings, fetching them where they are not yet on this machine.
+
+    Parameters
+    ----------
+    source
+        ``"mitdb"``, ``"synthetic"``, or ``"auto"``: MIT-BIH where it can be had, else the synthetic
+        records with a warning. None takes the environment variable ``ECGKIT_SOURCE``, or auto.
+    records
+        Names wanted; None means all: 44 of MIT-BIH, 12 synthetic. Only these are fetched.
+
+    Raises
+    ------
+    InputError
+        If ``ECGKIT_DATA`` names a directory that is incomplete or damaged, a record name is
+        unknown, a download breaks off, or ``"mitdb"`` is asked for and is not to be had.
+    """
+    source = source or os.environ.get("ECGKIT_SOURCE") or "auto"
+    if source not in ("auto", "mitdb", "synthetic"):
+        raise InputError(f"There is no data source {source!r}: use auto, mitdb or synthetic.")
+    if source == "synthetic":
+        return _find_synthetic(records)
+    names = _known(records, MITDB_RECORDS + PACED, MITDB_RECORDS)
+    sums = {name: SHA256[name] for name in _files_of(names)}
+    if given := os.environ.get("ECGKIT_DATA"):
+        directory = Path(given).expanduser()
+        _require(directory, sums)
+    else:
+        directory = cache_directory() / "mitdb-1.0.0"
+        if wrong := _wrong_files(directory, sums):
+            address = next((a for a in ADDRESSES if _answers(a)), None)
+            if address is None and source == "auto":
+                warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
+                return _find_synthetic(None)
+            if address is None:
+                raise InputError(
+                    f"MIT-BIH is not in {directory} and neither {' nor '.join(ADDRESSES)} answers. "
+                    "Connect to the network, or set ECGKIT_DATA to a directory that holds it."
+                )
+            _fetch(wrong, directory, address)
+    return Source("mitdb", directory, names, fingerprint(sums))
+
+
+def _known(
+    records: Sequence[str] | None, known: Sequence[str], default: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the records asked for, or the default; refuse names that do not exist."""
+    if records is None:
+        return default
+    unknown = [name for name in records if name not in known]
+    if unknown or not records:
+        raise InputError(
+            f"No record {', '.join(map(repr, unknown)) or 'named'}: there are {' '.join(known)}."
+        )
+    return tuple(records)
+
+
+def _require(directory: Path, sums: dict[str, str]) -> None:
+    """Refuse a directory named by the user that does not hold what it should."""
+    if not directory.is_dir():
+        raise InputError(
+            f"ECGKIT_DATA names {directory}, which is no directory. Correct it, or unset it to "
+            "have MIT-BIH fetched from PhysioNet."
+        )
+    if wrong := _wrong_files(directory, sums):
+        missing = [name for name in wrong if not (directory / name).exists()]
+        fault = "is missing from" if missing else "differs from PhysioNet's SHA-256 in"
+        first = (missing or wrong)[0]
+        raise InputError(
+            f"{first} {fault} {directory}, which ECGKIT_DATA names ({len(wrong)} of {len(sums)} "
+            "files are missing or differ). Fetch MIT-BIH 1.0.0 again, or unset ECGKIT_DATA."
+        )
+
+
+def _answers(address: str) -> bool:
+    """Say whether an address serves MIT-BIH: its list of records, to the byte, within seconds."""
+    try:
+        reply = requests.get(address + "RECORDS", timeout=PROBE_TIMEOUT_S)
+    except requests.RequestException:
+        return False
+    return reply.ok and hashlib.sha256(reply.content).hexdigest() == SHA256["RECORDS"]
+
+
+def _fetch(names: list[str], directory: Path, address: str) -> None:
+    """Download files, each checked before it takes its place; those already right are kept."""
+    pooch.get_logger().setLevel("ERROR")
+    fetcher = pooch.create(directory, address, registry=SHA256, retry_if_failed=2)
+    download = pooch.HTTPDownloader(timeout=STALL_TIMEOUT_S)
+    host = address.split("/")[2]
+    pool = ThreadPoolExecutor(4)
+    try:
+        jobs = pool.map(lambda name: fetcher.fetch(name, downloader=download), names)
+        for _ in tqdm(jobs, f"MIT-BIH from {host}", len(names), unit="file"):
+            pass
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong hash a ValueError
+        left = len(_wrong_files(directory, {name: SHA256[name] for name in names}))
+        raise InputError(
+            f"The download of MIT-BIH from {host} broke off with {left} of {len(names)} files to "
+            f"go ({error}). Run the same again: files already complete in {directory} are kept."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _find_synthetic(records: Sequence[str] | None) -> Source:
+    """Find the synthetic records in the cache, writing them there first where needed."""
+    names = _known(records, synthetic.NAMES, synthetic.NAMES)
+    directory = cache_directory() / f"synthetic-{synthetic.VERSION}"
+    listing = directory / "SHA256SUMS.txt"
+    if listing.exists():
+        lines = (line.split() for line in listing.read_text("ascii").splitlines())
+        sums = {name: digest for digest, name in lines}
+        if _wrong_files(directory, sums):
+            shutil.rmtree(directory)
+    if not listing.exists():
+        _write_synthetic(directory)
+        return _find_synthetic(records)
+    used = {name: sums[name] for name in _files_of(names)}
+    return Source("synthetic", directory, names, fingerprint(used))
+
+
+def _write_synthetic(directory: Path) -> None:
+    """Write the synthetic records beside their place, then move them into it in one step."""
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="synthetic-", dir=directory.parent))
+    except OSError as error:
+        raise InputError(
+            f"The synthetic records cannot be written to {directory.parent}: {error.strerror}. "
+            "Set XDG_CACHE_HOME to a directory that can be written."
+        ) from error
+    try:
+        synthetic.write_records(draft)
+        sums = [f"{_sha256(draft / name)}  {name}\n" for name in _files_of(synthetic.NAMES)]
+        (draft / "SHA256SUMS.txt").write_text("".join(sums), "ascii")
+        draft.rename(directory)
+    except OSError:
+        if not directory.exists():  # another process that was faster is as good
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Read the beats marked in a record's ``.atr`` file.
+
+    Parameters
+    ----------
+    path
+        The record's path without extension.
+
+    Returns
+    -------
+    Sample numbers, int64, and symbols, both of shape (beats,). Rhythm labels, waves and noise
+    marks are left out.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be read as WFDB annotations.
+    """
+    try:
+        annotation = wfdb.rdann(str(path), "atr")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}.atr is missing: the beats of {Path(path).name} need it.") from error
+    except Exception as error:  # wfdb raises what its parsing happens to hit
+        raise InputError(f"{path}.atr is not a readable WFDB annotation file ({error}).") from error
+    keep = np.array([aami.is_beat(symbol) for symbol in annotation.symbol], dtype=bool)
+    symbols = np.array(annotation.symbol, dtype="U1")
+    return np.asarray(annotation.sample, dtype=np.int64)[keep], symbols[keep]
+
+
+def read_record(path: Path | str, lead: str | None = None) -> Record:
+    """Read an annotated WFDB record.
+
+    Parameters
+    ----------
+    path
+        The record's path without extension.
+    lead
+        Read this lead alone (``"first"`` for the first channel), which is faster; None reads all.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, there is no such lead, or a sample is not a number.
+    """
+    path = Path(path)
+    try:
+        header = wfdb.rdheader(str(path))
+        leads = tuple(header.sig_name or ())
+        if lead not in (None, "first") and lead not in leads:
+            raise InputError(
+                f"Record {path.name} has no lead {lead!r}: it has {', '.join(leads)}. "
+                "Name one of these, or take 'first'."
+            )
+        channels = None if lead is None else [0 if lead == "first" else leads.index(lead)]
+        signals, fields = wfdb.rdsamp(str(path), channels=channels)
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or path} is missing from record {path.name}.") from error
+    except Exception as error:  # wfdb raises what its parsing happens to hit
+        raise InputError(
+            f"Record {path} cannot be read: its header and signal file do not fit ({error}). "
+            "Compare them with the SHA-256 list they came with."
+        ) from error
+    if not np.isfinite(signals).all():
+        bad = np.flatnonzero(~np.isfinite(signals).all(axis=1))
+        raise InputError(
+            f"Record {path.name} has {len(bad)} samples without a value, the first at sample "
+            f"{bad[0]}. Cut the record there, or fill the gap, before reading it."
+        )
+    r_peaks, symbols = read_annotations(path)
+    return Record(
+        path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), r_peaks, symbols
+    )
