@@ -5,7 +5,7 @@ module imports only from those above it in this list:
 
 ``aami`` classes, ``synthetic`` embedded records, ``records`` finding and reading files,
 ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``, ``augmentation``, ``layers`` and
-``models``, ``training``, ``metrics``, ``plots``, ``experiments``, ``published`` weights and results,
+``models``, ``training``, ``metrics``, ``plots``, ``experiments``, ``published`` results,
 ``exercises``.
 """
 

@@ -125,8 +125,9 @@ class Heartbeats:
                 "again with heartbeats.prepare()."
             ) from error
         labels = aami.encode(arrays["symbols"], mapping)
-        about = {"mapping": mapping, "source": source, "fingerprint": fingerprint}
-        return Heartbeats(labels=labels, **arrays, **about)
+        return Heartbeats(
+            labels=labels, **arrays, mapping=mapping, source=source, fingerprint=fingerprint
+        )
 
 
 def kept(r_peaks: NDArray[np.integer], n_samples: int) -> NDArray[np.bool_]:
@@ -230,7 +231,9 @@ def prepare(
         except InputError:  # damaged: it can be made again
             path.unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
-        read = pool.map(lambda name: _beats_of(source.read(name, lead), lead, zeroed), source.records)
+        read = pool.map(
+            lambda name: _beats_of(source.read(name, lead), lead, zeroed), source.records
+        )
         parts = list(read)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
     labels = aami.encode(arrays["symbols"], mapping)
@@ -258,9 +261,7 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str]) -> dict[str, NDA
             f"Record {record.name} has {record.fs:g} samples a second; a beat of 180 samples is "
             f"0.5 s only at {records.SAMPLING_RATE} Hz. Resample it first."
         )
-    signal = record.signals[:, 0] if lead == "first" else record.lead(lead)
-    if zeroed:
-        signal = denoising.denoise(signal, zeroed)
+    signal = denoising.denoise(record.lead(lead), zeroed)
     rr_s = np.diff(record.r_peaks) / record.fs
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]

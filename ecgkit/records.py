@@ -55,9 +55,7 @@ def _published_sums() -> dict[str, str]:
 
 
 SHA256 = _published_sums()
-MITDB_RECORDS = tuple(
-    sorted({name[:3] for name in SHA256 if name.endswith(".hea")} - set(PACED))
-)
+MITDB_RECORDS = tuple(sorted({name[:3] for name in SHA256 if name.endswith(".hea")} - set(PACED)))
 """The 44 records that remain of MIT-BIH's 48."""
 
 
@@ -272,7 +270,10 @@ def _fetch(names: list[str], directory: Path, address: str) -> None:
         jobs = pool.map(lambda name: fetcher.fetch(name, downloader=download), names)
         for _ in tqdm(jobs, f"MIT-BIH from {host}", len(names), unit="file"):
             pass
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong hash a ValueError
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # requests' errors are OSErrors, a wrong hash a ValueError
         left = len(_wrong_files(directory, {name: SHA256[name] for name in names}))
         raise InputError(
             f"The download of MIT-BIH from {host} broke off with {left} of {len(names)} files to "
@@ -342,7 +343,9 @@ def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.st
     try:
         annotation = wfdb.rdann(str(path), "atr")
     except FileNotFoundError as error:
-        raise InputError(f"{path}.atr is missing: the beats of {Path(path).name} need it.") from error
+        raise InputError(
+            f"{path}.atr is missing: the beats of {Path(path).name} need it."
+        ) from error
     except Exception as error:  # wfdb raises what its parsing happens to hit
         raise InputError(f"{path}.atr is not a readable WFDB annotation file ({error}).") from error
     keep = np.array([aami.is_beat(symbol) for symbol in annotation.symbol], dtype=bool)

@@ -1,0 +1,249 @@
+"""Run the notebooks, each from its own fresh, empty folder.
+
+::
+
+    python book/tools/run_notebooks.py --quick               # copies and a status for the book
+    python book/tools/run_notebooks.py --store [--page 05]   # full scale, stored in notebooks/
+    python book/tools/run_notebooks.py --isolated            # against the wheel, not this folder
+    python book/tools/run_notebooks.py --colab               # the install cell does the installing
+
+Which data a page uses is the library's business: ``ECGKIT_DATA``, ``ECGKIT_SOURCE`` and
+``XDG_CACHE_HOME`` are handed through. Exit status 1 if a page failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import nbformat
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from notebook_format import (
+    NOTEBOOKS,
+    ROOT,
+    FormatError,
+    mark,
+    normalise,
+    source_notebook,
+    sources,
+    stamp,
+    title,
+    write,
+)
+
+RUNS = ROOT / "book" / "_build" / "runs"
+CELL_LIMIT_S = {"quick": 900, "full": 3600}  # a stuck cell, not a slow one
+NEWS_EVERY_S = 60.0
+
+
+@dataclass
+class Result:
+    """What the page "On this machine" says of one notebook's run."""
+
+    page: str
+    title: str
+    passed: bool = False
+    seconds: float = 0.0
+    source: str | None = None
+    fingerprint: str | None = None
+    device: str | None = None
+    key_figure: str | None = None
+    error: str | None = None
+
+
+class _ThisPython(KernelSpecManager):
+    """Start kernels with the running interpreter, whatever else is registered on the machine."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv.append("--log-level=ERROR")
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+class _News:
+    """Say, about once a minute, which cell a long run has come to."""
+
+    def __init__(self, page: str, cells: int) -> None:
+        self.page, self.cells = page, cells
+        self.start = self.last = time.monotonic()
+
+    def __call__(self, cell: NotebookNode, cell_index: int) -> None:
+        now = time.monotonic()
+        if now - self.last > NEWS_EVERY_S:
+            self.last = now
+            print(f"    {self.page}: cell {cell_index} of {self.cells}, {now - self.start:.0f} s")
+
+
+def run(
+    py_path: Path, profile: str, env: dict[str, str] | None = None
+) -> tuple[Result, NotebookNode, list[str]]:
+    """Run one notebook: its result, the executed notebook, the published files it read.
+
+    ``env`` adds to the environment that the notebook sees.
+    """
+    nb = source_notebook(py_path)
+    result = Result(page=py_path.stem, title=title(nb))
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="ecgkit-run-") as folder:
+        here, reads = Path(folder, "empty"), Path(folder, "reads.txt")
+        here.mkdir()
+        environment = {
+            **os.environ,
+            "ECGKIT_PROFILE": profile,
+            "ECGKIT_READS": str(reads),
+            "IPYTHONDIR": str(Path(folder, "ipython")),  # nobody's own start-up files
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no debugger's warning on stderr
+            **(env or {}),
+        }
+        client = NotebookClient(
+            nb,
+            km=AsyncKernelManager(kernel_spec_manager=_ThisPython()),
+            timeout=CELL_LIMIT_S[profile],
+            resources={"metadata": {"path": str(here)}},
+            record_timing=False,
+            on_cell_start=_News(py_path.stem, len(nb.cells)),
+        )
+        try:
+            client.execute(env=environment)
+            nb = normalise(nb, py_path.stem)
+            data = stamp(nb)
+            if data is None:
+                raise FormatError(f"{py_path.stem} has no stamp: close it with exercises.stamp().")
+            for key in ("source", "fingerprint", "device", "key_figure"):
+                setattr(result, key, data.get(key))
+            result.passed = True
+        except CellExecutionError as error:
+            result.error = _told(error, nb)
+        except (CellTimeoutError, DeadKernelError, FormatError) as error:
+            result.error = str(error)
+        read = reads.read_text().splitlines() if reads.is_file() else []
+    result.seconds = round(time.perf_counter() - start, 1)
+    return result, nb, read
+
+
+def run_all(pages: list[Path], profile: str, mode: str, env: dict[str, str]) -> list[Result]:
+    """Run pages in order, say how each went, and write what the mode asks for."""
+    results = []
+    for number, path in enumerate(pages, 1):
+        print(f"[{number}/{len(pages)}] {path.stem} ({profile}) ...", flush=True)
+        result, nb, read = run(path, profile, env)
+        if mode == "store" and result.passed:
+            if result.source == "synthetic":
+                result.passed = False
+                result.error = (
+                    "The page ran on the synthetic records; published outputs come from MIT-BIH. "
+                    "Set ECGKIT_DATA to its folder, or let `ecgkit data --fetch` get it. "
+                    "Nothing was written."
+                )
+            else:
+                mark(nb, read)
+                write(nb, path.with_suffix(".ipynb"))
+        if mode == "quick":
+            RUNS.mkdir(parents=True, exist_ok=True)
+            nbformat.write(nb, RUNS / f"{path.stem}.ipynb")
+        results.append(result)
+        print(_line(result), flush=True)
+        if mode == "store" and result.source == "synthetic":
+            break  # the next page would find the same data
+    return results
+
+
+def wheel_environment(folder: Path) -> dict[str, str]:
+    """Build the wheel, unpack it in ``folder``; the environment in which ``ecgkit`` is that one."""
+    site = folder / "site"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
+    wheel = next(folder.glob("*.whl"))
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    env = {"PYTHONPATH": str(site)}
+    found = subprocess.run(
+        [sys.executable, "-c", "import ecgkit; print(ecgkit.__file__)"],
+        env={**os.environ, **env}, cwd=folder, check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    if not Path(found).is_relative_to(site):
+        raise FormatError(f"ecgkit is imported from {found}, not from the wheel in {site}.")
+    print(f"Built and unpacked {wheel.name}; ecgkit is imported from it.")
+    return env
+
+
+def _told(error: CellExecutionError, nb: NotebookNode) -> str:
+    """The failing cell and its error, without terminal colours."""
+    failed = next(
+        (i for i, c in enumerate(nb.cells)
+         if any(o.output_type == "error" for o in c.get("outputs", []))), None
+    )  # fmt: skip
+    lines = nb.cells[failed].source.strip().splitlines() if failed is not None else []
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback).strip().splitlines()
+    code = "\n".join(f"    | {line}" for line in lines[:12])
+    tail = "\n".join(f"    {line}" for line in trace[-12:])
+    return f"{error.ename}: {error.evalue}\n  in cell {failed}:\n{code}\n{tail}"
+
+
+def _line(result: Result) -> str:
+    """One notebook's run in a line, with the error below it."""
+    facts = ", ".join(str(x) for x in (result.source, result.device, result.key_figure) if x)
+    if result.passed:
+        return f"    passed in {result.seconds:.1f} s" + (f" ({facts})" if facts else "")
+    return f"    FAILED after {result.seconds:.1f} s: {result.error}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Run the book's notebooks.")
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--quick", dest="mode", action="store_const", const="quick",
+                      help="quick profile; copies and status.json in book/_build/runs")  # fmt: skip
+    mode.add_argument("--store", dest="mode", action="store_const", const="store",
+                      help="full scale on MIT-BIH; outputs stored in notebooks/")  # fmt: skip
+    mode.add_argument("--isolated", dest="mode", action="store_const", const="isolated",
+                      help="quick profile against the built wheel")  # fmt: skip
+    mode.add_argument("--colab", dest="mode", action="store_const", const="colab",
+                      help="quick profile; the notebook installs the library itself")  # fmt: skip
+    parser.add_argument("--page", help="only the page whose name begins so, e.g. 05")
+    options = parser.parse_args(argv)
+    try:
+        pages = sources(options.page or None, NOTEBOOKS)
+        if options.mode == "isolated":
+            with tempfile.TemporaryDirectory(prefix="ecgkit-wheel-") as folder:
+                env = wheel_environment(Path(folder))
+                results = run_all(pages, "quick", options.mode, env)
+        else:
+            profile = "full" if options.mode == "store" else "quick"
+            results = run_all(pages, profile, options.mode, {})
+    except (FormatError, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.mode == "quick":
+        _save_status(results, every=not options.page)
+    failed = [result.page for result in results if not result.passed]
+    total = sum(result.seconds for result in results)
+    used = ", ".join(sorted({str(r.source) for r in results if r.source})) or "none"
+    print(f"{len(results) - len(failed)} of {len(pages)} notebooks passed in {total:.0f} s; "
+          f"data: {used}.")  # fmt: skip
+    if failed:
+        print(f"Failed: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _save_status(results: list[Result], every: bool) -> None:
+    """Write status.json; after a run of one page keep what it says of the others."""
+    path = RUNS / "status.json"
+    status = {r.page: asdict(r) for r in results}
+    if not every and path.is_file():
+        status = {old["page"]: old for old in json.loads(path.read_text())} | status
+    path.write_text(json.dumps([status[page] for page in sorted(status)], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

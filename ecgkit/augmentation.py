@@ -1,0 +1,134 @@
+"""Crop-and-resize: more beats of the rare classes (paper, section IV-A).
+
+A stretch of a beat is cut out at random and stretched back to full length by linear interpolation.
+Everything happens on the device that holds the beats, and is drawn afresh in each epoch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ecgkit import InputError, aami
+
+
+def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
+    """Cut a stretch out of each beat and stretch it to the beat's length.
+
+    Parameters
+    ----------
+    beats
+        Float, shape (b, n).
+    start
+        Integer, shape (b,): first sample kept.
+    length
+        Integer, shape (b,): number of samples kept, at least 2; ``start + length <= n``.
+
+    Returns
+    -------
+    Float, shape (b, n). The first and last columns are the first and last samples kept.
+
+    Source: paper, section IV-A ("randomly intercepting the heartbeats and then interpolating").
+
+    Examples
+    --------
+    >>> beat = torch.tensor([[0.0, 1.0, 2.0, 3.0, 4.0]])
+    >>> crop_and_resize(beat, torch.tensor([1]), torch.tensor([3])).tolist()
+    [[1.0, 1.5, 2.0, 2.5, 3.0]]
+    """
+    n = beats.shape[1]
+    j = torch.arange(n, device=beats.device, dtype=beats.dtype)
+    inside = j * (length[:, None] - 1) / (n - 1)  # (b, n), exactly length - 1 in the last column
+    position = start[:, None] + inside
+    left = position.floor().long().clamp(max=n - 2)
+    return torch.lerp(beats.gather(1, left), beats.gather(1, left + 1), position - left)
+
+
+def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.75) -> Tensor:
+    """Crop each beat at a random place to a random length and stretch it back.
+
+    Parameters
+    ----------
+    beats
+        Float, shape (b, n).
+    generator
+        Source of randomness, on the beats' device.
+    shortest
+        Length of the shortest crop as a share of n; lengths are uniform from there to n.
+
+    Returns
+    -------
+    Float, shape (b, n).
+    """
+    b, n = beats.shape
+    place = beats.device
+    length = torch.randint(round(shortest * n), n + 1, (b,), device=place, generator=generator)
+    start = torch.rand(b, device=place, generator=generator) * (n - length + 1)
+    return crop_and_resize(beats, start.long(), length)
+
+
+def target_counts(counts: Tensor, balance: float = 1.0) -> Tensor:
+    """How many beats of each class an epoch holds.
+
+    Parameters
+    ----------
+    counts
+        Integer, shape (classes,): beats of each class in the training half.
+    balance
+        1 raises every class to the most frequent one (the paper), 0 leaves them as they are, 0.5
+        goes to the geometric mean of the two.
+
+    Returns
+    -------
+    Integer, shape (classes,), nowhere below ``counts``.
+
+    Examples
+    --------
+    >>> target_counts(torch.tensor([100, 25]), 1.0).tolist()
+    [100, 100]
+    >>> target_counts(torch.tensor([100, 25]), 0.5).tolist()
+    [100, 50]
+    """
+    most = counts.max().double()
+    return (most**balance * counts.double() ** (1 - balance)).round().long()
+
+
+def epoch_order(
+    labels: Tensor, generator: torch.Generator, balance: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Draw one epoch: every beat once, and copies of the rare classes, in random order.
+
+    Parameters
+    ----------
+    labels
+        Integer, shape (n,): class of each training beat, 0 N, 1 S, 2 V, 3 F.
+    generator
+        Source of randomness, on the labels' device.
+    balance
+        See :func:`target_counts`.
+
+    Returns
+    -------
+    Row numbers, int64, and whether each is a copy, to be cropped, bool: both of shape (draws,).
+
+    Raises
+    ------
+    InputError
+        If a class below the highest one present has no beat, so that nothing can be copied.
+    """
+    counts = torch.bincount(labels)
+    if (counts == 0).any():
+        empty = [aami.CLASSES[c] for c in torch.nonzero(counts == 0).flatten().tolist()]
+        raise InputError(
+            f"The training half has no beat of class {', '.join(empty)}: it cannot be balanced. "
+            "Take more records, or a split that has beats of every class."
+        )
+    extra = target_counts(counts, balance) - counts
+    place = labels.device
+    rows = [torch.arange(len(labels), device=place)]
+    for c, missing in enumerate(extra.tolist()):
+        members = torch.nonzero(labels == c).flatten()
+        drawn = torch.randint(len(members), (missing,), device=place, generator=generator)
+        rows.append(members[drawn])
+    order = torch.randperm(sum(map(len, rows)), device=place, generator=generator)
+    return torch.cat(rows)[order], order >= len(labels)

@@ -1,0 +1,256 @@
+"""Runs: the paper's and ours, one JSON each, and what is needed to repeat them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import sklearn
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+import ecgkit
+from ecgkit import InputError, metrics, splits, training
+from ecgkit.heartbeats import Heartbeats
+from ecgkit.models import build
+from ecgkit.training import Recipe
+
+RECIPES = {
+    "paper": Recipe(),
+    "ours": Recipe(
+        epochs=24,
+        batch=256,
+        learning_rate=2e-3,
+        schedule="one-cycle",
+        weight_decay=0.01,
+        label_smoothing=0.05,
+        balance=0.5,
+    ),
+}
+"""``"paper"`` to the letter; ``"ours"``: the same network and split, a better schedule."""
+
+RUN, WEIGHTS = "run.json", "model.safetensors"
+
+
+def recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
+    """Return a recipe by name, with another number of epochs or batch size where given.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or a number is below 1.
+
+    Examples
+    --------
+    >>> recipe("paper").epochs, recipe("paper", epochs=2).epochs
+    (50, 2)
+    """
+    if name not in RECIPES:
+        raise InputError(f"There is no recipe {name!r}: use one of {', '.join(RECIPES)}.")
+    how = RECIPES[name]
+    how = replace(how, epochs=how.epochs if epochs is None else epochs)
+    how = replace(how, batch=how.batch if batch is None else batch)
+    if how.epochs < 1 or how.batch < 1:
+        raise InputError(
+            f"{how.epochs} epochs of batch {how.batch} train nothing: both take at least 1."
+        )
+    return how
+
+
+def split_beats(beats: Heartbeats, split: str, seed: int) -> splits.Split:
+    """Split a table of beats without Q, ``"random"`` or between ``"patients"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such split, or one half would lack a class.
+    """
+    if split == "random":
+        halves = splits.random_split(beats.labels, seed)
+    elif split == "patients":
+        halves = splits.patient_split(beats.records)
+    else:
+        raise InputError(f"There is no split {split!r}: use random or patients.")
+    missing = set(range(len(metrics.CLASSES))) - set(beats.labels[halves.train].tolist())
+    if missing:
+        names = ", ".join(metrics.CLASSES[c] for c in sorted(missing))
+        raise InputError(
+            f"The training half has no beat of class {names}, so it cannot be learnt. Take more "
+            "records or another split."
+        )
+    return halves
+
+
+def train(
+    beats: Heartbeats,
+    model: str,
+    recipe_name: str,
+    how: Recipe,
+    split: str = "random",
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    validation: bool = False,
+    progress: bool = True,
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Train one model and test it once, after the last epoch.
+
+    Parameters
+    ----------
+    beats
+        Table of beats; class Q is left out.
+    model, recipe_name, how
+        Name of the network, name of the recipe, and the recipe itself.
+    split, seed
+        How the halves are made; the seed also decides first weights, order, crops and dropout.
+    out
+        Directory for ``run.json``, ``model.safetensors`` and checkpoints; None writes nothing.
+    resume
+        Go on from a checkpoint in ``out``.
+    device, precision
+        See :mod:`ecgkit.training`.
+    validation
+        Set a tenth of the training half aside, report on it after each epoch and at the end, and
+        leave the test half alone: for making choices.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    The model and the run's record (keys: see ``run_record``).
+
+    Raises
+    ------
+    InputError
+        If ``out`` already holds a run and ``resume`` is not given, or training refuses its input.
+    """
+    if out is not None:
+        _claim(out, resume)
+    beats = beats.without_q()
+    halves = split_beats(beats, split, seed)
+    if validation:
+        halves = splits.validation_split(halves, beats.labels, seed)
+    tested = beats.select(halves.test)
+    torch.manual_seed(seed)
+    network = build(model)
+
+    def evaluate(network: nn.Module) -> dict[str, float]:
+        figures = score(network, tested)
+        return {"accuracy": figures["accuracy"], "mean_f1": figures["macro"]["mean_f1"]}
+
+    start = time.perf_counter()
+    curve = training.fit(
+        network,
+        beats.signals[halves.train],
+        beats.labels[halves.train],
+        how,
+        seed=seed,
+        out=out,
+        resume=resume,
+        device=device,
+        precision=precision,
+        evaluate=evaluate if validation else None,
+        progress=progress,
+    )
+    place = next(network.parameters()).device
+    record = {
+        "model": model,
+        "recipe": recipe_name,
+        "split": split,
+        "seed": seed,
+        "mapping": beats.mapping,
+        "config": {**asdict(how), "precision": str(training.pick_precision(place, precision))[6:]},
+        "data": {"source": beats.source, "fingerprint": beats.fingerprint},
+        "tested_on": "validation" if validation else "test",
+        "split_hash": halves.hash,
+        "curve": curve,
+        "confusion_matrix": score(network, tested)["confusion_matrix"],
+        "seconds": round(time.perf_counter() - start, 1),
+        "device": describe_device(place),
+        "versions": versions(),
+    }
+    if out is not None:
+        training.write_safetensors(out / WEIGHTS, network.state_dict(), {"model": model})
+        write_json(out / RUN, record)
+    return network, record
+
+
+def _claim(out: Path, resume: bool) -> None:
+    """Refuse a directory that holds another run's files, so that none is overwritten."""
+    there = [name for name in (RUN, WEIGHTS, training.CHECKPOINT) if (out / name).exists()]
+    if there and not resume:
+        raise InputError(
+            f"{out} already holds {there[0]}: add --resume to go on with that run, or give another "
+            "directory."
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made: {error.strerror}.") from error
+
+
+def score(network: nn.Module, beats: Heartbeats) -> dict[str, Any]:
+    """Classify beats and report on them; see :func:`ecgkit.metrics.report`."""
+    predicted = training.predict(network, beats.signals).argmax(axis=1)
+    return metrics.report(metrics.confusion_matrix(beats.labels, predicted))
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Read weights into a model, from safetensors only.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not safetensors (a pickle is refused unread), or belongs to
+        another model.
+    """
+    try:
+        weights = load_file(path)
+    except FileNotFoundError as error:
+        raise InputError(f"There are no weights at {path}.") from error
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} holds no safetensors weights, or damaged ones ({error}). Pickled weights are "
+            "not read: they can run any program."
+        ) from error
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} holds the weights of another model: name the one they belong to with --model."
+        ) from error
+
+
+def describe_device(device: torch.device) -> str:
+    """Name the processor a run was made on."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads ({platform.machine()})"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a figure depends on."""
+    return {
+        "ecgkit": ecgkit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON to a file, whole or not at all."""
+    draft = path.with_suffix(f".{os.getpid()}.part")
+    draft.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    os.replace(draft, path)

@@ -1,0 +1,343 @@
+"""Training: one loop for CPU and GPU, mixed precision, checkpoints and exact resume.
+
+The beats (72 MB) live on the device; sampling and augmentation happen there, so no worker process
+feeds it. Each epoch seeds its own random numbers from the run's seed and its own number: a run that
+was cut off goes on from its last whole epoch and ends in the same weights as one left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from ecgkit import InputError, augmentation
+
+CHECKPOINT = "checkpoint.safetensors"
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained; the defaults are the paper's (section III-A).
+
+    Attributes
+    ----------
+    epochs, batch
+        Passes over the balanced training half; beats a step.
+    learning_rate, schedule
+        Adam's step size, ``"constant"``, or the peak of a ``"one-cycle"`` that rises over the first
+        tenth and falls with a cosine to zero.
+    weight_decay
+        Decoupled, as in AdamW; 0 makes it Adam.
+    label_smoothing
+        Share of the target spread over all classes.
+    balance, shortest_crop
+        See :mod:`ecgkit.augmentation`.
+    """
+
+    epochs: int = 50
+    batch: int = 128
+    learning_rate: float = 1e-4
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    balance: float = 1.0
+    shortest_crop: float = 0.75
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ... into a device.
+
+    Raises
+    ------
+    InputError
+        If the device is not on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"The device {name!r} is not to be had here ({str(error).splitlines()[0]}). "
+            "Use cpu, or auto."
+        ) from error
+    return device
+
+
+def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
+    """Turn ``"auto"`` or a name into the number format of the matrix products.
+
+    On the CPU auto is float32; on a GPU it is bfloat16 where the chip has it in hardware (a T4 only
+    emulates it) and float16 otherwise.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or float16 is asked for on a CPU.
+    """
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
+    if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
+        raise InputError(
+            f"No precision {name!r} on {device.type}: use auto, float32 or bfloat16 (on a GPU "
+            "also float16)."
+        )
+    return PRECISIONS[name]
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Step size of one of ``steps`` optimizer steps.
+
+    Examples
+    --------
+    >>> cycle = Recipe(learning_rate=1.0, schedule="one-cycle")
+    >>> [round(learning_rate(cycle, step, 101), 3) for step in (0, 5, 10, 55, 100)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    if recipe.schedule != "one-cycle":
+        raise InputError(f"No schedule {recipe.schedule!r}: use constant or one-cycle.")
+    done = step / max(steps - 1, 1)
+    if done < 0.1:
+        return recipe.learning_rate * (0.04 + 0.96 * done / 0.1)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
+
+
+def _batches(
+    beats: Tensor, labels: Tensor, recipe: Recipe, seed: int, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield one epoch's augmented batches: beats (b, n) and labels (b,)."""
+    generator = torch.Generator(beats.device).manual_seed(seed * 1_000_003 + epoch)
+    rows, is_copy = augmentation.epoch_order(labels, generator, recipe.balance)
+    for chosen, copy in zip(rows.split(recipe.batch), is_copy.split(recipe.batch), strict=True):
+        x = beats[chosen]  # (b, n)
+        crops = augmentation.random_crops(x, generator, recipe.shortest_crop)
+        yield torch.where(copy[:, None], crops, x), labels[chosen]
+
+
+def fit(
+    model: nn.Module,
+    beats: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    recipe: Recipe,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    progress: bool = True,
+) -> list[dict[str, Any]]:
+    """Train a model in place; the last epoch's weights are the result.
+
+    Parameters
+    ----------
+    model
+        From :func:`ecgkit.models.build`.
+    beats, labels
+        Training half: float32 (n, 180) in mV, and integers (n,) from 0 (N) to 3 (F).
+    recipe
+        Epochs, batch size, step size, balance.
+    seed
+        Decides order, crops and dropout; the first weights are the caller's.
+    out
+        Directory for a checkpoint after each epoch; None keeps none.
+    resume
+        Go on from the checkpoint in ``out``, where there is one.
+    device, precision
+        See :func:`pick_device` and :func:`pick_precision`.
+    evaluate
+        Called with the model after each epoch; what it returns joins the epoch's entry. Give it
+        validation beats, never the test half.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    One entry an epoch: epoch, mean loss, seconds, and what ``evaluate`` said.
+
+    Raises
+    ------
+    InputError
+        If beats and labels do not fit together or hold NaN, a class is empty, the loss is no
+        longer a number, or the checkpoint belongs to another run.
+    """
+    _check(beats, labels)
+    place = pick_device(device)
+    dtype = pick_precision(place, precision)
+    model.to(place)
+    x, y = torch.from_numpy(beats).to(place), torch.from_numpy(labels.astype(np.int64)).to(place)
+    draws = augmentation.target_counts(torch.bincount(y), recipe.balance).sum().item()
+    steps_per_epoch = math.ceil(draws / recipe.batch)
+    steps = steps_per_epoch * recipe.epochs
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        fused=place.type == "cuda",
+    )
+    scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
+    identity = {"recipe": asdict(recipe), "seed": seed, "beats": len(beats), "dtype": str(dtype)}
+    curve: list[dict[str, Any]] = []
+    if resume and out is not None and (out / CHECKPOINT).exists():
+        curve = _restore(out / CHECKPOINT, model, optimizer, scaler, identity, place)
+    for epoch in range(len(curve), recipe.epochs):
+        start = time.perf_counter()
+        torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
+        model.train()
+        total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
+        bar = tqdm(
+            _batches(x, y, recipe, seed, epoch),
+            f"epoch {epoch + 1}/{recipe.epochs}",
+            steps_per_epoch,
+            disable=not progress,
+            leave=False,
+        )
+        for i, (batch, target) in enumerate(bar):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, epoch * steps_per_epoch + i, steps)
+            with _mixed(place, dtype):
+                logits = model(batch)
+            loss = F.cross_entropy(logits.float(), target, label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            total += loss.detach() * len(target)
+        entry: dict[str, Any] = {"epoch": epoch + 1, "loss": total.item() / draws}
+        if not math.isfinite(entry["loss"]):
+            raise InputError(
+                f"The loss is no longer a number in epoch {epoch + 1}: lower the learning rate "
+                f"({recipe.learning_rate:g}) or train in float32."
+            )
+        entry["seconds"] = round(time.perf_counter() - start, 3)
+        if evaluate is not None:
+            entry |= evaluate(model)
+        curve.append(entry)
+        if out is not None:
+            _save(out / CHECKPOINT, model, optimizer, scaler, identity, curve)
+    return curve
+
+
+def _check(beats: NDArray[np.float32], labels: NDArray[np.integer]) -> None:
+    """Refuse a training half that cannot be trained on."""
+    if beats.ndim != 2 or labels.shape != (len(beats),) or not len(beats):
+        raise InputError(
+            f"Beats of shape {beats.shape} and labels of shape {labels.shape} do not make a "
+            "training half: it takes (n, 180) and (n,), n at least 1."
+        )
+    if not np.isfinite(beats).all():
+        raise InputError("The training half has beats with NaN: find and leave them out.")
+
+
+def _mixed(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[Any]:
+    """Matrix products in ``dtype``, sums and weights in float32."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
+    """Write tensors and text beside them to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.part")
+    try:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, draft, about)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _save(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    identity: dict[str, Any],
+    curve: list[dict[str, Any]],
+) -> None:
+    """Write a checkpoint: weights, Adam's moments, and the curve so far."""
+    tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
+    for i, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{i}/{k}": v for k, v in moments.items()}
+    about = {"identity": identity, "curve": curve, "scaler": scaler.state_dict()}
+    write_safetensors(path, tensors, {k: json.dumps(v) for k, v in about.items()})
+
+
+def _restore(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    identity: dict[str, Any],
+    device: torch.device,
+) -> list[dict[str, Any]]:
+    """Read a checkpoint back into place and return the curve so far."""
+    try:
+        tensors = load_file(path, device=str(device))
+        with safetensors.safe_open(path, "pt") as file:
+            about = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        raise InputError(f"{path} is no checkpoint, or a damaged one ({error}).") from error
+    if about.get("identity") != identity:
+        raise InputError(
+            f"{path} belongs to another run (recipe, seed, data or precision differ). Give the "
+            "same settings, or another directory."
+        )
+    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimizer/"):
+            _, i, name = key.split("/")
+            state.setdefault(int(i), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    scaler.load_state_dict(about["scaler"])
+    return about["curve"]
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, beats: NDArray[np.float32], batch: int = 1024) -> NDArray[np.float32]:
+    """Class probabilities of beats, in float32 on the model's device.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    beats
+        Float32, shape (n, 180), in mV.
+    batch
+        Beats at a time; decides speed and memory, not the result.
+
+    Returns
+    -------
+    Float32, shape (n, 4): probabilities of N, S, V, F.
+    """
+    model.eval()
+    place = next(model.parameters()).device
+    x = torch.from_numpy(np.ascontiguousarray(beats, dtype=np.float32))
+    parts = [model(part.to(place)).softmax(dim=1).cpu() for part in x.split(batch)]
+    return torch.cat(parts).numpy() if len(x) else np.empty((0, 4), np.float32)

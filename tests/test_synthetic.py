@@ -1,0 +1,269 @@
+"""The synthetic records are files like MIT-BIH's, and their beats obey what defines the classes."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecgkit import InputError, aami, synthetic
+
+FS = 360  # MIT-BIH's
+SINUS = "NLR"
+HALVES = {"odd": synthetic.NAMES[0::2], "even": synthetic.NAMES[1::2]}
+
+
+class Read(NamedTuple):
+    """A record as any WFDB program sees it, rhythm marks left out."""
+
+    header: wfdb.Record
+    mlii_mv: np.ndarray  # (samples,)
+    r_peaks: np.ndarray  # (beats,)
+    symbols: np.ndarray  # (beats,)
+
+    def beats_mv(self, symbols, reach=108):
+        """(n, 2 reach + 1) samples of MLII around R of these beats, each less its median."""
+        chosen = self.r_peaks[np.isin(self.symbols, list(symbols))]
+        chosen = chosen[(chosen >= reach) & (chosen < len(self.mlii_mv) - reach)]
+        cut = self.mlii_mv[chosen[:, None] + np.arange(-reach, reach + 1)]
+        return cut - np.median(cut, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("synthetic")
+    synthetic.write_records(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records(folder):
+    def read(name):
+        header = wfdb.rdrecord(str(folder / name))
+        marks = wfdb.rdann(str(folder / name), "atr")
+        beat = np.array([aami.is_beat(symbol) for symbol in marks.symbol])
+        symbols = np.array(marks.symbol)[beat]
+        return Read(header, header.p_signal[:, 0], marks.sample[beat], symbols)
+
+    return {name: read(name) for name in synthetic.NAMES}
+
+
+def alone(record, symbol):
+    """Of each such beat among sinus beats, two on either side: (RR before, RR before + after).
+
+    In units of the sinus interval nearby: the mean of the one that ends with the sinus beat
+    before and the one that starts with the sinus beat after.
+    """
+    found = []
+    r, names = record.r_peaks, record.symbols
+    for i in range(2, len(r) - 2):
+        if names[i] == symbol and all(names[k] in SINUS for k in (i - 2, i - 1, i + 1, i + 2)):
+            local = ((r[i - 1] - r[i - 2]) + (r[i + 2] - r[i + 1])) / 2
+            found.append(((r[i] - r[i - 1]) / local, (r[i + 1] - r[i - 1]) / local))
+    return np.array(found).reshape(-1, 2)
+
+
+def everywhere(records, symbol):
+    return np.concatenate([alone(record, symbol) for record in records.values()])
+
+
+def half_width_s(beat_mv):
+    """Seconds around R for which the beat stays beyond half of its height at R."""
+    r = len(beat_mv) // 2
+    below = np.flatnonzero(beat_mv / beat_mv[r] < 0.5)
+    return (below[below > r].min() - below[below < r].max()) / FS
+
+
+# Files
+
+
+def test_the_same_bytes_are_written_twice_and_for_some_records_alone(folder, tmp_path):
+    synthetic.write_records(tmp_path, ["syn07", "syn02"])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(
+        f"{n}.{kind}" for n in ("syn02", "syn07") for kind in ("hea", "dat", "atr")
+    )
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_twelve_patients_have_different_signals(folder):
+    assert len(synthetic.NAMES) == 12
+    assert len({(folder / f"{name}.dat").read_bytes() for name in synthetic.NAMES}) == 12
+
+
+def test_the_format_is_that_of_mit_bih(records):
+    for record in records.values():
+        header = record.header
+        assert (header.fs, header.sig_name, header.units) == (FS, ["MLII", "V1"], ["mV", "mV"])
+        assert (header.fmt, header.adc_gain) == (["212", "212"], [200, 200])
+        assert (header.adc_res, header.adc_zero, header.baseline) == (
+            [11] * 2,
+            [1024] * 2,
+            [1024] * 2,
+        )
+        assert header.sig_len == 6 * 60 * FS
+
+
+def test_no_sample_meets_the_ends_of_eleven_bits(records):
+    for record in records.values():
+        adu = 1024 + 200 * record.header.p_signal
+        assert adu.min() > 0
+        assert adu.max() < 2047
+
+
+def test_the_header_says_that_nobody_was_recorded(folder):
+    for name in synthetic.NAMES:
+        text = (folder / f"{name}.hea").read_text()
+        assert "SYNTHETIC" in text
+        assert "ecgkit" in text
+        assert "No patient was recorded" in text
+
+
+def test_a_rhythm_mark_comes_first_and_all_others_are_beats_in_order(folder):
+    for name in synthetic.NAMES:
+        marks = wfdb.rdann(str(folder / name), "atr")
+        assert (marks.symbol[0], marks.aux_note[0]) == ("+", "(N")
+        assert all(aami.is_beat(symbol) for symbol in marks.symbol[1:])
+        assert (np.diff(marks.sample) > 0).all()
+        assert marks.sample[-1] < 6 * 60 * FS
+
+
+@pytest.mark.parametrize("half", ["odd", "even"])
+def test_each_half_of_the_patients_has_every_class_to_learn_from(records, half):
+    symbols = np.concatenate([records[name].symbols for name in HALVES[half]])
+    counts = aami.counts(aami.encode(symbols))
+    assert min(counts["S"], counts["V"], counts["F"]) >= 30
+    assert counts["N"] > 4 * (counts["S"] + counts["V"] + counts["F"])  # rare, as in life
+    assert 2 <= counts["Q"] <= 20
+    assert {"N", "L", "R"} <= set(symbols)
+
+
+# Rhythm
+
+
+def test_the_heart_rates_are_those_of_people_at_rest_and_vary_with_breathing(records):
+    for record in records.values():
+        sinus = np.isin(record.symbols, list(SINUS))
+        rr_s = (np.diff(record.r_peaks) / FS)[sinus[1:] & sinus[:-1]]
+        assert 50 < 60 / np.median(rr_s) < 100
+        assert 0.01 < rr_s.std() / rr_s.mean() < 0.10
+
+
+def test_a_ventricular_beat_is_early_and_its_pause_compensates_in_full(records):
+    before, both = np.median(everywhere(records, "V"), axis=0)
+    assert before < 0.8
+    assert both == pytest.approx(2, abs=0.04)
+
+
+def test_an_atrial_beat_is_early_and_resets_the_sinus_node(records):
+    before, both = np.median(everywhere(records, "A"), axis=0)
+    assert before < 0.85
+    assert 1.5 < both < 1.9
+
+
+def test_a_fusion_beat_comes_on_time(records):
+    before, both = np.median(everywhere(records, "F"), axis=0)
+    assert before == pytest.approx(1, abs=0.05)
+    assert both == pytest.approx(2, abs=0.05)
+
+
+def test_a_junctional_escape_beat_comes_late(records):
+    assert (everywhere(records, "j")[:, 0] > 1.15).all()
+
+
+def test_couplets_and_bigeminy_occur(records):
+    runs = ["".join(record.symbols) for record in records.values()]
+    assert any("VV" in run for run in runs)
+    assert any("NVNVNVN" in run for run in runs)
+
+
+# Shapes
+
+
+def test_the_mark_of_a_sinus_beat_is_at_the_extremum_of_its_qrs(records):
+    for record in records.values():
+        beats = np.abs(record.beats_mv(SINUS, reach=90))[:, 90 - 18 : 90 + 19]
+        away = np.abs(beats.argmax(axis=1) - 18)
+        assert np.percentile(away, 99) <= 3
+
+
+def test_ventricular_beats_are_wider_than_the_patients_own(records):
+    for record in records.values():
+        normal = half_width_s(np.median(record.beats_mv(SINUS), axis=0))
+        ventricular = [half_width_s(beat) for beat in record.beats_mv("V")]
+        assert normal < 0.05
+        assert np.median(ventricular) > 1.3 * normal
+        # A PVC lasts 0.12-0.18 s. A bell whose ends are 2.5 sd from its middle, 5 sd apart, is
+        # 2.355 sd wide at half its height: 0.47 of that.
+        assert 0.47 * 0.12 < np.median(ventricular) < 0.47 * 0.18
+
+
+def test_the_t_wave_of_a_ventricular_beat_points_away_from_its_qrs(records):
+    for record in records.values():
+        beats = record.beats_mv("V")
+        r = beats[:, 108]
+        t = beats[:, 108 + 54 : 108 + 90].mean(axis=1)  # 0.15-0.25 s after R
+        assert np.mean(np.sign(t) != np.sign(r)) > 0.95
+
+
+def test_some_patients_have_ventricular_beats_of_two_shapes(records):
+    ups = [np.mean(record.beats_mv("V")[:, 108] > 0) for record in records.values()]
+    assert sum(0.2 < up < 0.8 for up in ups) >= 2
+
+
+def test_atrial_beats_have_the_patients_own_qrs(records):
+    # No telltale QRS: what sets S apart is timing and the P wave.
+    for record in records.values():
+        own = np.median(record.beats_mv(SINUS), axis=0)[90:127]  # R -/+ 0.05 s
+        atrial = np.median(record.beats_mv("A"), axis=0)[90:127]
+        difference = (atrial - atrial.mean()) - (own - own.mean())
+        assert np.abs(difference).max() < 0.1 * np.ptp(own)
+
+
+def test_fusion_beats_lie_between_the_patients_normal_and_ventricular_beats(records):
+    for record in records.values():
+        if (record.symbols == "F").sum() < 5 or not (record.beats_mv("V")[:, 108] > 0).all():
+            continue
+        widths = [
+            half_width_s(np.median(record.beats_mv(kind), axis=0)) for kind in (SINUS, "F", "V")
+        ]
+        assert widths == sorted(widths)
+
+
+def test_a_sinus_beat_follows_a_p_wave(records):
+    for record in records.values():
+        beat = np.median(record.beats_mv(SINUS), axis=0)
+        p_mv = beat[108 - 72 : 108 - 43].max()  # 0.12-0.20 s before R
+        pr_mv = np.median(beat[108 - 36 : 108 - 22])  # the PR segment after it
+        assert 0.04 < p_mv - pr_mv < 0.25
+
+
+def test_mains_stand_out_at_sixty_hertz(records):
+    for record in records.values():
+        spectrum = np.abs(np.fft.rfft(record.mlii_mv))
+        hz = np.fft.rfftfreq(len(record.mlii_mv), 1 / FS)
+        around = spectrum[(np.abs(hz - 60) > 0.5) & (np.abs(hz - 60) < 3)]
+        assert spectrum[np.abs(hz - 60).argmin()] > 10 * np.median(around)
+
+
+# Refusals
+
+
+def test_a_directory_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere is no directory: create it"):
+        synthetic.write_records(tmp_path / "nowhere")
+
+
+def test_files_of_a_record_are_never_overwritten(tmp_path):
+    (tmp_path / "syn02.dat").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"syn02\.dat exists"):
+        synthetic.write_records(tmp_path)
+    assert [path.name for path in Path(tmp_path).iterdir()] == ["syn02.dat"]
+
+
+def test_an_unknown_record_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"'100': use syn01 to syn12"):
+        synthetic.write_records(tmp_path, ["syn01", "100"])
+    assert not list(tmp_path.iterdir())
