@@ -20,7 +20,7 @@ from torch import nn
 import ecgkit
 from ecgkit import InputError, metrics, splits, training
 from ecgkit.heartbeats import Heartbeats
-from ecgkit.models import build
+from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
 
 RECIPES = {
@@ -38,6 +38,9 @@ RECIPES = {
 """``"paper"`` to the letter; ``"ours"``: the same network and split, a better schedule."""
 
 RUN, WEIGHTS = "run.json", "model.safetensors"
+
+ABOUT = ("model", "recipe", "split", "seed", "mapping", "fingerprint", "split_hash")
+"""What a weights file says of itself."""
 
 
 def recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
@@ -127,7 +130,7 @@ def train(
 
     Returns
     -------
-    The model and the run's record (keys: see ``run_record``).
+    The model, and the run's record as it stands in ``run.json``.
 
     Raises
     ------
@@ -163,13 +166,14 @@ def train(
         progress=progress,
     )
     place = next(network.parameters()).device
+    dtype = training.pick_precision(place, precision)
     record = {
         "model": model,
         "recipe": recipe_name,
         "split": split,
         "seed": seed,
         "mapping": beats.mapping,
-        "config": {**asdict(how), "precision": str(training.pick_precision(place, precision))[6:]},
+        "config": {**asdict(how), "precision": str(dtype).removeprefix("torch.")},
         "data": {"source": beats.source, "fingerprint": beats.fingerprint},
         "tested_on": "validation" if validation else "test",
         "split_hash": halves.hash,
@@ -180,7 +184,9 @@ def train(
         "versions": versions(),
     }
     if out is not None:
-        training.write_safetensors(out / WEIGHTS, network.state_dict(), {"model": model})
+        known = {**record, "fingerprint": beats.fingerprint}
+        about = {key: str(known[key]) for key in ABOUT}
+        training.write_safetensors(out / WEIGHTS, network.state_dict(), about)
         write_json(out / RUN, record)
     return network, record
 
@@ -205,17 +211,24 @@ def score(network: nn.Module, beats: Heartbeats) -> dict[str, Any]:
     return metrics.report(metrics.confusion_matrix(beats.labels, predicted))
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Read weights into a model, from safetensors only.
+def load_model(path: Path) -> tuple[HeartbeatClassifier, dict[str, str]]:
+    """Read a trained model from a file that :func:`train` wrote, safetensors only.
+
+    Returns
+    -------
+    The model, and what the file says of it: model, recipe, split, seed, mapping, fingerprint and
+    split_hash, all text.
 
     Raises
     ------
     InputError
-        If the file is missing, is not safetensors (a pickle is refused unread), or belongs to
-        another model.
+        If the file is missing, is no safetensors file (a pickle is refused unread), or was not
+        written by this library.
     """
     try:
         weights = load_file(path)
+        with safetensors.safe_open(path, "pt") as file:
+            about = file.metadata() or {}
     except FileNotFoundError as error:
         raise InputError(f"There are no weights at {path}.") from error
     except (safetensors.SafetensorError, OSError) as error:
@@ -223,12 +236,60 @@ def load_weights(network: nn.Module, path: Path) -> None:
             f"{path} holds no safetensors weights, or damaged ones ({error}). Pickled weights are "
             "not read: they can run any program."
         ) from error
+    missing = [key for key in ABOUT if key not in about]
+    if missing:
+        raise InputError(
+            f"{path} does not say its {', '.join(missing)}: it was not written by `ecgkit train`. "
+            "Train the model here."
+        )
+    network = build(about["model"])
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
+        raise InputError(f"{path} is not a whole {about['model']}: train it again.") from error
+    return network.eval(), about
+
+
+def evaluate(
+    network: nn.Module,
+    about: dict[str, str],
+    beats: Heartbeats,
+    split: str = "random",
+    seed: int = 0,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Test a trained model on the test half of a split.
+
+    Parameters
+    ----------
+    network, about
+        From :func:`load_model` or :func:`ecgkit.published.load`.
+    beats
+        Table of beats; class Q is left out.
+    split, seed
+        How the halves are made.
+    device
+        See :func:`ecgkit.training.pick_device`.
+
+    Returns
+    -------
+    See :func:`ecgkit.metrics.report`.
+
+    Raises
+    ------
+    InputError
+        If these are the recordings the model was trained on, under another split: beats it has
+        seen would be tested on.
+    """
+    beats = beats.without_q()
+    halves = split_beats(beats, split, seed)
+    if beats.fingerprint == about["fingerprint"] and halves.hash != about["split_hash"]:
         raise InputError(
-            f"{path} holds the weights of another model: name the one they belong to with --model."
-        ) from error
+            f"These weights were trained under the split {about['split']}, seed {about['seed']}: "
+            "another split of the same recordings would test them on beats they have seen."
+        )
+    network.to(training.pick_device(device))
+    return score(network, beats.select(halves.test))
 
 
 def describe_device(device: torch.device) -> str:

@@ -176,7 +176,9 @@ def fingerprint(sums: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
-def find(source: str | None = None, records: Sequence[str] | None = None) -> Source:
+def find(
+    source: str | None = None, records: Sequence[str] | None = None, download: bool = True
+) -> Source:
     """Find recordings, fetching them where they are not yet on this machine.
 
     Parameters
@@ -186,6 +188,8 @@ def find(source: str | None = None, records: Sequence[str] | None = None) -> Sou
         records with a warning. None takes the environment variable ``ECGKIT_SOURCE``, or auto.
     records
         Names wanted; None means all: 44 of MIT-BIH, 12 synthetic. Only these are fetched.
+    download
+        False looks on this machine alone.
 
     Raises
     ------
@@ -206,14 +210,16 @@ def find(source: str | None = None, records: Sequence[str] | None = None) -> Sou
     else:
         directory = cache_directory() / "mitdb-1.0.0"
         if wrong := _wrong_files(directory, sums):
-            address = next((a for a in ADDRESSES if _answers(a)), None)
+            address = next((a for a in ADDRESSES if download and _answers(a)), None)
             if address is None and source == "auto":
                 warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
                 return _find_synthetic(None)
             if address is None:
                 raise InputError(
-                    f"MIT-BIH is not in {directory} and neither {' nor '.join(ADDRESSES)} answers. "
-                    "Connect to the network, or set ECGKIT_DATA to a directory that holds it."
+                    f"MIT-BIH is not in {directory}"
+                    + (f", and neither {' nor '.join(ADDRESSES)} answers" if download else "")
+                    + ". Fetch it with `ecgkit data --fetch` on a machine with network, or set "
+                    "ECGKIT_DATA to a directory that holds it."
                 )
             _fetch(wrong, directory, address)
     return Source("mitdb", directory, names, fingerprint(sums))

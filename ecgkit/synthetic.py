@@ -17,8 +17,8 @@ V      early, full pause   none (sinus P, dissociated)  wide, tall, T of the opp
 F      on time             the sinus P                  N and V blended
 ====== =================== ============================ ====================================
 
-So S differs from N in the interval and a tenth of a millivolt of P wave: half a second of one
-lead hardly shows it, here as in life.
+So S differs from N in its interval, in a tenth of a millivolt of P wave and, if it comes early
+enough, in the T wave it falls on: half a second of one lead hardly shows it, here as in life.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ FS = 360
 
 LEADS = ("MLII", "V1")
 
-_DURATION_S = 360
+_SEED, _DURATION_S = 20240, 360
 _N_SAMPLES = _DURATION_S * FS
-_SEED = 20240
 _GAIN, _BASELINE, _ADC_BITS = 200, 1024, 11  # adu/mV, adu at 0 mV, as in MIT-BIH's headers
 
 Array = NDArray[np.float64]
@@ -62,16 +61,16 @@ class _Patient(NamedTuple):
 
 _PATIENTS = {
     "syn01": _Patient(72, "N", "+", {"A": 0.09, "V": 0.12, "F": 0.05}),
-    "syn02": _Patient(76, "N", "+", {"A": 0.07, "V": 0.14, "F": 0.05}, couplets=0.10),
+    "syn02": _Patient(88, "N", "+", {"A": 0.07, "V": 0.14, "F": 0.05}, couplets=0.10),
     "syn03": _Patient(66, "N", "+-", {"A": 0.04, "V": 0.12, "F": 0.05}, bigeminy=0.08),
-    "syn04": _Patient(84, "N", "-", {"A": 0.08, "V": 0.12}),
+    "syn04": _Patient(94, "N", "-", {"A": 0.08, "V": 0.12}),
     "syn05": _Patient(80, "L", "+", {"A": 0.06, "V": 0.10, "Q": 0.02}),
     "syn06": _Patient(68, "R", "+", {"A": 0.12, "J": 0.03, "V": 0.08, "F": 0.04}),
-    "syn07": _Patient(90, "N", "+", {"A": 0.12, "J": 0.03, "V": 0.06}, couplets=0.10),
+    "syn07": _Patient(98, "N", "+", {"A": 0.12, "J": 0.03, "V": 0.06}, couplets=0.10),
     "syn08": _Patient(74, "N", "+-", {"A": 0.05, "V": 0.12, "F": 0.05, "Q": 0.02}, bigeminy=0.08),
     "syn09": _Patient(62, "R", "+", {"A": 0.08, "V": 0.12, "F": 0.06}),
     "syn10": _Patient(78, "L", "+", {"A": 0.06, "V": 0.10}),
-    "syn11": _Patient(70, "N", "+", {"A": 0.08, "V": 0.14, "F": 0.08}, couplets=0.15),
+    "syn11": _Patient(86, "N", "+", {"A": 0.08, "V": 0.14, "F": 0.08}, couplets=0.15),
     "syn12": _Patient(58, "N", "+", {"A": 0.08, "j": 0.04, "V": 0.10, "F": 0.06}),
 }
 
@@ -167,7 +166,7 @@ def _write(directory: Path, name: str) -> None:
 def _rhythm(patient: _Patient, breath_hz: float, rng: np.random.Generator) -> list[_Beat]:
     """Draw the order and the times of the beats: a sinus node, and what comes before its turn."""
     pr_s, coupling = rng.uniform(0.15, 0.19), rng.uniform(0.60, 0.72)
-    breathing, drift = rng.uniform(0.02, 0.04), rng.uniform(0.02, 0.04)
+    breathing, drift = rng.uniform(0.02, 0.05), rng.uniform(0.02, 0.06)
     symbols, odds = [*patient.odds, patient.conduction], list(patient.odds.values())
     beats: list[_Beat] = []
     waiting: list[str] = [patient.conduction] * 3  # kinds already decided, next one first
@@ -178,9 +177,9 @@ def _rhythm(patient: _Patient, breath_hz: float, rng: np.random.Generator) -> li
         rr_s = 60 / patient.heart_rate * (1 + modulation + 0.01 * rng.standard_normal())
         kind = waiting.pop(0) if waiting else str(rng.choice(symbols, p=[*odds, 1 - sum(odds)]))
         if kind in "AJ":  # early, and the sinus node starts anew: less than a compensatory pause
-            early_s = sinus_s + rr_s * (coupling + rng.uniform(0, 0.12))
-            beats.append(_Beat(early_s, kind, early_s - 0.85 * pr_s if kind == "A" else np.nan))
-            sinus_s = early_s + 0.08 * rr_s  # the time that the impulse takes back to the node
+            early_s = sinus_s + rr_s * rng.uniform(0.66, 0.90)
+            beats.append(_Beat(early_s, kind, early_s - pr_s if kind == "A" else np.nan))
+            sinus_s = early_s + 0.05 * rr_s  # the time that the impulse takes back to the node
         elif kind == "V":  # early; the node keeps time and its next impulse finds no exit
             early_s = sinus_s + rr_s * (coupling + 0.02 * rng.standard_normal())
             sinus_s += rr_s
@@ -223,12 +222,12 @@ def _sinus_waves(patient: _Patient, rng: np.random.Generator) -> tuple[Array, Ar
         s = [0.058, 0.017, 0.024, -s_mv - 0.1, 0.8 * v1_mv]
         t_v1_mv = -0.2
     else:
-        r = [0.0, sd, 1.1 * sd, r_mv, -0.5 * v1_mv]
-        s = [0.030, 0.009, 0.011, -s_mv, -0.5 * v1_mv]
+        r = [0.0, sd, 1.1 * sd, r_mv, -0.8 * v1_mv]
+        s = [0.030, 0.009, 0.011, -s_mv, -0.1 * v1_mv]
         t_v1_mv = rng.uniform(-0.1, 0.15)
     st = [0.13, 0.040, 0.050, st_mv, -0.5 * st_mv]
     t = [0.29, 0.055, 0.038, t_mv, t_v1_mv]  # climbs more slowly than it falls
-    p = [0.0, 0.018, 0.021, rng.uniform(0.08, 0.16), rng.uniform(0.02, 0.08)]
+    p = [0.0, 0.018, 0.021, rng.uniform(0.06, 0.14), rng.uniform(0.02, 0.08)]
     return np.array([p]), np.array([q, r, s, st, t])
 
 
@@ -249,19 +248,20 @@ def _heartbeats(
     """Give each beat its waves and add them up: (n samples, 2 leads) in mV, without noise."""
     p_wave, sinus = _sinus_waves(patient, rng)
     pvcs = [_pvc_waves(sign, rng) for sign in patient.pvc]
-    ectopic_p = rng.choice([-0.6, 0.5, 1.3])  # the P wave of another place in the atria
+    ectopic_p = rng.uniform(-0.3, 1.3)  # the P wave of another place in the atria
     rr_s = np.diff([beat.r_s for beat in beats], prepend=beats[0].r_s - 60 / patient.heart_rate)
     rows: list[Array] = []
     for beat, rr in zip(beats, rr_s, strict=True):
         swing = 1 + 0.04 * np.sin(2 * np.pi * breath_hz * beat.r_s)  # the heart turns in breathing
         qt = np.cbrt(np.clip(rr, 0.5, 1.2) / 0.8)  # QT follows the interval: Fridericia
-        share = {"V": 1.0, "F": rng.uniform(0.3, 0.6)}.get(beat.symbol, 0.0)
+        share = {"V": 1.0, "F": rng.uniform(0.2, 0.6)}.get(beat.symbol, 0.0)
         for waves, part, sd in ((sinus, 1 - share, 0.03), (pvcs[beat.focus], share, 0.08)):
             height, width = part * swing * rng.normal(1, sd), rng.normal(1, sd / 2)
             if part:
                 rows.append(_place(waves, beat.r_s, height, width, qt))
         if not np.isnan(beat.p_s):
-            rows.append(_place(p_wave, beat.p_s, swing * (ectopic_p if beat.symbol == "A" else 1)))
+            height = rng.normal(ectopic_p if beat.symbol == "A" else 1, 0.2)
+            rows.append(_place(p_wave, beat.p_s, swing * height))
     return _add_up(np.concatenate(rows))
 
 
@@ -320,7 +320,7 @@ def _noise(breath_hz: float, unclear_s: list[float], rng: np.random.Generator) -
         mains = rng.uniform(0.006, 0.020) * np.sin(60 * turns)
         mains *= 1 + 0.3 * np.sin(turns / rng.uniform(40, 90))
         effort = _swells(rng.uniform(0, _DURATION_S, 8), rng.uniform(1, 4))
-        muscle = rng.uniform(0.006, 0.012) * (1 + 2 * effort) * _band(20, 120, rng)
+        muscle = rng.uniform(0.010, 0.020) * (1 + 2 * effort) * _band(20, 120, rng)
         leads.append(wander + mains + muscle)
     jolts_s = rng.uniform(0, _DURATION_S, int(rng.integers(1, 3)))
     jolts = _swells(jolts_s, 0.30) + 3 * _swells(unclear_s, 0.12)

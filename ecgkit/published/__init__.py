@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ecgkit import InputError
-from ecgkit.experiments import load_weights
-from ecgkit.models import HeartbeatClassifier, build
+from ecgkit.experiments import load_model
+from ecgkit.models import HeartbeatClassifier
 
 DIRECTORY = Path(__file__).parent
 
@@ -56,8 +56,8 @@ def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random")
 
 def load(
     model: str = "resnet-tcn", recipe: str = "ours", split: str = "random"
-) -> HeartbeatClassifier:
-    """Make a model and give it its published weights; no network is needed.
+) -> tuple[HeartbeatClassifier, dict[str, str]]:
+    """Make a model with its published weights, and say what they were trained on.
 
     Raises
     ------
@@ -69,6 +69,4 @@ def load(
     content = _read(name)
     if hashlib.sha256(content).hexdigest() != entry["weights_sha256"]:
         raise InputError(f"The published weights {name} are damaged: install the library again.")
-    network = build(model)
-    load_weights(network, DIRECTORY / name)
-    return network.eval()
+    return load_model(DIRECTORY / name)

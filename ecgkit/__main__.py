@@ -1,0 +1,241 @@
+"""The command line: ``ecgkit`` or ``python -m ecgkit``.
+
+Exit status 0, or 2 with one sentence where a command or its input cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ecgkit import InputError, __version__, aami
+
+# The commands import what they need when they run, so that `ecgkit data` does not wait for torch.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_args, **_kw: _say(str(message))
+        try:
+            options.run(options)
+        except InputError as error:
+            _say(str(error))
+            return 2
+        except KeyboardInterrupt:
+            _say("Stopped. What was complete is kept: train --resume goes on, data --fetch too.")
+            return 130
+    return 0
+
+
+def _say(sentence: str) -> None:
+    print(f"ecgkit: {sentence}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Describe the commands and their options."""
+    parser = argparse.ArgumentParser("ecgkit", description="Heartbeat classification on MIT-BIH.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="find or fetch the recordings and count their beats")
+    _add_source(data)
+    data.add_argument(
+        "--annotations",
+        action="store_true",
+        help="count all labels, also of beats too near a record's end to be cut",
+    )
+    data.add_argument("--split", choices=("random", "patients"), help="count each half")
+    data.add_argument("--fetch", action="store_true", help="download MIT-BIH if it is not here")
+    data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (.npz)")
+    data.set_defaults(run=_data)
+
+    train = commands.add_parser("train", help="train a model and test it once")
+    _add_source(train)
+    train.add_argument(
+        "--beats", type=Path, metavar="FILE", help="take the table data --save wrote"
+    )
+    train.add_argument("--model", default="resnet-tcn", help="default: %(default)s")
+    train.add_argument("--recipe", default="ours", help="paper or ours (default)")
+    train.add_argument("--split", choices=("random", "patients"), default="random")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, help="default: the recipe's")
+    train.add_argument("--batch", type=int, help="beats a step; default: the recipe's")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
+    train.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    train.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
+    train.add_argument(
+        "--validation",
+        action="store_true",
+        help="report on a tenth of the training half and leave the test half alone",
+    )
+    train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="test trained weights on the test half")
+    _add_source(evaluate, mapping=False)
+    evaluate.add_argument("--beats", type=Path, metavar="FILE", help="a table data --save wrote")
+    evaluate.add_argument("--weights", default="published", help="published (default) or a file")
+    evaluate.add_argument("--model", default="resnet-tcn", help="of the published weights")
+    evaluate.add_argument("--recipe", default="ours", help="of the published weights")
+    evaluate.add_argument("--split", choices=("random", "patients"), default="random")
+    evaluate.add_argument("--seed", type=int, default=0, help="of the split")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_source(command: argparse.ArgumentParser, mapping: bool = True) -> None:
+    """Add the options that say which beats are meant and how to print."""
+    command.add_argument(
+        "--source",
+        choices=("auto", "mitdb", "synthetic"),
+        help="default: ECGKIT_SOURCE, or auto: MIT-BIH where it can be had, else synthetic",
+    )
+    if mapping:
+        command.add_argument("--mapping", choices=tuple(aami.MAPPINGS), default="ec57")
+    command.add_argument("--json", action="store_true", help="print JSON, nothing else")
+
+
+def _data(options: argparse.Namespace) -> None:
+    """Find the recordings, count beats."""
+    import numpy as np
+
+    from ecgkit import heartbeats, records, splits
+
+    source = records.find(options.source, download=options.fetch)
+    if options.annotations:
+        read = [records.read_annotations(source.directory / name)[1] for name in source.records]
+        names = np.repeat(source.records, [len(symbols) for symbols in read])
+        labels = aami.encode(np.concatenate(read), options.mapping)
+    if options.save or not options.annotations:
+        beats = heartbeats.prepare(source, options.mapping)
+        if options.save:
+            beats.save(options.save)
+        if not options.annotations:
+            names, labels = beats.records, beats.labels
+    counts: dict[str, Any] = aami.counts(labels)
+    if options.split == "random":
+        classified = labels[labels != aami.CLASSES.index("Q")]
+        halves = splits.random_split(classified, seed=0)
+        counts = {
+            "train": aami.counts(classified[halves.train]),
+            "test": aami.counts(classified[halves.test]),
+        }
+    elif options.split == "patients":
+        halves = splits.patient_split(names)
+        counts = {
+            "DS1": aami.counts(labels[halves.train]),
+            "DS2": aami.counts(labels[halves.test]),
+        }
+    result = {
+        "source": source.name,
+        "records": list(source.records),
+        "counts": counts,
+        "fingerprint": source.fingerprint,
+    }
+    if options.json:
+        print(json.dumps(result))
+        return
+    _banner(source.name)
+    print(f"{len(source.records)} records in {source.directory}")
+    print(f"data fingerprint {source.fingerprint}, mapping {options.mapping}")
+    print("        " + "".join(f"{name:>8}" for name in aami.CLASSES))
+    for half, row in (counts if options.split else {"beats": counts}).items():
+        print(f"{half:8}" + "".join(f"{row[name]:8}" for name in aami.CLASSES))
+
+
+def _banner(source: str) -> None:
+    """Mark synthetic figures above them."""
+    if source == "synthetic":
+        print("=== SYNTHETIC RECORDS, computer-made: no figure here says anything of a patient ===")
+
+
+def _beats(options: argparse.Namespace, mapping: str) -> Any:
+    """Load the table of beats the options ask for."""
+    from ecgkit import heartbeats
+
+    if options.beats:
+        return heartbeats.Heartbeats.load(options.beats, mapping)
+    from ecgkit import records
+
+    return heartbeats.prepare(records.find(options.source), mapping)
+
+
+def _train(options: argparse.Namespace) -> None:
+    """Train and test a model."""
+    from ecgkit import experiments, metrics
+
+    how = experiments.recipe(options.recipe, options.epochs, options.batch)
+    experiments.build(options.model)  # a wrong name is said before anything is read
+    beats = _beats(options, options.mapping)
+    _, record = experiments.train(
+        beats,
+        options.model,
+        options.recipe,
+        how,
+        split=options.split,
+        seed=options.seed,
+        out=options.out,
+        resume=options.resume,
+        device=options.device,
+        precision=options.precision,
+        validation=options.validation,
+        progress=not options.json,
+    )
+    if options.json:
+        print(json.dumps(record))
+        return
+    _print_report(metrics.report(record["confusion_matrix"]), beats.source)
+    print(f"tested on the {record['tested_on']} part; trained in {record['seconds']:.0f} s")
+    print(f"written: {options.out / experiments.RUN}, {options.out / experiments.WEIGHTS}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    """Test trained weights."""
+    from ecgkit import experiments, published
+
+    if options.weights == "published":
+        network, about = published.load(options.model, options.recipe, options.split)
+    else:
+        network, about = experiments.load_model(Path(options.weights))
+    beats = _beats(options, about["mapping"])
+    report = experiments.evaluate(
+        network, about, beats, options.split, options.seed, options.device
+    )
+    result = {"source": beats.source, **report}
+    if options.json:
+        print(json.dumps(result))
+        return
+    _print_report(result, beats.source)
+
+
+def _print_report(report: dict[str, Any], source: str) -> None:
+    """Print a confusion matrix and its figures as a table."""
+    from ecgkit import metrics
+
+    def percent(share: float | None) -> str:
+        return f"{'-' if share is None else format(100 * share, '.2f'):>8}"
+
+    _banner(source)
+    print("rows: annotators; columns: model")
+    print("  " + "".join(f"{name:>8}" for name in metrics.CLASSES) + "    Se %    P+ %    F1 %")
+    for name, row in zip(metrics.CLASSES, report["confusion_matrix"], strict=True):
+        figures = report["classes"][name]
+        print(f"{name:2}" + "".join(f"{n:8}" for n in row), end="")
+        print("".join(percent(figures[key]) for key in ("se", "ppv", "f1")))
+    macro = report["macro"]
+    print(f"accuracy {percent(report['accuracy']).strip()} %, ", end="")
+    print(f"mean Se {percent(macro['se']).strip()} %, mean P+ {percent(macro['ppv']).strip()} %, ")
+    print(f"F1 of the means {percent(macro['f1_of_means']).strip()} %, ", end="")
+    print(f"mean of the classes' F1 {percent(macro['mean_f1']).strip()} %")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,299 @@
+"""The notebooks hold to the book's format, and the tools that make and run them keep their word."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "tools"))
+
+import notebook_format  # noqa: E402
+import on_this_machine  # noqa: E402
+import run_notebooks  # noqa: E402
+
+PAGES = sorted(notebook_format.NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+
+
+def stored(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+
+
+def code_cells(nb: nbformat.NotebookNode, tag: str | None = None) -> list[nbformat.NotebookNode]:
+    cells = [cell for cell in nb.cells if cell.cell_type == "code"]
+    return [c for c in cells if tag is None or tag in c.metadata.get("tags", [])]
+
+
+# The book's own notebooks -------------------------------------------------------------------------
+
+
+@pages
+def test_stored_notebook_is_what_its_source_and_the_published_files_make(path: Path) -> None:
+    assert notebook_format.stale(path) is None
+
+
+@pages
+def test_source_renders_the_same_in_colab_on_github_and_in_the_book(path: Path) -> None:
+    nb = notebook_format.source_notebook(path)
+    notebook_format.title(nb)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            myst = re.search(r"^\s*(```|:::)\{|\{[a-z:]+\}`|\[@", cell.source, re.M)
+            assert not myst, f"MyST's own syntax, which Colab shows raw: {myst and myst[0]!r}"
+        else:
+            long = [line for line in cell.source.splitlines() if len(line) > 79]
+            assert not long, f"Lines of more than 79 characters: {long}"
+
+
+@pages
+def test_first_code_cell_installs_the_library_and_is_folded(path: Path) -> None:
+    nb = notebook_format.source_notebook(path)
+    install = code_cells(nb)[0]
+    assert set(install.metadata.get("tags", [])) >= {"install", "hide-cell"}
+    assert install.metadata.get("cellView") == "form"
+    assert install.source.startswith("# @title ")
+    others = {code_cells(notebook_format.source_notebook(page))[0].source for page in PAGES}
+    assert others == {install.source}, "The install cell has to be the same on every page."
+    address = re.search(r'^Repository = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert address
+    assert f"git+{address[1]}" in install.source
+
+
+@pages
+def test_at_least_three_exercises_each_with_stub_check_and_folded_solution(path: Path) -> None:
+    nb = notebook_format.source_notebook(path)
+    exercises: list[list[nbformat.NotebookNode]] = []
+    inside = False
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            for heading in re.findall(r"^#{1,3} .*$", cell.source, re.M):
+                inside = heading.startswith("### Exercise")
+                if inside:
+                    exercises.append([])
+        elif inside:
+            exercises[-1].append(cell)
+    assert len(exercises) >= 3, f"{len(exercises)} exercises; a page has at least three."
+    for number, cells in enumerate(exercises, 1):
+        stubs = [c for c in cells if "exercise" in c.metadata.get("tags", [])]
+        solutions = [c for c in cells if "solution" in c.metadata.get("tags", [])]
+        assert len(stubs) == 1, f"Exercise {number} needs one stub, a cell tagged `exercise`."
+        assert len(solutions) == 1, f"Exercise {number} needs one cell tagged `solution`."
+        assert "check" in stubs[0].source, f"The stub of exercise {number} does not call its check."
+        assert "check" in solutions[0].source, f"Solution {number} does not call the check."
+        assert solutions[0].source.startswith("# @title Solution"), "Colab shows this on its fold."
+        assert solutions[0].metadata.get("cellView") == "form", 'Fold it in Colab: cellView="form".'
+        assert "hide-cell" in solutions[0].metadata["tags"], "Fold it in the book: tag hide-cell."
+
+
+@pages
+def test_stored_outputs_are_clean_described_and_stamped(path: Path) -> None:
+    nb = stored(path)
+    for number, cell in enumerate(nb.cells):
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", f"Cell {number} failed."
+            assert output.get("name") != "stderr", f"Cell {number} warns: {output.text[:300]}"
+            if any(kind.startswith("image/") for kind in output.get("data", {})):
+                alt = cell.metadata["mystnb"]["image"]["alt"]
+                assert len(alt) >= 20, f"Cell {number}: say in words what is seen, not {alt!r}."
+    assert "stamp(" in code_cells(nb)[-1].source
+    assert code_cells(nb)[-1].outputs
+    data = notebook_format.stamp(nb)
+    assert data is not None
+    assert data["page"] == path.stem
+    assert data["source"] != "synthetic"
+
+
+@pages
+def test_notebook_is_at_most_a_megabyte(path: Path) -> None:
+    assert path.with_suffix(".ipynb").stat().st_size <= 1_000_000
+
+
+def test_notebooks_are_at_most_400_kilobytes_on_average() -> None:
+    sizes = [path.with_suffix(".ipynb").stat().st_size for path in PAGES]
+    assert sum(sizes) <= 400_000 * max(len(sizes), 1)
+
+
+@pytest.mark.slow
+def test_notebooks_run_against_the_wheel_from_an_empty_folder() -> None:
+    command = [sys.executable, ROOT / "book" / "tools" / "run_notebooks.py", "--isolated"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+# The tools, on notebooks made here ----------------------------------------------------------------
+
+NOTEBOOK = """\
+# %% [markdown]
+# # A page
+#
+# Text.
+
+# %% tags=["install", "hide-cell"] cellView="form"
+# @title Setup
+import os
+
+from IPython.display import Image, display
+
+# %%
+print("one")
+print(sorted(os.listdir()))
+
+# %%
+PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+)
+display(Image(data=PNG_BYTES, format="png", alt="A single dot."))
+
+# %% [markdown]
+# The end.
+
+# %%
+STAMP = "application/vnd.ecgkit.stamp+json"
+data = {"page": "00_tiny", "source": "mitdb", "fingerprint": "abc", "device": "cpu",
+        "versions": {}, "seconds": 0.1, "key_figure": "Acc 0.99"}
+display({STAMP: data, "text/plain": "Data: mitdb abc."}, raw=True)
+""".replace("data=PNG_BYTES", 'data=__import__("base64").b64decode(PNG)')
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The source of a page in a folder of its own; the tools write there and nowhere else."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    monkeypatch.setattr(run_notebooks, "NOTEBOOKS", folder)
+    monkeypatch.setattr(run_notebooks, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(notebook_format, "PUBLISHED", tmp_path / "published")
+    path = folder / "00_tiny.py"
+    path.write_text(NOTEBOOK)
+    return path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_storing_twice_writes_the_same_bytes(page: Path) -> None:
+    assert run_notebooks.main(["--store"]) == 0
+    first = page.with_suffix(".ipynb").read_bytes()
+    assert run_notebooks.main(["--store", "--page", "00"]) == 0
+    assert page.with_suffix(".ipynb").read_bytes() == first
+    nb = stored(page)
+    assert len({cell.id for cell in nb.cells}) == len(nb.cells)
+    assert code_cells(nb)[1].outputs[0].text == "one\n[]\n", "it runs in an empty folder"
+    assert code_cells(nb)[2].metadata["mystnb"]["image"]["alt"] == "A single dot."
+    assert notebook_format.stamp(nb)["source"] == "mitdb"
+    assert "execution" not in code_cells(nb)[0].metadata
+
+
+def test_edits_are_noticed_and_text_edits_keep_the_outputs(page: Path) -> None:
+    assert "missing" in notebook_format.stale(page)
+    assert run_notebooks.main(["--store"]) == 0
+    assert notebook_format.stale(page) is None
+    edit(page, "# Text.", "# Better text.")
+    assert "text of" in notebook_format.stale(page)
+    assert notebook_format.sync_text(page)
+    assert notebook_format.stale(page) is None
+    assert code_cells(stored(page))[1].outputs
+    edit(page, 'print("one")', 'print("two")')
+    assert "make notebooks PAGE=00" in notebook_format.stale(page)
+    assert not notebook_format.sync_text(page)
+
+
+def test_an_edit_of_both_files_is_declared_harmless_by_refreshing_the_hash(page: Path) -> None:
+    assert run_notebooks.main(["--store"]) == 0
+    for path in (page, page.with_suffix(".ipynb")):
+        edit(path, "# @title Setup", "# @title Set-up")
+    assert notebook_format.stale(page) is not None
+    notebook_format.refresh_hash(page.with_suffix(".ipynb"))
+    assert notebook_format.stale(page) is None
+
+
+def test_a_changed_published_file_makes_the_pages_that_read_it_stale(page: Path) -> None:
+    notebook_format.PUBLISHED.mkdir()
+    result = notebook_format.PUBLISHED / "run.json"
+    result.write_text("1")
+    edit(page, 'print("one")', 'open(os.environ["ECGKIT_READS"], "a").write("run.json\\n")')
+    assert run_notebooks.main(["--store"]) == 0
+    assert notebook_format.stale(page) is None
+    result.write_text("2")
+    assert "run.json" in notebook_format.stale(page)
+
+
+def test_synthetic_data_is_refused_and_nothing_written(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(page, '"source": "mitdb"', '"source": "synthetic"')
+    assert run_notebooks.main(["--store"]) == 1
+    assert not page.with_suffix(".ipynb").exists()
+    assert "synthetic records" in capsys.readouterr().out
+
+
+def test_a_failing_page_is_reported_with_its_cell_and_the_next_one_still_runs(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.with_name("01_next.py").write_text(NOTEBOOK)
+    edit(page, 'print("one")', 'raise ValueError("no such lead")')
+    assert run_notebooks.main(["--quick"]) == 1
+    told = capsys.readouterr().out
+    assert "ValueError: no such lead" in told
+    assert "in cell 2" in told
+    status = json.loads((run_notebooks.RUNS / "status.json").read_text())
+    assert [run["passed"] for run in status] == [False, True]
+    assert "no such lead" in status[0]["error"]
+    assert (run_notebooks.RUNS / "01_next.ipynb").is_file()
+    assert not page.with_suffix(".ipynb").exists(), "quick runs leave notebooks/ alone"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (', alt="A single dot."', "", "without alt text"),
+        ('alt="A single dot."))', 'alt="A dot."), Image(data=b"", alt="two"))', "2 figures"),
+        ("{STAMP: data, ", "{", "no stamp"),
+    ],
+)
+def test_what_the_book_cannot_show_fails(page: Path, old: str, new: str, told: str) -> None:
+    edit(page, old, new)
+    result, _, _ = run_notebooks.run(page, "quick")
+    assert not result.passed
+    assert told in str(result.error)
+
+
+def test_progress_bars_are_dropped_and_printed_text_is_joined() -> None:
+    def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    bar = stream("\r10%|#         |\r100%|##########|\n", "stderr")
+    cell = nbformat.v4.new_code_cell("x", outputs=[stream("a\n"), stream("b\n"), bar])
+    nb = notebook_format.normalise(nbformat.v4.new_notebook(cells=[cell]), "00_x")
+    assert [(o.name, o.text) for o in nb.cells[0].outputs] == [("stdout", "a\nb\n")]
+
+
+def test_a_page_that_does_not_exist_is_named(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_notebooks.main(["--quick", "--page", "42"]) == 1
+    assert "beginning with '42'" in capsys.readouterr().err
+
+
+def test_the_page_on_this_machine_tells_what_ran_and_warns_of_synthetic_data() -> None:
+    assert "Not run yet" in on_this_machine.page_text(None)
+    run = run_notebooks.Result("00_tiny", "A | page", True, 2.5, "synthetic", "abc", "cpu", "Acc 1")
+    text = on_this_machine.page_text([vars(run)])
+    assert "1 of 1 notebooks passed" in text
+    assert "**synthetic records**" in text
+    assert r"[A \| page](../notebooks/00_tiny.ipynb) | yes | 2.5 | synthetic `abc` |" in text
+    run.source, run.passed, run.error = "mitdb", False, "ValueError: no such lead"
+    text = on_this_machine.page_text([vars(run)])
+    assert "synthetic" not in text
+    assert "**no**" in text
+    assert "no such lead" in text

@@ -1,0 +1,171 @@
+"""The rendered book: readable on a phone and on a desk, light and dark, and alone on a machine."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+bs4 = pytest.importorskip("bs4", reason="BeautifulSoup comes with jupyter-book: run `make check`.")
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+HTML = ROOT / "book" / "_build" / "html"
+WIDTHS = (1280, 400)
+SCHEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, Any]:
+    """Every rendered page, parsed, by its path; renders the book if nobody has."""
+    if not (HTML / "index.html").is_file():
+        subprocess.run([sys.executable, ROOT / "book" / "tools" / "render.py"], check=True)
+    paths = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
+    return {
+        p.relative_to(HTML).as_posix(): bs4.BeautifulSoup(p.read_text("utf-8"), "html.parser")
+        for p in paths
+    }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, driven by playwright."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip(
+            "No Chromium on this machine, so the pages were not looked at in a browser. "
+            "On Debian: apt-get install chromium fonts-dejavu."
+        )
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed.")
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=path, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def served(pages: dict[str, Any]) -> Iterator[str]:
+    """The address of a server of the rendered book on this machine."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_every_source_page_is_rendered(pages: dict[str, Any]) -> None:
+    toc = (ROOT / "book" / "_toc.yml").read_text()
+    wanted = {f"{name}.html" for name in re.findall(r"(?:root|file): *(\S+)", toc)}
+    assert wanted <= pages.keys()
+
+
+def test_links_within_the_book_lead_somewhere(pages: dict[str, Any]) -> None:
+    dead = []
+    for name, page in pages.items():
+        for link in page.find_all("a", href=True):
+            url = urlsplit(link["href"])
+            if url.scheme or url.netloc:
+                continue
+            target = (HTML / name).parent / unquote(url.path) if url.path else HTML / name
+            if not target.resolve().exists():
+                dead.append(f"{name}: {link['href']}")
+            elif url.fragment and target.suffix == ".html":
+                there = pages[target.resolve().relative_to(HTML.resolve()).as_posix()]
+                if there.find(id=unquote(url.fragment)) is None:
+                    dead.append(f"{name}: {link['href']} (no such anchor)")
+    assert not dead
+
+
+def test_nothing_was_left_unrendered(pages: dict[str, Any]) -> None:
+    for name, page in pages.items():
+        text = page.find("article").get_text() if page.find("article") else ""
+        assert not re.search(r"\{(cite|ref|doc|term)[:a-z]*\}|\[@\w", text), name
+
+
+def test_images_are_described_in_words(pages: dict[str, Any]) -> None:
+    silent = []
+    for name, page in pages.items():
+        for image in page.find_all("img"):
+            alt = image.get("alt", "").strip()
+            if not alt or re.search(r"\.(png|svg|jpe?g|gif)$|[0-9a-f]{32}", alt, re.I):
+                silent.append(f"{name}: {image.get('src')} has the alt text {alt!r}")
+    assert not silent
+
+
+def test_colab_buttons_open_the_notebooks_of_this_repository(pages: dict[str, Any]) -> None:
+    config = (ROOT / "book" / "_config.yml").read_text()
+    repository = re.search(r"^  url: https://github\.com/(\S+)$", config, re.M)
+    branch = re.search(r"^  branch: (\S+)$", config, re.M)
+    assert repository
+    assert branch
+    for name, page in pages.items():
+        if not name.startswith("notebooks/"):
+            continue
+        path = name.replace(".html", ".ipynb")
+        wanted = f"https://colab.research.google.com/github/{repository[1]}/blob/{branch[1]}/{path}"
+        assert wanted in {link.get("href") for link in page.find_all("a")}
+        assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_stand_alone_and_fit_the_screen(
+    pages: dict[str, Any], browser: Any, width: int, scheme: str
+) -> None:
+    faults: list[str] = []
+    for name in pages:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        tab = context.new_page()
+        seen: list[str] = []
+        tab.on("request", lambda request, seen=seen: seen.append(f"asks for {request.url}"))
+        tab.on("pageerror", lambda error, seen=seen: seen.append(f"script error: {error.message}"))
+        tab.goto((HTML / name).as_uri(), wait_until="load")
+        if pages[name].select(".math"):
+            tab.wait_for_selector("mjx-container", timeout=10_000)
+            if tab.query_selector("mjx-merror, [data-mjx-error]"):
+                seen.append("a formula that MathJax cannot read")
+        tab.wait_for_timeout(200)
+        over = tab.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        if over > 0:
+            seen.append(f"is {over} px wider than the screen")
+        faults += [f"{name} {fault}" for fault in seen if not _asks_for_what_is_here(fault)]
+        context.close()
+    assert not faults
+
+
+def _asks_for_what_is_here(fault: str) -> bool:
+    url = urlsplit(fault.removeprefix("asks for "))
+    if url.scheme == "file":
+        return Path(unquote(url.path)).is_file()
+    return url.scheme in ("data", "blob")
+
+
+def test_search_finds_pages_without_a_network(browser: Any, served: str) -> None:
+    tab = browser.new_page()
+    hosts = set()
+    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    tab.goto(f"{served}/search.html?q=heartbeat", wait_until="load")
+    tab.wait_for_selector("#search-results ul.search li", timeout=10_000)
+    assert tab.locator("#search-results ul.search li").count() >= 3
+    assert hosts == {urlsplit(served).netloc}
+    tab.close()
