@@ -8,7 +8,7 @@ common colour blindness, and each class has a marker as a second cue.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,6 +22,11 @@ from ecgkit import InputError, aami, metrics
 from ecgkit.heartbeats import BEFORE, Heartbeats
 
 DPI = 100
+WIDTH_IN = 7.0
+"""Of every figure: as wide as the book's column, and still legible on a telephone."""
+
+plt.rcParams.update({"font.size": 12, "axes.titlesize": 12, "figure.titlesize": 12})
+
 PAPER = {"face": "#FFFBF8", "small": "#F7DAD3", "large": "#E8AFA3"}
 TRACE = "#1A1A1A"
 SYNTHETIC_MARK = "SYNTHETIC RECORD - no patient"
@@ -79,7 +84,7 @@ def ecg_strip(
     start_s: float,
     seconds: float,
     r_peaks: NDArray[np.integer],
-    marks: Mapping[str, Sequence[str]],
+    marks: Mapping[str, ArrayLike],
     title: str,
     synthetic: bool = False,
 ) -> Figure:
@@ -115,41 +120,43 @@ def ecg_strip(
             f"between 0 and {min(map(len, signals.values())) / fs:.1f} s."
         )
     inside = np.flatnonzero((r_peaks >= a) & (r_peaks < b))
-    height = 2.3 * len(signals) + 0.35 * len(marks) + 0.6
+    height = 2.2 * len(signals) + 0.3 * len(marks) + 0.7
     figure, panels = plt.subplots(
-        len(signals), 1, figsize=(10, height), sharex=True, squeeze=False, layout="constrained"
+        len(signals),
+        1,
+        figsize=(WIDTH_IN, height),
+        sharex=True,
+        squeeze=False,
+        layout="constrained",
     )
     time_s = np.arange(a, b) / fs
     for axes, (lead, signal) in zip(panels[:, 0], signals.items(), strict=True):
         ecg_paper(axes)
-        axes.plot(time_s, signal[a:b], color=TRACE, linewidth=0.9)
+        axes.plot(time_s, signal[a:b], color=TRACE, linewidth=1.0)
         axes.set_ylabel(f"{lead} (mV)")
         axes.set_xlim(start_s, start_s + seconds)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f}" if abs(x - round(x)) < 1e-6 else "")
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:.0f}" if abs(y - round(y)) < 1e-6 else "")
     top = panels[0, 0]
-    for row, (who, letters) in enumerate(marks.items()):
-        y = 1.03 + 0.1 * row
-        top.text(0, y, f"{who}:", transform=top.transAxes, ha="left", size=8, color="#444444")
+    said = []
+    for row, (who, given) in enumerate(marks.items()):
+        letters = np.asarray(given, dtype=str)
+        said.append(f"{who} {' '.join(letters[inside])}")
+        y = 1.03 + 0.12 * row
+        top.text(-0.01, y, who, transform=top.transAxes, ha="right", size=10)
         for i in inside:
+            letter = letters[i]
+            color = aami.COLORS.get(letter, TRACE)
+            weight = "normal" if letter == "N" else "bold"
             place = ((r_peaks[i] - a) / (b - a), y)
-            color = aami.COLORS.get(str(letters[i]), TRACE)
-            weight = "bold" if str(letters[i]) not in "N" else "normal"
             top.text(
-                *place,
-                str(letters[i]),
-                transform=top.transAxes,
-                ha="center",
-                color=color,
-                weight=weight,
+                *place, letter, transform=top.transAxes, ha="center", color=color, weight=weight
             )
     panels[-1, 0].set_xlabel("time (s)")
-    top.set_title(title, loc="left", pad=8 + 22 * len(marks), size=11)
-    said = "; ".join(
-        f"{who} {' '.join(map(str, np.asarray(m)[inside]))}" for who, m in marks.items()
-    )
+    figure.suptitle(title, x=0.01, ha="left")
     alt = (
         f"{title}. {seconds:g} s of ECG on ECG paper, lead {' and '.join(signals)}, "
-        f"{len(inside)} beats, marked in order: {said}."
+        f"{len(inside)} beats, marked in order: {'; '.join(said)}."
     )
     return _finish(figure, alt, synthetic)
 
@@ -164,16 +171,16 @@ def class_counts(counts: Mapping[str, int], title: str, synthetic: bool = False)
     title, synthetic
         Said over the figure; mark it as computer-made.
     """
-    figure, axes = plt.subplots(figsize=(7, 2.9), layout="constrained")
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, 3.2), layout="constrained")
     names, numbers = list(counts), list(counts.values())
     total = sum(numbers)
     bars = axes.barh(names, numbers, color=[aami.COLORS[name] for name in names], log=True)
     said = [f"{n:,} ({100 * n / total:.2f} %)" for n in numbers]
     axes.bar_label(bars, said, padding=4)
-    axes.set_xlim(1, 12 * max(numbers))
+    axes.set_xlim(1, 60 * max(numbers))
     axes.invert_yaxis()
     axes.set_xlabel("beats (logarithmic)")
-    axes.set_title(title, loc="left", size=11)
+    axes.set_title(title, loc="left")
     sns.despine(figure)
     pairs = ", ".join(f"{name} {text}" for name, text in zip(names, said, strict=True))
     return _finish(figure, f"{title}. Bars: {pairs}.", synthetic)
@@ -192,24 +199,59 @@ def beats_by_class(beats: Heartbeats, title: str, fs: float = 360.0) -> Figure:
         Sampling rate in Hz.
     """
     present = [c for c in range(len(aami.CLASSES)) if (beats.labels == c).any()]
-    figure, panels = plt.subplots(
-        1, len(present), figsize=(10, 3.2), sharey=True, squeeze=False, layout="constrained"
+    rows = (len(present) + 1) // 2
+    figure, grid = plt.subplots(
+        rows, 2, figsize=(WIDTH_IN, 2.6 * rows), sharex=True, sharey=True, layout="constrained"
     )
     time_s = (np.arange(beats.signals.shape[1]) - BEFORE) / fs
-    for axes, c in zip(panels[0], present, strict=True):
+    for axes, c in zip(grid.flat, present, strict=False):
         name = aami.CLASSES[c]
         low, middle, high = np.percentile(beats.signals[beats.labels == c], [10, 50, 90], axis=0)
         ecg_paper(axes)
         axes.fill_between(time_s, low, high, color=aami.COLORS[name], alpha=0.3, linewidth=0)
         axes.plot(time_s, middle, color=aami.COLORS[name], linewidth=1.8)
-        axes.set_title(f"{name}: {int((beats.labels == c).sum()):,} beats", size=10)
-        axes.set_xlabel("time from R (s)")
+        axes.set_title(f"{name}: {int((beats.labels == c).sum()):,} beats")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.1f}")
-    panels[0, 0].set_ylabel("mV")
-    figure.suptitle(title, x=0.01, ha="left", size=11)
+    for axes in grid.flat[len(present) :]:
+        axes.set_visible(False)
+    figure.supxlabel("time from the R peak (s)", size=12)
+    figure.supylabel("mV", size=12)
+    figure.suptitle(title, x=0.01, ha="left")
     names = ", ".join(aami.CLASSES[c] for c in present)
     alt = f"{title}. One panel for each class, {names}: median beat and 10 to 90 % band over 0.5 s."
     return _finish(figure, alt, beats.source == "synthetic")
+
+
+def counts_by_record(
+    records: NDArray[np.str_], labels: NDArray[np.int8], title: str, synthetic: bool = False
+) -> Figure:
+    """Draw how the beats of S, V and F are spread over the records.
+
+    Parameters
+    ----------
+    records, labels
+        Shape (n,): record name and class number of each beat.
+    title, synthetic
+        Said over the figure; mark it as computer-made.
+    """
+    names = np.unique(records)
+    figure, panels = plt.subplots(3, 1, figsize=(WIDTH_IN, 5.6), sharex=True, layout="constrained")
+    said = []
+    for axes, name in zip(panels, "SVF", strict=True):
+        of_class = records[labels == aami.CLASSES.index(name)]
+        counts = np.array([(of_class == record).sum() for record in names])
+        axes.bar(names, counts, color=aami.COLORS[name])
+        order = np.argsort(-counts)
+        share = counts[order[:2]].sum() / max(counts.sum(), 1)
+        top_two = f"{100 * share:.0f} % in records {names[order[0]]} and {names[order[1]]}"
+        axes.set_title(f"{name}: {counts.sum():,} beats, {top_two}", loc="left", size=11)
+        said.append(f"{name} {top_two}")
+        sns.despine(ax=axes)
+    panels[-1].tick_params(axis="x", rotation=90, labelsize=9)
+    panels[-1].set_xlabel("record")
+    panels[1].set_ylabel("beats")
+    figure.suptitle(title, x=0.01, ha="left")
+    return _finish(figure, f"{title}. Bars a record: {'; '.join(said)}.", synthetic)
 
 
 def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> Figure:
@@ -228,7 +270,7 @@ def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> 
         [f"{n:,}\n{100 * s:.2f} %" for n, s in zip(*row, strict=True)]
         for row in zip(m, share, strict=True)
     ]
-    figure, axes = plt.subplots(figsize=(5.4, 4.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
     sns.heatmap(
         share,
         annot=np.array(words),
@@ -240,15 +282,15 @@ def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> 
         xticklabels=metrics.CLASSES,
         yticklabels=metrics.CLASSES,
         cbar_kws={"label": "share of the row"},
-        annot_kws={"size": 9},
+        annot_kws={"size": 11},
         ax=axes,
     )
     axes.set_xlabel("model")
     axes.set_ylabel("annotators")
     axes.tick_params(axis="y", rotation=0)
-    axes.set_title(title, loc="left", size=11)
-    rows = "; ".join(
-        f"{name} row: {', '.join(f'{n:,} as {k}' for k, n in zip(metrics.CLASSES, row, strict=True))}"
-        for name, row in zip(metrics.CLASSES, m.tolist(), strict=True)
-    )
-    return _finish(figure, f"{title}. Confusion matrix, {rows}.", synthetic)
+    axes.set_title(title, loc="left")
+    rows = []
+    for name, row in zip(metrics.CLASSES, m.tolist(), strict=True):
+        cells = [f"{n:,} as {k}" for k, n in zip(metrics.CLASSES, row, strict=True)]
+        rows.append(f"{name} row: {', '.join(cells)}")
+    return _finish(figure, f"{title}. Confusion matrix, {'; '.join(rows)}.", synthetic)

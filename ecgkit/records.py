@@ -24,7 +24,7 @@ import pooch
 import requests
 import wfdb
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ecgkit import InputError, aami, synthetic
 

@@ -32,11 +32,9 @@ STAMP = "application/vnd.ecgkit.stamp+json"
 The renderer warns of types it does not know: storing moves the data to the notebook's metadata.
 """
 
-KEPT_METADATA = ("tags", "cellView")
-"""Of a cell's metadata what the source says and the stored notebook keeps."""
-
-PROMPTS = {"solution": "the solution", "install": "the set-up"}
-"""What the book writes on a folded cell, by tag, after "Show" and "Hide"."""
+WIDGET = "application/vnd.jupyter.widget-view+json"
+KEPT_METADATA = ("tags", "cellView")  # of a cell: what its source may say
+PROMPTS = {"solution": "Show the solution", "install": "Show the set-up"}  # on folded cells, by tag
 
 
 class FormatError(ValueError):
@@ -91,8 +89,7 @@ def mark(nb: NotebookNode, published: Iterable[str]) -> None:
 def refresh_hash(path: Path) -> None:
     """Renew a stored notebook's code hash after an edit that its outputs do not depend on.
 
-    For the command that rewrites the project's address in both files. After any other edit of
-    code the outputs have to be made again.
+    For the command that rewrites the project's address in both files; nothing else should need it.
     """
     nb = nbformat.read(path, as_version=4)
     nb.metadata.setdefault("ecgkit", NotebookNode())["code_sha256"] = code_hash(nb)
@@ -124,12 +121,8 @@ def normalise(nb: NotebookNode, page: str) -> NotebookNode:
     """Make an executed notebook fit for storing: what a second run would write the same way.
 
     Fixes the ids and the metadata, joins printed text, removes progress bars, takes the stamp's
-    data into the metadata, and hands each figure's alt text to the book's renderer.
-
-    Raises
-    ------
-    FormatError
-        For a figure without alt text, two figures in a cell, or an output that needs a script.
+    data into the metadata, and hands each figure's alt text to the book's renderer. Refuses, by
+    FormatError, figures without alt text, two figures in a cell, and what needs a script.
     """
     nb = _frame(nb, page)
     for number, cell in enumerate(nb.cells):
@@ -137,8 +130,7 @@ def normalise(nb: NotebookNode, page: str) -> NotebookNode:
         if cell.cell_type != "code":
             continue
         for tag in PROMPTS.keys() & cell.metadata.get("tags", []):
-            show, hide = f"Show {PROMPTS[tag]}", f"Hide {PROMPTS[tag]}"
-            cell.metadata["mystnb"] = {"code_prompt_show": show, "code_prompt_hide": hide}
+            cell.metadata["mystnb"] = NotebookNode(code_prompt_show=PROMPTS[tag])
         where = f"{page}, cell {number} ({cell.source.splitlines()[0] if cell.source else ''!r})"
         cell.outputs = _join_streams(cell.outputs)
         images = [o for o in cell.outputs if any(k.startswith("image/") for k in o.get("data", {}))]
@@ -153,27 +145,27 @@ def normalise(nb: NotebookNode, page: str) -> NotebookNode:
                 )
             output.data["text/plain"] = alt
             cell.metadata.setdefault("mystnb", NotebookNode())["image"] = {"alt": alt}
-        for output in cell.outputs:
-            _refuse_scripts(output.get("data", {}), where)
-            if (data := output.get("data", {}).pop(STAMP, None)) is not None:
-                nb.metadata.setdefault("ecgkit", NotebookNode())["stamp"] = data
+        for data in (output.get("data", {}) for output in cell.outputs):
+            if WIDGET in data or "<script" in data.get("text/html", ""):
+                raise FormatError(f"{where} shows a widget or a script, which need another host.")
+            if STAMP in data:
+                nb.metadata.setdefault("ecgkit", NotebookNode())["stamp"] = data.pop(STAMP)
     return nb
 
 
 def stale(py_path: Path) -> str | None:
     """Say in a sentence how the stored notebook differs from its source, None if it does not."""
     path = py_path.with_suffix(".ipynb")
-    number = py_path.stem.split("_")[0]
-    again = f"Run `make notebooks PAGE={number}`."
+    again = f"Run `make notebooks PAGE={py_path.stem[:2]}`."
     if not path.is_file():
         return f"{path.name} is missing. {again}"
     made, stored = source_notebook(py_path), nbformat.read(path, as_version=4)
     hashes = stored.metadata.get("ecgkit", {})
+    names = hashes.get("published", [])
     if hashes.get("code_sha256") != code_hash(made) or code_hash(stored) != code_hash(made):
         return f"The code of {py_path.name} has changed since {path.name} was made. {again}"
-    if hashes.get("published_sha256") != published_hash(hashes.get("published", [])):
-        names = ", ".join(hashes.get("published", []))
-        return f"Published files that {path.name} shows have changed ({names}). {again}"
+    if hashes.get("published_sha256") != published_hash(names):
+        return f"Published files that {path.name} shows have changed ({', '.join(names)}). {again}"
     if list(map(_face, made.cells)) != list(map(_face, stored.cells)):
         return (
             f"The text of {py_path.name} has changed since {path.name} was made. "
@@ -185,10 +177,9 @@ def stale(py_path: Path) -> str | None:
 def sync_text(py_path: Path) -> bool:
     """Carry text edits over to the stored notebook, outputs kept; False if its code has changed."""
     path = py_path.with_suffix(".ipynb")
-    made = source_notebook(py_path)
     if not path.is_file():
         return False
-    stored = nbformat.read(path, as_version=4)
+    made, stored = source_notebook(py_path), nbformat.read(path, as_version=4)
     if code_hash(stored) != code_hash(made):
         return False
     outputs = iter(cell for cell in stored.cells if cell.cell_type == "code")
@@ -241,23 +232,11 @@ def _join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return [o for o in joined if o.output_type != "stream" or o.text.strip()]
 
 
-def _refuse_scripts(data: dict[str, object], where: str) -> None:
-    """Refuse outputs that would fetch scripts from another host."""
-    html = str(data.get("text/html", ""))
-    if "application/vnd.jupyter.widget-view+json" in data or "<script" in html:
-        raise FormatError(
-            f"{where} shows a widget or a script, which needs another host: use plain tqdm, "
-            "Markdown or a figure."
-        )
-
-
 def main() -> int:
     """Carry text edits over to every stored notebook; 1 if some of them need running."""
     needs = 0
-    for path in sources():
-        if stale(path) is None:
-            continue
-        if sync_text(path) and stale(path) is None:
+    for path in filter(stale, sources()):
+        if sync_text(path) and not stale(path):
             print(f"{path.stem}: text renewed, outputs kept")
         else:
             needs += 1
