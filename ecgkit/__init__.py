@@ -3,7 +3,7 @@
 The helper library of the book. Each module is one chapter's subject; data flows one way, and a
 module imports only from those above it in this list:
 
-``aami`` classes, ``synthetic`` embedded records, ``records`` finding and reading files,
+``files`` written whole, ``aami`` classes, ``synthetic`` records, ``records`` found and read,
 ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``, ``augmentation``, ``layers`` and
 ``models``, ``training``, ``metrics``, ``plots``, ``experiments``, ``published`` results,
 ``exercises``.

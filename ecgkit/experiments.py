@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import time
 from dataclasses import asdict, replace
@@ -18,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import ecgkit
-from ecgkit import InputError, metrics, splits, training
+from ecgkit import InputError, files, metrics, splits, training
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
@@ -312,6 +311,5 @@ def versions() -> dict[str, str]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON to a file, whole or not at all."""
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    draft.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    os.replace(draft, path)
+    with files.whole(path) as draft:
+        draft.write_text(json.dumps(content, indent=1) + "\n", "utf-8")

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import warnings
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgkit import InputError, aami
+from ecgkit import InputError, aami, files
 
 if TYPE_CHECKING:  # at run time the file readers are imported only where files are read
     from ecgkit.records import Record, Source
@@ -90,19 +87,17 @@ class Heartbeats:
         return replace(self, labels=aami.encode(self.symbols, mapping), mapping=mapping)
 
     def save(self, path: Path | str) -> None:
-        """Write the table to an ``.npz`` file, whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the table to an ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         about = np.array([self.source, self.fingerprint])
-        handle, draft = tempfile.mkstemp(prefix=path.stem, suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, about=about, **arrays)
-            os.replace(draft, path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        with files.whole(path) as draft, draft.open("wb") as file:
+            np.savez(file, about=about, **arrays)
 
     @staticmethod
     def load(path: Path | str, mapping: str = "ec57") -> Heartbeats:
@@ -117,12 +112,17 @@ class Heartbeats:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
                 source, fingerprint = (str(word) for word in file["about"])
+            n = len(arrays["signals"])
+            if arrays["signals"].shape != (n, BEFORE + AFTER) or any(
+                arrays[name].shape != (n,) for name in _ARRAYS[1:]
+            ):
+                raise ValueError("its columns do not fit together")
         except FileNotFoundError as error:
             raise InputError(f"There is no table of beats at {path}.") from error
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # a damaged zip file raises what its parsing happens to hit
             raise InputError(
-                f"{path} is no table of beats, or a damaged one ({error}). Delete it and make it "
-                "again with heartbeats.prepare()."
+                f"{path} is no table of beats, or a damaged one. Write it again with "
+                "`ecgkit data --save FILE`."
             ) from error
         labels = aami.encode(arrays["symbols"], mapping)
         return Heartbeats(
@@ -221,6 +221,7 @@ def prepare(
     """
     from ecgkit import records  # not needed, with wfdb and pooch, where a table is at hand
 
+    aami.mapping(mapping)  # a wrong name is said before anything is read
     source = source or records.find()
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
@@ -247,8 +248,8 @@ def prepare(
     if cached:
         try:
             beats.save(path)
-        except OSError as error:
-            warnings.warn(f"The table of beats could not be kept: {error}", stacklevel=2)
+        except InputError as error:
+            warnings.warn(f"{error} It is made anew each time.", stacklevel=2)
     return beats
 
 

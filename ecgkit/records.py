@@ -8,10 +8,12 @@ named but incomplete or damaged is an error, never a reason to fall back.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +148,10 @@ def _files_of(names: Iterable[str]) -> list[str]:
     return [f"{name}.{kind}" for name in names for kind in ("hea", "dat", "atr")]
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _sha256(path: Path) -> str | None:
     """Return the SHA-256 of a file, or None where there is no such file."""
     try:
@@ -173,7 +179,7 @@ def fingerprint(sums: dict[str, str]) -> str:
     True
     """
     lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
-    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+    return _digest(lines.encode())[:16]
 
 
 def find(
@@ -236,7 +242,7 @@ def _known(
         raise InputError(
             f"No record {', '.join(map(repr, unknown)) or 'named'}: there are {' '.join(known)}."
         )
-    return tuple(records)
+    return tuple(name for name in known if name in records)  # each once, in one order
 
 
 def _require(directory: Path, sums: dict[str, str]) -> None:
@@ -258,11 +264,18 @@ def _require(directory: Path, sums: dict[str, str]) -> None:
 
 def _answers(address: str) -> bool:
     """Say whether an address serves MIT-BIH: its list of records, to the byte, within seconds."""
-    try:
-        reply = requests.get(address + "RECORDS", timeout=PROBE_TIMEOUT_S)
-    except requests.RequestException:
-        return False
-    return reply.ok and hashlib.sha256(reply.content).hexdigest() == SHA256["RECORDS"]
+    answers = []
+
+    def ask() -> None:
+        with contextlib.suppress(requests.RequestException):
+            reply = requests.get(address + "RECORDS", timeout=PROBE_TIMEOUT_S)
+            answers.append(reply.ok and _digest(reply.content) == SHA256["RECORDS"])
+
+    # requests' timeout bounds each wait, not all of them together, and no name look-up at all.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PROBE_TIMEOUT_S)
+    return answers == [True]
 
 
 def _fetch(names: list[str], directory: Path, address: str) -> None:
@@ -293,39 +306,46 @@ def _find_synthetic(records: Sequence[str] | None) -> Source:
     """Find the synthetic records in the cache, writing them there first where needed."""
     names = _known(records, synthetic.NAMES, synthetic.NAMES)
     directory = cache_directory() / f"synthetic-{synthetic.VERSION}"
-    listing = directory / "SHA256SUMS.txt"
-    if listing.exists():
-        lines = (line.split() for line in listing.read_text("ascii").splitlines())
-        sums = {name: digest for digest, name in lines}
-        if _wrong_files(directory, sums):
-            shutil.rmtree(directory)
-    if not listing.exists():
-        _write_synthetic(directory)
-        return _find_synthetic(records)
+    sums = _synthetic_sums(directory) or _write_synthetic(directory)
     used = {name: sums[name] for name in _files_of(names)}
     return Source("synthetic", directory, names, fingerprint(used))
 
 
-def _write_synthetic(directory: Path) -> None:
+def _synthetic_sums(directory: Path) -> dict[str, str] | None:
+    """File name -> SHA-256 of the synthetic records; None unless all are there and right."""
+    try:
+        lines = (directory / "SHA256SUMS.txt").read_text("ascii").splitlines()
+        sums = {name: digest for digest, name in (line.split() for line in lines)}
+    except (OSError, ValueError):
+        return None
+    whole = set(sums) == set(_files_of(synthetic.NAMES)) and not _wrong_files(directory, sums)
+    return sums if whole else None
+
+
+def _write_synthetic(directory: Path) -> dict[str, str]:
     """Write the synthetic records beside their place, then move them into it in one step."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="synthetic-", dir=directory.parent))
+        with tempfile.TemporaryDirectory(prefix="synthetic-", dir=directory.parent) as folder:
+            draft = Path(folder) / directory.name
+            draft.mkdir()
+            synthetic.write_records(draft)
+            sums = {name: str(_sha256(draft / name)) for name in _files_of(synthetic.NAMES)}
+            listing = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+            (draft / "SHA256SUMS.txt").write_text(listing, "ascii")
+            if directory.exists() and _synthetic_sums(directory) is None:
+                shutil.rmtree(directory, ignore_errors=True)
+            try:
+                draft.rename(directory)
+            except OSError:
+                if _synthetic_sums(directory) is None:  # another that was faster is as good
+                    raise
     except OSError as error:
         raise InputError(
             f"The synthetic records cannot be written to {directory.parent}: {error.strerror}. "
             "Set XDG_CACHE_HOME to a directory that can be written."
         ) from error
-    try:
-        synthetic.write_records(draft)
-        sums = [f"{_sha256(draft / name)}  {name}\n" for name in _files_of(synthetic.NAMES)]
-        (draft / "SHA256SUMS.txt").write_text("".join(sums), "ascii")
-        draft.rename(directory)
-    except OSError:
-        if not directory.exists():  # another process that was faster is as good
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    return sums
 
 
 def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
@@ -355,8 +375,13 @@ def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.st
     except Exception as error:  # wfdb raises what its parsing happens to hit
         raise InputError(f"{path}.atr is not a readable WFDB annotation file ({error}).") from error
     keep = np.array([aami.is_beat(symbol) for symbol in annotation.symbol], dtype=bool)
-    symbols = np.array(annotation.symbol, dtype="U1")
-    return np.asarray(annotation.sample, dtype=np.int64)[keep], symbols[keep]
+    symbols = np.array(annotation.symbol, dtype="U1")[keep]
+    r_peaks = np.asarray(annotation.sample, dtype=np.int64)[keep]
+    if (np.diff(r_peaks, prepend=-1) <= 0).any():  # most random bytes can be read as annotations
+        raise InputError(
+            f"{path}.atr is not a readable WFDB annotation file (its beats are not in order)."
+        )
+    return r_peaks, symbols
 
 
 def read_record(path: Path | str, lead: str | None = None) -> Record:
@@ -401,6 +426,11 @@ def read_record(path: Path | str, lead: str | None = None) -> Record:
             f"{bad[0]}. Cut the record there, or fill the gap, before reading it."
         )
     r_peaks, symbols = read_annotations(path)
+    if len(r_peaks) and r_peaks[-1] >= len(signals):
+        raise InputError(
+            f"{path}.atr marks a beat at sample {r_peaks[-1]}, but the signal has {len(signals)}: "
+            "it belongs to another record."
+        )
     return Record(
         path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), r_peaks, symbols
     )

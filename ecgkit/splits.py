@@ -68,7 +68,8 @@ def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5
     Raises
     ------
     InputError
-        If a class has fewer than two beats, so that it cannot be on both sides.
+        If a class has fewer than two beats, so that it cannot be on both sides, or one side would
+        have fewer beats than there are classes.
 
     Examples
     --------
@@ -83,9 +84,15 @@ def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5
             "leave it out or take more records."
         )
     rows = np.arange(len(labels))
-    train, test = train_test_split(
-        rows, test_size=test_fraction, random_state=seed, stratify=labels
-    )
+    try:
+        train, test = train_test_split(
+            rows, test_size=test_fraction, random_state=seed, stratify=labels
+        )
+    except ValueError as error:
+        raise InputError(
+            f"{len(labels)} beats cannot be split with a test share of {test_fraction:g} and seed "
+            f"{seed} ({error}). Take more beats, a share between 0 and 1, a seed from 0 on."
+        ) from error
     return Split(np.sort(train), np.sort(test))
 
 

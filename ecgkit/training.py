@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ecgkit import InputError, augmentation
+from ecgkit import InputError, augmentation, files
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -260,15 +259,9 @@ def _mixed(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractConte
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
     """Write tensors and text beside them to a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, draft, about)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with files.whole(path) as draft:
+        save_file(cpu, draft, about)
 
 
 def _save(

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from ecgkit import InputError, experiments
+from ecgkit import InputError, experiments, records
+from ecgkit.records import Source
 
 PAGES = {"00": "quickstart", "01": "data"}
 """Page number -> module of its checks."""
@@ -40,7 +41,7 @@ class Verdict:
         """Show the verdict in a notebook."""
         return f"{'✅ **Right.**' if self.right else '❌ **Not yet.**'} {self.text}"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Show the verdict elsewhere."""
         return f"{'Right.' if self.right else 'Not yet.'} {self.text}"
 
@@ -121,42 +122,55 @@ class Page:
 
     name: str
     _start: float = field(default_factory=time.perf_counter)
+    _source: Source | None = None
 
-    def stamp(self, source: str, fingerprint: str, key_figure: str) -> None:
+    def uses(self, source: Source) -> None:
+        """Note the page's data; where they are synthetic, say so in a banner."""
+        self._source = source
+        if source.is_synthetic:
+            _display(f"> ⚠️ **{records.SYNTHETIC_BANNER}**")
+
+    def stamp(self, key_figure: str) -> None:
         """Close the page: say on what data and machine its figures were made.
 
         Parameters
         ----------
-        source, fingerprint
-            Of the data; see :class:`ecgkit.records.Source`.
         key_figure
             The one figure a reader would compare, in words.
-        """
-        from IPython.display import display
 
+        Raises
+        ------
+        InputError
+            If the page has not said which data it uses.
+        """
+        if self._source is None:
+            raise InputError("Say which data the page uses with page.uses(source), then stamp it.")
         device = experiments.describe_device(
             torch.device("cuda" if torch.cuda.is_available() else "cpu")
         )
         record = {
             "page": self.name,
-            "source": source,
-            "fingerprint": fingerprint,
+            "source": self._source.name,
+            "fingerprint": self._source.fingerprint,
             "profile": profile(),
             "device": device,
             "versions": experiments.versions(),
             "seconds": round(time.perf_counter() - self._start, 1),
             "key_figure": key_figure,
         }
-        data = "MIT-BIH 1.0.0" if source == "mitdb" else "**synthetic records, no patient**"
+        synthetic = self._source.is_synthetic
+        data = "**synthetic records, no patient**" if synthetic else "MIT-BIH 1.0.0"
         versions = ", ".join(f"{name} {number}" for name, number in experiments.versions().items())
-        text = (
+        _display(
             f"**{key_figure}**\n\n"
-            f"Data: {data} (fingerprint `{fingerprint}`). Device: {device}. "
-            f"Profile: {record['profile']}. {record['seconds']} s. Versions: {versions}."
+            f"Data: {data} (fingerprint `{self._source.fingerprint}`). Device: {device}. "
+            f"Profile: {profile()}. {record['seconds']} s. Versions: {versions}.",
+            {"application/vnd.ecgkit.stamp+json": record},
         )
-        bundle = {
-            "application/vnd.ecgkit.stamp+json": record,
-            "text/markdown": text,
-            "text/plain": text,
-        }
-        display(bundle, raw=True)
+
+
+def _display(text: str, data: dict[str, Any] | None = None) -> None:
+    """Display Markdown in a notebook, with data beside it for the notebook runner."""
+    from IPython.display import display  # a notebook has it; the library needs it only here
+
+    display({"text/markdown": text, "text/plain": text, **(data or {})}, raw=True)
