@@ -186,7 +186,8 @@ report = metrics.report(published_matrix)
 rows = "\n".join(
     f"| {name} | {published_matrix[i].sum():,} | "
     + " | ".join(
-        f"{100 * report['classes'][name][k]:.2f}" for k in ("se", "ppv", "f1")
+        f"{100 * report['classes'][name][key]:.2f}"
+        for key in ("se", "ppv", "f1")
     )
     + " |"
     for i, name in enumerate(metrics.CLASSES)
@@ -213,8 +214,7 @@ display(
 #
 # And even the test half is made of beats whose neighbours the model has seen.
 # What happens on *patients* it has never met is another story, and a humbling
-# one: the same kind of network falls to about 82 % in our first trials. A later
-# chapter tells it in full. This model is **not a medical device**.
+# one, to which a later chapter belongs. This model is **not a medical device**.
 #
 # ## Exercises
 #

@@ -133,9 +133,9 @@ for leads, n in order.most_common():
 # %% [markdown]
 # Not quite. In MIT-BIH one record has its leads the other way round: in 114 the
 # first channel is V5, and MLII is the second. Taking the first channel would mix
-# 1890 beats of another view of the heart into the table. This book takes the
-# lead that is *called* MLII; `lead="first"` does what the paper says it did, so
-# that the difference can be measured.
+# that record's beats, the heart seen from another side, into the table. This
+# book takes the lead that is *called* MLII; `lead="first"` does what the paper
+# says it did, so that the difference can be measured.
 #
 # ## What the annotators wrote
 #
@@ -258,8 +258,8 @@ plots.show(
 )
 
 # %% [markdown]
-# In MIT-BIH nearly all fusion beats come from two people, 208 and 213, and nearly
-# half of all supraventricular beats from one, 232. A model that does well on F
+# In MIT-BIH nearly all fusion beats come from two people, 208 and 213, and more
+# than half of all supraventricular beats from two others, 232 and 222. A model that does well on F
 # under a random split has learnt two hearts. It is the first thing to remember
 # about every S and F figure on this database, in this book too.
 #

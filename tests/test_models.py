@@ -184,7 +184,7 @@ def test_the_cone_gives_the_dense_forms_last_step_for_every_length(blocks, kerne
             worst = max(worst, (dense - cone).abs().max().item())
             active += (dense > 0.01).double().mean().item() / 400
     assert worst < 1e-12
-    assert active > 0.5  # the agreement is not one of zeros
+    assert active > 0.3  # the agreement is not one of zeros
 
 
 @FORMS

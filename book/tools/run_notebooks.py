@@ -118,6 +118,7 @@ def run(
         try:
             client.execute(env=environment)
             nb = normalise(nb, py_path.stem)
+            check_exercises(nb, py_path.stem)
             data = stamp(nb)
             if data is None:
                 raise FormatError(f"{py_path.stem} has no stamp: close it with exercises.stamp().")
@@ -131,6 +132,25 @@ def run(
         read = reads.read_text().splitlines() if reads.is_file() else []
     result.seconds = round(time.perf_counter() - start, 1)
     return result, nb, read
+
+
+def check_exercises(nb: NotebookNode, page: str) -> None:
+    """Refuse a page whose solutions are not right, or whose untouched stubs are.
+
+    Raises
+    ------
+    FormatError
+        Naming the cell and what its check said.
+    """
+    expected = {"solution": "Right.", "exercise": "Not yet."}
+    for number, cell in enumerate(nb.cells):
+        for tag in expected.keys() & set(cell.metadata.get("tags", [])):
+            said = "".join(o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+            if not said.startswith(expected[tag]):
+                raise FormatError(
+                    f"{page}, cell {number}, is tagged {tag}, and its check says {said!r}: it "
+                    f"should begin with {expected[tag]!r}."
+                )
 
 
 def run_all(pages: list[Path], profile: str, mode: str, env: dict[str, str]) -> list[Result]:

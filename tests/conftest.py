@@ -1,0 +1,81 @@
+"""What the tests share: an empty cache each, the embedded records, MIT-BIH where it is given."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecgkit import heartbeats, records
+
+GIVEN = os.environ.get("ECGKIT_DATA")
+"""Where MIT-BIH lies, as the person who started the tests said."""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """A folder of its own for what ecgkit keeps, and no way to PhysioNet."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.delenv("ECGKIT_SOURCE", raising=False)
+    monkeypatch.setattr(records, "ADDRESSES", ())
+    return folder
+
+
+@pytest.fixture
+def nothing_given(monkeypatch):
+    """Nobody has said where MIT-BIH lies."""
+    monkeypatch.delenv("ECGKIT_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def synthetic_source(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("synthetic")))
+        return records.find("synthetic")
+
+
+@pytest.fixture(scope="session")
+def synthetic_beats(synthetic_source):
+    return heartbeats.prepare(synthetic_source, cached=False)
+
+
+@pytest.fixture(scope="session")
+def mitdb():
+    if not GIVEN:
+        pytest.skip("ECGKIT_DATA is not set, so there is no MIT-BIH to test on.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ECGKIT_DATA", GIVEN)
+        return records.find("mitdb")
+
+
+@pytest.fixture(scope="session")
+def mitdb_beats(mitdb):
+    return heartbeats.prepare(mitdb, cached=False)
+
+
+@pytest.fixture
+def write_record(tmp_path):
+    """A function that writes a small WFDB record and returns its path without extension."""
+
+    def write(
+        name="one", n_samples=7200, leads=("MLII", "V1"), r_peaks=(1000, 1360), symbols="NN", fs=360
+    ) -> Path:
+        rng = np.random.default_rng(len(name))
+        adu = 1024 + rng.integers(-400, 400, (n_samples, len(leads)))
+        wfdb.wrsamp(
+            name,
+            fs=fs,
+            units=["mV"] * len(leads),
+            sig_name=list(leads),
+            d_signal=adu,
+            fmt=["212"] * len(leads),
+            adc_gain=[200.0] * len(leads),
+            baseline=[1024] * len(leads),
+            write_dir=str(tmp_path),
+        )
+        wfdb.wrann(name, "atr", np.array(r_peaks), list(symbols), write_dir=str(tmp_path))
+        return tmp_path / name
+
+    return write

@@ -1,0 +1,130 @@
+"""Exercises: untouched stubs fail, right answers pass, common mistakes get a hint of their own.
+
+That the solutions in the pages are right, and the stubs are not, is checked whenever a page runs
+(``book/tools/run_notebooks.py``).
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from ecgkit import InputError, aami, exercises, published, records
+
+EXERCISES = ["00.1", "00.2", "00.3", "01.1", "01.2", "01.3"]
+
+
+@pytest.fixture
+def matrix():
+    return np.array(published.run(published.find()["name"])["confusion_matrix"])
+
+
+def says(exercise, answer):
+    verdict = exercises.check(exercise, answer)
+    return verdict.right, verdict.text
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_untouched_stub_is_not_right(exercise):
+    right, text = says(exercise, ...)
+    assert not right
+    assert "three dots" in text
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_answer_of_any_kind_gets_a_verdict(exercise, monkeypatch):
+    monkeypatch.setenv("ECGKIT_SOURCE", "synthetic")
+    for answer in (None, "?", -1, {"a": 1}, lambda: None, lambda *_: None, lambda *_: 1 / 0):
+        right, text = says(exercise, answer)
+        assert not right
+        assert len(text) > 20
+
+
+def test_an_exercise_that_is_not_there_is_named():
+    with pytest.raises(InputError, match=r"Page 00 has the exercises 1, 2, 3, not '9'"):
+        exercises.check("00.9", 1)
+    with pytest.raises(InputError, match=r"no exercise '77\.1'"):
+        exercises.check("77.1", 1)
+
+
+def test_always_n(matrix):
+    n, total = matrix[0].sum(), matrix.sum()
+    assert says("00.1", n / total)[0]
+    assert "per cent" in says("00.1", 100 * n / total)[1]
+    assert "column" in says("00.1", matrix[:, 0].sum() / total)[1]
+    assert "got wrong" in says("00.1", matrix[0, 0] / total)[1]
+
+
+def test_ppv_of_v(matrix):
+    v = 2
+    assert says("00.2", matrix[v, v] / sum(matrix[i, v] for i in range(4)))[0]
+    assert "sensitivity" in says("00.2", matrix[v, v] / sum(matrix[v, i] for i in range(4)))[1]
+
+
+def surest(among):
+    """A function that looks for the surest beat among right ones, wrong ones or all."""
+
+    def answer(probabilities, labels):
+        wrong = probabilities.argmax(axis=1) != labels
+        rows = np.flatnonzero({"wrong": wrong, "all": np.ones_like(wrong)}[among])
+        return rows[probabilities[rows].max(axis=1).argmax()] if len(rows) else None
+
+    return answer
+
+
+def test_surest_mistake():
+    assert says("00.3", surest("wrong"))[0]
+    assert "a right one" in says("00.3", surest("all"))[1]
+    assert "least" in says("00.3", lambda p, y: 1)[1]
+    assert "None" in says("00.3", lambda p, y: 2)[1]
+
+
+def test_literature_classes():
+    # N + j A ~ V / F e: + and ~ are no beats; j and e are N in the literature's mapping.
+    assert says("01.1", ["N", "N", "S", "V", "Q", "F", "N"])[0]
+    assert says("01.1", "NNSVQFN")[0]
+    assert "EC57" in says("01.1", ["N", "S", "S", "V", "Q", "F", "S"])[1]
+    assert "nine symbols" in says("01.1", ["N", "?", "N", "S", "?", "V", "Q", "F", "N"])[1]
+    assert "annotators' symbols" in says("01.1", ["N", "j", "A", "V", "/", "F", "e"])[1]
+
+
+def test_not_mlii_first_on_synthetic_records(monkeypatch):
+    monkeypatch.setenv("ECGKIT_SOURCE", "synthetic")
+    assert says("01.2", [])[0]  # all synthetic records have MLII first
+    assert "*is* MLII" in says("01.2", list(records.find().records))[1]
+
+
+def test_not_mlii_first_on_mitdb(mitdb, monkeypatch):
+    monkeypatch.setenv("ECGKIT_DATA", str(mitdb.directory))
+    assert says("01.2", ["114"])[0]
+    assert "pacemaker" in says("01.2", ["102", "104", "114"])[1]
+
+
+def test_rr_before():
+    assert says("01.3", lambda r, fs: [math.nan, *(np.diff(r) / fs)])[0]
+    assert "first beat needs a nan" in says("01.3", lambda r, fs: np.diff(r) / fs)[1]
+    assert "samples" in says("01.3", lambda r, fs: [math.nan, *np.diff(r)])[1]
+    assert "milliseconds" in says("01.3", lambda r, fs: [math.nan, *(1000 * np.diff(r) / fs)])[1]
+    assert "after" in says("01.3", lambda r, fs: [*(np.diff(r) / fs), math.nan])[1]
+
+
+def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):
+    monkeypatch.delenv("ECGKIT_PROFILE", raising=False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert exercises.profile() == "quick"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert exercises.profile() == "full"
+    monkeypatch.setenv("ECGKIT_PROFILE", "quick")
+    assert exercises.profile() == "quick"
+    monkeypatch.setenv("ECGKIT_PROFILE", "fast")
+    with pytest.raises(InputError, match="quick or full"):
+        exercises.profile()
+
+
+def test_a_page_that_does_not_say_its_data_cannot_be_stamped():
+    with pytest.raises(InputError, match=r"page\.uses"):
+        exercises.Page("00_quickstart").stamp("a figure")
+
+
+def test_every_symbol_of_the_first_exercise_is_known():
+    assert [aami.is_beat(s) for s in "N+jA~V/Fe"].count(False) == 2
