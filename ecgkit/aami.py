@@ -45,29 +45,6 @@ MAPPINGS: dict[str, dict[str, str]] = {
 }
 MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
 
-SYMBOL_NAMES = {
-    "N": "normal beat",
-    "L": "left bundle branch block beat",
-    "R": "right bundle branch block beat",
-    "B": "bundle branch block beat, side unspecified",
-    "A": "atrial premature beat",
-    "a": "aberrated atrial premature beat",
-    "J": "nodal (junctional) premature beat",
-    "S": "supraventricular premature or ectopic beat",
-    "e": "atrial escape beat",
-    "j": "nodal (junctional) escape beat",
-    "n": "supraventricular escape beat",
-    "V": "premature ventricular contraction",
-    "r": "R-on-T premature ventricular contraction",
-    "E": "ventricular escape beat",
-    "F": "fusion of ventricular and normal beat",
-    "/": "paced beat",
-    "f": "fusion of paced and normal beat",
-    "Q": "unclassifiable beat",
-    "?": "beat not classified during learning",
-}
-"""WFDB's beat annotation codes in words (source: PhysioNet's table of annotation codes)."""
-
 
 def mapping(name: str) -> dict[str, str]:
     """Symbol -> class table of a mapping, ``"ec57"`` or ``"literature"``.

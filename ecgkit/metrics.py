@@ -49,7 +49,7 @@ def confusion_matrix(reference: ArrayLike, predicted: ArrayLike, n_classes: int 
     if pair[0].shape != pair[1].shape or pair[0].ndim != 1:
         raise InputError(f"{pair[0].shape} reference labels but {pair[1].shape} predictions.")
     for labels in pair:
-        if len(labels) and not (labels.min() >= 0 and labels.max() < n_classes):
+        if len(labels) and not np.isin(labels, range(n_classes)).all():
             raise InputError(f"A label is not in 0 to {n_classes - 1}: leave class Q out.")
     if not len(pair[0]):
         return np.zeros((n_classes, n_classes), np.int64)
@@ -153,8 +153,15 @@ def report(matrix: ArrayLike) -> dict[str, Any]:
     -------
     ``{"accuracy", "confusion_matrix", "classes": {C: {"se", "ppv", "f1"}}, "macro": {"se", "ppv",
     "f1_of_means", "mean_f1"}}``; a figure that is not defined is None.
+
+    Raises
+    ------
+    InputError
+        If the matrix has another shape.
     """
     m = np.asarray(matrix)
+    if m.shape != (len(CLASSES), len(CLASSES)):
+        raise InputError(f"A report takes a matrix of shape (4, 4), N S V F, not {m.shape}.")
     columns = {"se": sensitivity(m), "ppv": ppv(m), "f1": class_f1(m)}
     classes = {
         name: {key: _or_none(values[i]) for key, values in columns.items()}

@@ -22,13 +22,16 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import pooch
 import requests
 import wfdb
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ecgkit import InputError, aami, synthetic
+
+with warnings.catch_warnings():  # pooch takes tqdm.auto, which asks every notebook for widgets
+    warnings.simplefilter("ignore")
+    import pooch
 
 SAMPLING_RATE = 360
 """Samples per second of MIT-BIH, and of everything in this library."""

@@ -8,6 +8,7 @@ was cut off goes on from its last whole epoch and ends in the same weights as on
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import time
@@ -181,7 +182,7 @@ def fit(
     Raises
     ------
     InputError
-        If beats and labels do not fit together or hold NaN, a class is empty, the loss is no
+        If beats and labels do not fit together or hold NaN or Q, a class is empty, the loss is no
         longer a number, or the checkpoint belongs to another run.
     """
     _check(beats, labels)
@@ -199,7 +200,8 @@ def fit(
         fused=place.type == "cuda",
     )
     scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
-    identity = {"recipe": asdict(recipe), "seed": seed, "beats": len(beats), "dtype": str(dtype)}
+    digest = hashlib.sha256(beats.tobytes()).hexdigest()[:16]
+    identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest, "dtype": str(dtype)}
     curve: list[dict[str, Any]] = []
     if resume and out is not None and (out / CHECKPOINT).exists():
         curve = _restore(out / CHECKPOINT, model, optimizer, scaler, identity, place)
@@ -248,6 +250,8 @@ def _check(beats: NDArray[np.float32], labels: NDArray[np.integer]) -> None:
             f"Beats of shape {beats.shape} and labels of shape {labels.shape} do not make a "
             "training half: it takes (n, 180) and (n,), n at least 1."
         )
+    if labels.min() < 0 or labels.max() > 3:
+        raise InputError("A label is not in 0 (N) to 3 (F): leave class Q out.")
     if not np.isfinite(beats).all():
         raise InputError("The training half has beats with NaN: find and leave them out.")
 
@@ -300,7 +304,12 @@ def _restore(
             f"{path} belongs to another run (recipe, seed, data or precision differ). Give the "
             "same settings, or another directory."
         )
-    model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
+    try:
+        model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model/")})
+    except RuntimeError as error:
+        raise InputError(
+            f"{path} holds another model. Give the same one, or another directory."
+        ) from error
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer/"):

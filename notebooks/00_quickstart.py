@@ -263,7 +263,8 @@ exercises.check("00.2", answer)
 
 
 # %% tags=["exercise"]
-def surest_mistake(probabilities, labels): ...
+def surest_mistake(probabilities, labels):
+    return ...  # your code here
 
 
 exercises.check("00.3", surest_mistake)

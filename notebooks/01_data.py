@@ -39,7 +39,7 @@ if missing:  # --no-deps: torch, numpy and pandas stay as they are
     importlib.invalidate_caches()
 
 # %%
-import inspect
+import textwrap
 from collections import Counter
 
 import numpy as np
@@ -98,23 +98,23 @@ print((source.directory / f"{name}.hea").read_text().strip())
 #
 # $$ x_\mathrm{mV} = \frac{x_\mathrm{digital} - \mathrm{zero}}{\mathrm{gain}} $$
 #
-# The field's own library, `wfdb`, does this for us. Check it by hand on the first
-# samples.
+# The field's own library, `wfdb`, does this for us. Check it by hand on five samples.
 
 # %%
-digital = wfdb.rdrecord(source.directory / name, sampto=5, physical=False)
-physical = wfdb.rdrecord(source.directory / name, sampto=5)
+here = {"sampfrom": 1000, "sampto": 1005}
+digital = wfdb.rdrecord(source.directory / name, **here, physical=False)
+physical = wfdb.rdrecord(source.directory / name, **here)
 by_hand = (digital.d_signal[:, 0] - 1024) / 200
 print("digital ", digital.d_signal[:, 0])
 print("by hand ", by_hand)
 print("wfdb, mV", physical.p_signal[:, 0])
 
 # %% [markdown]
-# `ecgkit.records` wraps it in a small class that the rest of the book uses. Its
-# definition, without the checks of damaged files, is all there is to a record:
+# `ecgkit.records` wraps it in a small class that the rest of the book uses. This
+# is all of it:
 
 # %%
-print(inspect.getsource(records.Record))
+exercises.show_code(records.Record)
 
 # %% [markdown]
 # ## Which lead?
@@ -139,21 +139,22 @@ for leads, n in order.most_common():
 #
 # ## What the annotators wrote
 #
-# An annotation is a sample number and a symbol. Not all symbols are beats: `+`
-# marks a change of rhythm, `~` a change of signal quality, `!` a flutter wave,
-# `|` an isolated artefact. `aami.is_beat` tells them apart.
+# An annotation is a sample number and a symbol. Not all symbols mark beats:
+# `aami.is_beat` says which do. The last column is WFDB's own description.
 
 # %%
 written = Counter()
 for name in source.records:
     annotation = wfdb.rdann(str(source.directory / name), "atr")
     written.update(annotation.symbol)
+meaning = {x.symbol: x.description for x in wfdb.io.annotation.ann_labels}
 rows = "\n".join(
-    f"| `{symbol if symbol != '|' else '&#124;'}` | {n:,} | "
-    f"{aami.SYMBOL_NAMES.get(symbol, '*no beat*')} |"
+    f"| <code>{'&#124;' if symbol == '|' else symbol}</code> | {n:,} | "
+    f"{'yes' if aami.is_beat(symbol) else 'no'} | {meaning[symbol]} |"
     for symbol, n in written.most_common()
 )
-display(Markdown(f"| symbol | times | meaning |\n|---|---|---|\n{rows}"))
+head = "| symbol | times | beat? | meaning |\n|---|---|---|---|\n"
+display(Markdown(head + rows))
 
 # %% [markdown]
 # ## From symbols to classes
@@ -188,7 +189,7 @@ for name in aami.CLASSES:
 # of the book:
 
 # %%
-print(inspect.getsource(heartbeats.kept).split('"""')[-1])
+exercises.show_code(heartbeats.kept)
 
 # %%
 names, symbols, inside = [], [], []
@@ -276,7 +277,7 @@ try:
     splits.check_patients(split, names)
     print("no patient is on both sides")
 except ValueError as error:
-    print(error)
+    print(textwrap.fill(str(error), 72))
 
 # %% [markdown]
 # The third is what you have just counted: nine beats in ten are N. The chapters
@@ -329,7 +330,8 @@ exercises.check("01.2", answer)
 
 
 # %% tags=["exercise"]
-def rr_before(r_peaks, fs): ...
+def rr_before(r_peaks, fs):
+    return ...  # your code here
 
 
 exercises.check("01.3", rr_before)

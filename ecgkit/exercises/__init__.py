@@ -6,8 +6,11 @@ stand in the module of its number. Nothing here is needed to use the library.
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import os
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,7 +42,7 @@ class Verdict:
 
     def _repr_markdown_(self) -> str:
         """Show the verdict in a notebook."""
-        return f"{'✅ **Right.**' if self.right else '❌ **Not yet.**'} {self.text}"
+        return f"{'✓ **Right.**' if self.right else '✗ **Not yet.**'} {self.text}"
 
     def __repr__(self) -> str:
         """Show the verdict elsewhere."""
@@ -92,6 +95,27 @@ def check(exercise: str, answer: Any) -> Verdict:
             f"The answer could not be checked ({type(error).__name__}: {error}). Is it what was "
             "asked for?"
         )
+
+
+def show_code(thing: Any) -> None:
+    """Display the source of a function or class of the library, its docstrings left out.
+
+    Parameters
+    ----------
+    thing
+        The function or class; the prose around it stands in for the docstrings.
+    """
+    source = textwrap.dedent(inspect.getsource(thing))
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            text = node.body[0]
+            end = text.end_lineno or text.lineno
+            blank = end < len(lines) and not lines[end].strip()
+            for number in range(text.lineno - 1, end + blank):
+                lines[number] = "\0"
+    code = "\n".join(line for line in lines if line != "\0")
+    _display(f"```python\n{code}\n```")
 
 
 def profile() -> str:

@@ -50,8 +50,8 @@ def rr_before(answer: Callable[..., Any]) -> Verdict:
     r_peaks, fs = np.array([100, 460, 640, 1180]), 360.0
     expected = np.array([np.nan, 1.0, 0.5, 1.5])
     returned = answer(r_peaks.copy(), fs)
-    if returned is None:
-        return wrong("The function returns nothing.")
+    if returned is None or returned is ...:
+        return wrong("The function returns nothing yet.")
     got = np.asarray(returned, dtype=float)
     if got.shape == (3,):
         return wrong("Three intervals for four beats: the first beat needs a nan in its place.")

@@ -1,0 +1,564 @@
+"""Training learns, repeats to the bit, survives being cut off, and refuses what it cannot use."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from numpy.testing import assert_array_equal
+from safetensors.torch import save_file
+from torch import nn
+
+from ecgkit import InputError, experiments, models, training
+from ecgkit.models import TCN, HeartbeatClassifier, ResNet
+from ecgkit.training import CHECKPOINT, Recipe, fit, learning_rate, pick_device, predict
+
+SCHEDULES = {
+    "paper": Recipe(epochs=4, batch=32),
+    "one-cycle": Recipe(
+        epochs=4,
+        batch=24,
+        learning_rate=2e-3,
+        schedule="one-cycle",
+        weight_decay=0.01,
+        label_smoothing=0.05,
+        balance=0.5,
+    ),
+}
+
+
+def make_network(seed=0):
+    """Batch norm, weight norm, dropout and both branches, but small."""
+    torch.manual_seed(seed)
+    return HeartbeatClassifier(resnet=ResNet(), tcn=TCN((4, 8)))
+
+
+def make_beats(counts=(24, 6, 9, 5), seed=0):
+    """Beats whose classes a bump's place tells apart."""
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.int8)
+    bumps = np.exp(-(((np.arange(180) - 30 - 40 * labels[:, None]) / 8) ** 2))
+    return (bumps + 0.1 * rng.normal(size=bumps.shape)).astype(np.float32), labels
+
+
+def train(network, recipe, *, beats=None, **options):
+    x, y = make_beats() if beats is None else beats
+    return fit(network, x, y, recipe, **{"device": "cpu", "progress": False, **options})
+
+
+def weights(network):
+    return {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+
+def assert_same_weights(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def losses(curve):
+    return [entry["loss"] for entry in curve]
+
+
+# Learning
+
+
+def test_the_loss_falls_and_the_classes_are_learnt():
+    network = make_network()
+    curve = train(network, Recipe(epochs=6, batch=16, learning_rate=1e-3))
+    found = losses(curve)
+    assert found[-1] < 0.3 * found[0]
+    x, y = make_beats(seed=1)  # other beats of the same kind
+    assert (predict(network, x).argmax(axis=1) == y).mean() > 0.95
+
+
+def test_the_first_loss_of_a_network_that_knows_nothing_is_ln_4():
+    network = nn.Linear(180, 4)
+    nn.init.zeros_(network.weight)
+    nn.init.zeros_(network.bias)
+    (entry,) = train(network, Recipe(epochs=1, batch=1000))
+    assert entry["loss"] == pytest.approx(math.log(4), abs=1e-6)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_one_step_is_adams(weight_decay):
+    # After one step the two moments are the gradient and its square: Adam moves every weight by
+    # the learning rate, against the gradient's sign; decoupled decay shrinks the weight first.
+    network = make_network().branches["tcn"]
+    network = nn.Sequential(network, nn.Linear(8, 4))
+    before = weights(network[1])
+    recipe = Recipe(epochs=1, batch=10_000, learning_rate=1e-4, weight_decay=weight_decay)
+    train(network, recipe)
+    for name, old in before.items():
+        moved = weights(network[1])[name] - old * (1 - 1e-4 * weight_decay)
+        used = moved != 0
+        assert used.any()
+        np.testing.assert_allclose(moved[used].abs(), 1e-4, rtol=0.02)
+
+
+def test_an_entry_of_the_curve_is_the_epoch_its_loss_its_seconds_and_what_evaluate_said():
+    calls = []
+
+    def evaluate(network):
+        calls.append(network)
+        return {"accuracy": 0.1 * len(calls)}
+
+    network = make_network()
+    curve = train(network, Recipe(epochs=3, batch=64), evaluate=evaluate)
+    assert [entry["epoch"] for entry in curve] == [1, 2, 3]
+    assert [entry["accuracy"] for entry in curve] == pytest.approx([0.1, 0.2, 0.3])
+    assert all(entry.keys() == {"epoch", "loss", "seconds", "accuracy"} for entry in curve)
+    assert calls == 3 * [network]
+
+
+def test_the_last_epochs_weights_are_the_result_even_where_an_earlier_one_was_better(tmp_path):
+    accuracies, after = [0.9, 0.5, 0.1], []
+
+    def evaluate(network):
+        after.append(weights(network))
+        return {"accuracy": accuracies[len(after) - 1]}
+
+    network = make_network()
+    train(network, Recipe(epochs=3, batch=32), evaluate=evaluate, out=tmp_path)
+    assert_same_weights(weights(network), after[-1])
+    assert not torch.equal(after[0]["linear.weight"], after[-1]["linear.weight"])
+    with safetensors.safe_open(tmp_path / CHECKPOINT, "pt") as file:
+        assert torch.equal(file.get_tensor("model/linear.weight"), after[-1]["linear.weight"])
+
+
+def test_looking_at_the_model_between_epochs_does_not_change_the_run():
+    x, _ = make_beats(seed=1)
+    watched, alone = make_network(), make_network()
+    train(watched, SCHEDULES["paper"], evaluate=lambda n: {"p": float(predict(n, x)[0, 0])})
+    train(alone, SCHEDULES["paper"])
+    assert_same_weights(weights(watched), weights(alone))
+
+
+# What an epoch is made of
+
+
+class Recorder(nn.Module):
+    """Keeps the batches it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.batches = nn.Linear(180, 4), []
+
+    def forward(self, x):
+        self.batches.append(x.numpy().copy())
+        return self.linear(x)
+
+
+def test_each_epoch_holds_every_beat_unchanged_and_fresh_crops_of_the_rare_ones():
+    x, y = make_beats(counts=(24, 6, 9, 5))
+    recorder = Recorder()
+    train(recorder, Recipe(epochs=2, batch=20), beats=(x, y))
+    # 4 x 24 draws an epoch in batches of 20: 4 whole ones and 16 left over
+    assert [len(batch) for batch in recorder.batches] == 2 * [20, 20, 20, 20, 16]
+    epochs = np.concatenate(recorder.batches).reshape(2, 96, 180)
+    originals = {beat.tobytes() for beat in x}
+    drawn = [[beat.tobytes() for beat in epoch] for epoch in epochs]
+    for epoch in drawn:
+        kept = [beat for beat in epoch if beat in originals]
+        assert set(kept) == originals
+        assert len(kept) <= 44 + 5  # a crop is now and then the whole beat: 1 in 46
+    assert drawn[0] != drawn[1]
+    crops = [set(epoch) - originals for epoch in drawn]
+    assert min(map(len, crops)) > 40  # of 52 copies
+    assert not crops[0] & crops[1]
+
+
+# Repeating
+
+
+def test_a_run_repeats_bit_for_bit():
+    (a, b) = (make_network(), make_network())
+    first, second = train(a, SCHEDULES["paper"]), train(b, SCHEDULES["paper"])
+    assert losses(first) == losses(second)
+    assert_same_weights(weights(a), weights(b))
+
+
+def test_another_seed_is_another_run():
+    (a, b) = (make_network(), make_network())
+    first, second = train(a, Recipe(epochs=1), seed=0), train(b, Recipe(epochs=1), seed=1)
+    assert losses(first) != losses(second)
+    assert not torch.equal(a.linear.weight, b.linear.weight)
+
+
+def test_what_was_drawn_before_a_run_does_not_change_it():
+    (a, b) = (make_network(), make_network())
+    train(a, Recipe(epochs=1))
+    torch.manual_seed(12345)
+    np.random.seed(1)  # noqa: NPY002 - the old global state, on purpose
+    train(b, Recipe(epochs=1))
+    assert_same_weights(weights(a), weights(b))
+
+
+def test_the_seed_of_a_run_decides_the_first_weights(synthetic_beats, monkeypatch):
+    class Stopped(Exception):
+        pass
+
+    first = []
+
+    def stop(network, *_, **__):
+        first.append(weights(network)["linear.weight"])
+        raise Stopped
+
+    monkeypatch.setattr(training, "fit", stop)
+    for seed in (0, 0, 1):
+        with pytest.raises(Stopped):
+            experiments.train(synthetic_beats, "tcn", "paper", Recipe(), seed=seed)
+    assert torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], first[2])
+
+
+# Checkpoints and resuming
+
+
+class CutOff(Exception):
+    pass
+
+
+def cut_off_after(epochs, out, recipe, **options):
+    """Start a run that dies once it has saved so many epochs."""
+    done = []
+
+    def evaluate(_):
+        done.append(1)
+        if len(done) > epochs:
+            raise CutOff
+        return {}
+
+    with pytest.raises(CutOff):
+        train(make_network(), recipe, out=out, evaluate=evaluate, **options)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_run_cut_off_and_resumed_ends_like_one_left_alone(tmp_path, schedule, epochs):
+    recipe = SCHEDULES[schedule]
+    alone = make_network()
+    expected = train(alone, recipe, seed=7)
+    cut_off_after(epochs, tmp_path, recipe, seed=7)
+    resumed = make_network(seed=99)  # its own first weights do not matter
+    curve = train(resumed, recipe, seed=7, out=tmp_path, resume=True)
+    assert losses(curve) == losses(expected)
+    assert_same_weights(weights(resumed), weights(alone))
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    network, again = make_network(), make_network(seed=1)
+    curve = train(network, Recipe(epochs=2, batch=64), out=tmp_path)
+    assert train(again, Recipe(epochs=2, batch=64), out=tmp_path, resume=True) == curve
+    assert_same_weights(weights(again), weights(network))
+
+
+def test_resuming_where_there_is_no_checkpoint_starts_from_the_beginning(tmp_path):
+    fresh, resumed = make_network(), make_network()
+    train(fresh, Recipe(epochs=1))
+    train(resumed, Recipe(epochs=1), out=tmp_path / "new", resume=True)
+    assert_same_weights(weights(fresh), weights(resumed))
+
+
+def test_without_out_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(make_network(), Recipe(epochs=1))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipe": Recipe(epochs=3, batch=64)},
+        {"recipe": Recipe(epochs=2, batch=32)},
+        {"recipe": Recipe(epochs=2, batch=64, learning_rate=2e-4)},
+        {"recipe": Recipe(epochs=2, batch=64, balance=0.9)},
+        {"seed": 1},
+        {"precision": "bfloat16"},
+        {"beats": make_beats(counts=(23, 6, 9, 5))},
+        {"beats": make_beats(seed=5)},  # as many, but others
+    ],
+    ids=["epochs", "batch", "learning rate", "balance", "seed", "precision", "fewer", "others"],
+)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, other):
+    recipe = Recipe(epochs=2, batch=64)
+    cut_off_after(1, tmp_path, recipe)
+    settings = {"recipe": recipe, "out": tmp_path, "resume": True, **other}
+    with pytest.raises(InputError, match="belongs to another run"):
+        train(make_network(), **settings)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    recipe = Recipe(epochs=2, batch=64)
+    cut_off_after(1, tmp_path, recipe)
+    other = HeartbeatClassifier(resnet=ResNet())
+    with pytest.raises(InputError, match="holds another model"):
+        train(other, recipe, out=tmp_path, resume=True)
+
+
+class Trap:
+    """Leaves a mark when unpickled."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return open, (str(self.mark), "w")
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "text", "pickle", "header alone"])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    recipe, path, mark = Recipe(epochs=2, batch=64), tmp_path / CHECKPOINT, tmp_path / "mark"
+    cut_off_after(1, tmp_path, recipe)
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    path.write_bytes(
+        {
+            "cut short": whole[:-1000],
+            "empty": b"",
+            "text": b"no checkpoint at all\n" * 50,
+            "pickle": pickle.dumps(Trap(mark)),
+            "header alone": whole[:header],
+        }[damage]
+    )
+    with pytest.raises(InputError, match="is no checkpoint, or a damaged one"):
+        train(make_network(), recipe, out=tmp_path, resume=True)
+    assert not mark.exists()
+
+
+def test_a_safetensors_file_that_is_no_checkpoint_is_refused(tmp_path):
+    save_file(make_network().state_dict(), tmp_path / CHECKPOINT)
+    with pytest.raises(InputError, match="belongs to another run"):
+        train(make_network(), Recipe(epochs=2), out=tmp_path, resume=True)
+
+
+def test_nothing_is_pickled_and_a_checkpoint_opens_with_safetensors(tmp_path, monkeypatch):
+    for module, names in ((torch, ("save", "load")), (pickle, ("dump", "dumps", "load", "loads"))):
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("pickle in use"))
+    recipe = Recipe(epochs=2, batch=64)
+    cut_off_after(1, tmp_path, recipe)
+    network = make_network()
+    train(network, recipe, out=tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+    with safetensors.safe_open(tmp_path / CHECKPOINT, "pt") as file:
+        names = {name for name in file.keys() if name.startswith("model/")}  # noqa: SIM118
+    assert names == {f"model/{name}" for name in network.state_dict()}
+
+
+@pytest.mark.parametrize("fails", ["save_file", "replace"])
+def test_a_write_that_breaks_off_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch, fails):
+    recipe = Recipe(epochs=3, batch=64)
+    cut_off_after(1, tmp_path, recipe)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full_disk(tensors, path, about):
+        path.write_bytes(b"half of a check")
+        raise OSError("No space left on device")
+
+    def no_replace(source, target):
+        raise OSError("Read-only file system")
+
+    with monkeypatch.context() as patch:
+        if fails == "save_file":
+            patch.setattr(training, "save_file", full_disk)
+        else:
+            patch.setattr(training.os, "replace", no_replace)
+        with pytest.raises(OSError, match=r"device|Read-only"):
+            train(make_network(), recipe, out=tmp_path, resume=True)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]  # no draft is left either
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+    alone, resumed = make_network(), make_network(seed=3)
+    train(alone, recipe)
+    train(resumed, recipe, out=tmp_path, resume=True)
+    assert_same_weights(weights(resumed), weights(alone))
+
+
+# The learning rate
+
+
+def test_the_papers_learning_rate_is_one_ten_thousandth_throughout():
+    assert [learning_rate(Recipe(), step, 100) for step in (0, 50, 99)] == 3 * [1e-4]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (0, 0.04),  # the start: a twenty-fifth
+        (1, 0.52),  # half way up: (0.04 + 1) / 2
+        (2, 1.0),  # the peak, after a tenth
+        (5, (1 + math.sqrt(3) / 2) / 2),  # a sixth of the way down: cos 30 degrees
+        (8, 0.75),  # a third: cos 60 degrees = 1/2
+        (11, 0.5),  # half: cos 90 degrees = 0
+        (14, 0.25),  # two thirds: cos 120 degrees = -1/2
+        (20, 0.0),  # the end
+    ],
+)
+def test_the_one_cycle_schedule_worked_by_hand(step, expected):
+    recipe = Recipe(learning_rate=2e-3, schedule="one-cycle")
+    assert learning_rate(recipe, step, 21) == pytest.approx(2e-3 * expected, abs=1e-15)
+
+
+def test_the_schedule_runs_over_the_steps_of_all_epochs(monkeypatch):
+    asked = []
+
+    def spy(recipe, step, steps):
+        asked.append((step, steps))
+        return learning_rate(recipe, step, steps)
+
+    monkeypatch.setattr(training, "learning_rate", spy)
+    train(nn.Linear(180, 4), Recipe(epochs=3, batch=20))  # 5 steps an epoch: 96 draws
+    assert asked == [(step, 15) for step in range(15)]
+
+
+def test_a_step_of_learning_rate_zero_changes_nothing(monkeypatch):
+    monkeypatch.setattr(training, "learning_rate", lambda *_: 0.0)
+    network = nn.Linear(180, 4)
+    before = weights(network)
+    train(network, Recipe(epochs=1))
+    assert_same_weights(weights(network), before)
+
+
+def test_an_unknown_schedule_is_refused():
+    with pytest.raises(InputError, match="No schedule 'cosine': use constant or one-cycle"):
+        learning_rate(Recipe(schedule="cosine"), 0, 10)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_beats_that_are_no_numbers_are_refused(bad):
+    x, y = make_beats()
+    x[7, 100] = bad
+    with pytest.raises(InputError, match="has beats with NaN: find and leave them out"):
+        train(make_network(), Recipe(epochs=1), beats=(x, y))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda x, y: (x, y[:-1]),
+        lambda x, y: (x[0], y),
+        lambda x, y: (x, y[:, None]),
+        lambda x, y: (x[:0], y[:0]),
+    ],
+    ids=["a label short", "one beat", "labels in a column", "nothing"],
+)
+def test_beats_and_labels_that_do_not_fit_together_are_refused(spoil):
+    with pytest.raises(InputError, match=r"do not make a training half: it takes \(n, 180\)"):
+        train(make_network(), Recipe(epochs=1), beats=spoil(*make_beats()))
+
+
+def test_a_training_half_without_a_class_is_refused_by_name():
+    x, y = make_beats()
+    with pytest.raises(InputError, match="no beat of class V: it cannot be balanced"):
+        train(make_network(), Recipe(epochs=1), beats=(x[y != 2], y[y != 2]))
+
+
+@pytest.mark.parametrize("label", [4, -1])
+def test_a_label_that_is_none_of_the_four_classes_is_refused(label):
+    x, y = make_beats()
+    y[3] = label
+    with pytest.raises(InputError, match=r"not in 0 \(N\) to 3 \(F\): leave class Q out"):
+        train(make_network(), Recipe(epochs=1), beats=(x, y))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice():
+    with pytest.raises(InputError, match=r"no longer a number in epoch 1: lower the learning rate"):
+        train(nn.Linear(180, 4), Recipe(epochs=2, batch=8, learning_rate=1e38))
+
+
+# Devices and number formats
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_refused(name):
+    with pytest.raises(InputError, match=rf"'{name}' is not to be had here .* Use cpu, or auto"):
+        pick_device(name)
+
+
+def test_cuda_is_picked_where_it_is_and_refused_where_it_is_not():
+    if torch.cuda.is_available():
+        assert pick_device("auto").type == pick_device("cuda").type == "cuda"
+    else:
+        assert pick_device("auto").type == "cpu"
+        with pytest.raises(InputError, match="'cuda' is not to be had here"):
+            train(make_network(), Recipe(epochs=1), device="cuda")
+
+
+def test_on_a_cpu_float32_is_the_default_and_float16_is_refused():
+    cpu = torch.device("cpu")
+    assert training.pick_precision(cpu) == torch.float32
+    assert training.pick_precision(cpu, "bfloat16") == torch.bfloat16
+    for name in ("float16", "float8"):
+        with pytest.raises(InputError, match=f"No precision '{name}' on cpu: use auto, float32"):
+            training.pick_precision(cpu, name)
+
+
+def test_bfloat16_trains_on_a_cpu_and_keeps_weights_in_float32():
+    network, formats = make_network(), set()
+    network.register_forward_hook(lambda _m, _x, y: formats.add(y.dtype))
+    recipe = Recipe(epochs=3, batch=16, learning_rate=1e-3)
+    found = losses(train(network, recipe, precision="bfloat16"))
+    assert formats == {torch.bfloat16}  # it was in use
+    assert all(map(math.isfinite, found))
+    assert found[-1] < found[0]
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+# Predicting
+
+
+@pytest.fixture(scope="module")
+def trained():
+    network = make_network()
+    train(network, Recipe(epochs=1, batch=16))
+    return network
+
+
+def test_probabilities_are_one_row_a_beat_and_add_up_to_1(trained):
+    x, _ = make_beats()
+    p = predict(trained, x)
+    assert p.shape == (len(x), 4)
+    assert p.dtype == np.float32
+    assert (p >= 0).all()
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 44, 1000])
+def test_predictions_do_not_depend_on_the_batch_size(trained, batch):
+    x, _ = make_beats()
+    np.testing.assert_allclose(predict(trained, x, batch), predict(trained, x), atol=1e-6)
+
+
+def test_predictions_are_the_softmax_of_the_models_output_without_dropout(trained):
+    x, _ = make_beats()
+    trained.train()  # predict has to leave training mode by itself
+    found = predict(trained, x)
+    with torch.inference_mode():
+        z = trained.eval()(torch.from_numpy(x)).double().numpy()
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(found, e / e.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_no_beats_have_no_predictions(trained):
+    p = predict(trained, np.empty((0, 180), np.float32))
+    assert p.shape == (0, 4)
+    assert p.dtype == np.float32
+
+
+def test_every_second_beat_of_a_table_can_be_predicted(trained):
+    x, _ = make_beats()
+    assert_array_equal(predict(trained, x[::2]), predict(trained, x[::2].copy()))
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_each_of_the_five_models_trains(name):
+    torch.manual_seed(0)
+    x, y = make_beats(counts=(4, 4, 4, 4))
+    (entry,) = train(models.build(name), Recipe(epochs=1, batch=8), beats=(x, y))
+    assert 0.5 < entry["loss"] < 3  # about ln 4
