@@ -232,7 +232,7 @@ def _print_report(report: dict[str, Any], source: str) -> None:
         print("".join(percent(figures[key]) for key in ("se", "ppv", "f1")))
     macro = report["macro"]
     print(f"accuracy {percent(report['accuracy']).strip()} %, ", end="")
-    print(f"mean Se {percent(macro['se']).strip()} %, mean P+ {percent(macro['ppv']).strip()} %, ")
+    print(f"mean Se {percent(macro['se']).strip()} %, mean P+ {percent(macro['ppv']).strip()} %")
     print(f"F1 of the means {percent(macro['f1_of_means']).strip()} %, ", end="")
     print(f"mean of the classes' F1 {percent(macro['mean_f1']).strip()} %")
 

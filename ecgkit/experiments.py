@@ -295,7 +295,8 @@ def describe_device(device: torch.device) -> str:
     """Name the processor a run was made on."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads ({platform.machine()})"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' * (threads > 1)} ({platform.machine()})"
 
 
 def versions() -> dict[str, str]:

@@ -200,7 +200,7 @@ def fit(
         fused=place.type == "cuda",
     )
     scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
-    digest = hashlib.sha256(beats.tobytes()).hexdigest()[:16]
+    digest = hashlib.sha256(beats.tobytes() + y.numpy(force=True).tobytes()).hexdigest()[:16]
     identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest, "dtype": str(dtype)}
     curve: list[dict[str, Any]] = []
     if resume and out is not None and (out / CHECKPOINT).exists():

@@ -111,7 +111,7 @@ whole = heartbeats.kept(record.r_peaks, len(clean))
 r_peaks, symbols = record.r_peaks[whole], record.symbols[whole]
 beats = heartbeats.cut(clean, r_peaks)
 
-model, about = published.load("resnet-tcn", recipe="ours")
+model, _ = published.load("resnet-tcn", recipe="ours")
 probabilities = training.predict(model, beats)
 predicted = probabilities.argmax(axis=1)
 print(f"beats {beats.shape} -> probabilities {probabilities.shape}")
@@ -175,7 +175,8 @@ display(
 # other half, the *test half*, which was looked at once, after training:
 
 # %%
-run = published.run(about["name"])
+entry = published.find("resnet-tcn", recipe="ours")
+run = published.run(entry["name"])
 published_matrix = np.array(run["confusion_matrix"])
 plots.show(
     plots.confusion_matrix(published_matrix, "Published model, test half")

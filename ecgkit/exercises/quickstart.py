@@ -58,9 +58,7 @@ def surest_mistake(answer: Callable[..., Any]) -> Verdict:
     labels = np.array([0, 1, 0, 3])
     got = answer(probabilities.copy(), labels.copy())
     if got is None or got is ...:
-        return wrong(
-            "The function returns nothing yet, and was given two mistakes."
-        )
+        return wrong("The function returns nothing yet, and was given two mistakes.")
     if int(got) == 0:
         return wrong("That is the surest answer of all, and a right one: look among the mistakes.")
     if int(got) == 1:
