@@ -25,7 +25,7 @@ from ecgkit.training import Recipe
 RECIPES = {
     "paper": Recipe(),
     "ours": Recipe(
-        epochs=24,
+        epochs=16,
         batch=256,
         learning_rate=2e-3,
         schedule="one-cycle",
