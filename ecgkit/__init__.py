@@ -3,10 +3,10 @@
 The helper library of the book. Each module is one chapter's subject; data flows one way, and a
 module imports only from those above it in this list:
 
-``files`` written whole, ``aami`` classes, ``synthetic`` records, ``records`` found and read,
-``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``, ``augmentation``, ``layers`` and
-``models``, ``training``, ``metrics``, ``plots``, ``experiments``, ``published`` results,
-``exercises``.
+``files`` written whole, ``aami`` classes, ``synthetic`` records, ``physionet`` downloads,
+``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
+``augmentation``, ``layers`` and ``models``, ``training``, ``metrics``, ``plots``, ``experiments``,
+``published`` results, ``exercises``.
 """
 
 __version__ = "0.1.0"

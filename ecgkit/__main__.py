@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ecgkit import InputError, __version__, aami
 
@@ -34,13 +34,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses bad use in one sentence instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        _say(f"{message}; `{self.prog} --help` says what there is.")
+        sys.exit(2)
+
+
 def _say(sentence: str) -> None:
     print(f"ecgkit: {sentence}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     """Describe the commands and their options."""
-    parser = argparse.ArgumentParser("ecgkit", description="Heartbeat classification on MIT-BIH.")
+    parser = _Parser("ecgkit", description="Heartbeat classification on MIT-BIH.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

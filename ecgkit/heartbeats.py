@@ -219,13 +219,13 @@ def prepare(
     InputError
         If a record cannot be read, lacks the lead, or was not sampled at 360 Hz.
     """
-    from ecgkit import records  # not needed, with wfdb and pooch, where a table is at hand
+    from ecgkit import physionet, records  # they and wfdb are not needed where a table is at hand
 
     aami.mapping(mapping)  # a wrong name is said before anything is read
     source = source or records.find()
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
-    path = records.cache_directory() / f"beats-{source.name}-{key}.npz"
+    path = physionet.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
         try:
             return Heartbeats.load(path, mapping)

@@ -1,4 +1,4 @@
-"""Recordings: what one is, where MIT-BIH is found, how it is fetched, checked and read.
+"""Recordings: what one is, where recordings are found, how one is read.
 
 The data are looked for in this order: the directory named by ``ECGKIT_DATA``; the per-user cache;
 PhysioNet, with every file checked against the SHA-256 it publishes; and, where none of these is to
@@ -8,60 +8,28 @@ named but incomplete or damaged is an error, never a reason to fall back.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import shutil
 import tempfile
-import threading
 import warnings
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import requests
 import wfdb
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from ecgkit import InputError, aami, synthetic
-
-with warnings.catch_warnings():  # pooch takes tqdm.auto, which asks every notebook for widgets
-    warnings.simplefilter("ignore")
-    import pooch
+from ecgkit import InputError, aami, physionet, synthetic
 
 SAMPLING_RATE = 360
 """Samples per second of MIT-BIH, and of everything in this library."""
-
-PACED = ("102", "104", "107", "217")
-"""Records with paced beats, left out as AAMI asks (paper, section II-A)."""
-
-ADDRESSES = (
-    "https://physionet.org/files/mitdb/1.0.0/",
-    "https://physionet-open.s3.amazonaws.com/mitdb/1.0.0/",
-)
-PROBE_TIMEOUT_S = 3.0
-STALL_TIMEOUT_S = 30.0
 
 SYNTHETIC_BANNER = (
     "SYNTHETIC DATA: MIT-BIH is neither on this machine nor within reach, so this runs on "
     "computer-made ECGs. No figure below says anything about a patient. For the real data set "
     "ECGKIT_DATA to a directory that holds MIT-BIH 1.0.0, or run again with a network connection."
 )
-
-
-def _published_sums() -> dict[str, str]:
-    """File name -> SHA-256 as PhysioNet publishes it, for the records and the list of them."""
-    text = resources.files("ecgkit").joinpath("mitdb-sha256.txt").read_text("ascii")
-    return {name: digest for digest, name in (line.split() for line in text.splitlines())}
-
-
-SHA256 = _published_sums()
-MITDB_RECORDS = tuple(sorted({name[:3] for name in SHA256 if name.endswith(".hea")} - set(PACED)))
-"""The 44 records that remain of MIT-BIH's 48."""
 
 
 @dataclass(frozen=True)
@@ -142,49 +110,6 @@ class Source:
         return read_record(self.directory / record, lead)
 
 
-def cache_directory() -> Path:
-    """Per-user folder for downloads, synthetic records and beats."""
-    return Path(pooch.os_cache("ecgkit-book"))
-
-
-def _files_of(names: Iterable[str]) -> list[str]:
-    return [f"{name}.{kind}" for name in names for kind in ("hea", "dat", "atr")]
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _sha256(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or None where there is no such file."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _wrong_files(directory: Path, sums: dict[str, str]) -> list[str]:
-    """Name the files of ``sums`` that are missing from a directory or differ."""
-    with ThreadPoolExecutor() as pool:  # hashing releases Python's lock
-        found = pool.map(lambda name: _sha256(directory / name), sums)
-        return [name for name, digest in zip(sums, found, strict=True) if digest != sums[name]]
-
-
-def fingerprint(sums: dict[str, str]) -> str:
-    """Condense file names and their SHA-256 into 16 hexadecimal digits.
-
-    Examples
-    --------
-    >>> fingerprint({"b": "2", "a": "1"}) == fingerprint({"a": "1", "b": "2"})
-    True
-    """
-    lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
-    return _digest(lines.encode())[:16]
-
-
 def find(
     source: str | None = None, records: Sequence[str] | None = None, download: bool = True
 ) -> Source:
@@ -211,27 +136,31 @@ def find(
         raise InputError(f"There is no data source {source!r}: use auto, mitdb or synthetic.")
     if source == "synthetic":
         return _find_synthetic(records)
-    names = _known(records, MITDB_RECORDS + PACED, MITDB_RECORDS)
-    sums = {name: SHA256[name] for name in _files_of(names)}
+    names = _known(records, physionet.MITDB_RECORDS + physionet.PACED, physionet.MITDB_RECORDS)
+    sums = {name: physionet.SHA256[name] for name in physionet.files_of(names)}
     if given := os.environ.get("ECGKIT_DATA"):
         directory = Path(given).expanduser()
         _require(directory, sums)
     else:
-        directory = cache_directory() / "mitdb-1.0.0"
-        if wrong := _wrong_files(directory, sums):
-            address = next((a for a in ADDRESSES if download and _answers(a)), None)
+        directory = physionet.cache_directory() / "mitdb-1.0.0"
+        if wrong := physionet.wrong_files(directory, sums):
+            address = physionet.address_that_answers() if download else None
             if address is None and source == "auto":
                 warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
                 return _find_synthetic(None)
             if address is None:
                 raise InputError(
                     f"MIT-BIH is not in {directory}"
-                    + (f", and neither {' nor '.join(ADDRESSES)} answers" if download else "")
+                    + (
+                        f", and neither {' nor '.join(physionet.ADDRESSES)} answers"
+                        if download
+                        else ""
+                    )
                     + ". Fetch it with `ecgkit data --fetch` on a machine with network, or set "
                     "ECGKIT_DATA to a directory that holds it."
                 )
-            _fetch(wrong, directory, address)
-    return Source("mitdb", directory, names, fingerprint(sums))
+            physionet.fetch(wrong, directory, address)
+    return Source("mitdb", directory, names, physionet.fingerprint(sums))
 
 
 def _known(
@@ -255,7 +184,7 @@ def _require(directory: Path, sums: dict[str, str]) -> None:
             f"ECGKIT_DATA names {directory}, which is no directory. Correct it, or unset it to "
             "have MIT-BIH fetched from PhysioNet."
         )
-    if wrong := _wrong_files(directory, sums):
+    if wrong := physionet.wrong_files(directory, sums):
         missing = [name for name in wrong if not (directory / name).exists()]
         fault = "is missing from" if missing else "differs from PhysioNet's SHA-256 in"
         first = (missing or wrong)[0]
@@ -265,53 +194,13 @@ def _require(directory: Path, sums: dict[str, str]) -> None:
         )
 
 
-def _answers(address: str) -> bool:
-    """Say whether an address serves MIT-BIH: its list of records, to the byte, within seconds."""
-    answers = []
-
-    def ask() -> None:
-        with contextlib.suppress(requests.RequestException):
-            reply = requests.get(address + "RECORDS", timeout=PROBE_TIMEOUT_S)
-            answers.append(reply.ok and _digest(reply.content) == SHA256["RECORDS"])
-
-    # requests' timeout bounds each wait, not all of them together, and no name look-up at all.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(PROBE_TIMEOUT_S)
-    return answers == [True]
-
-
-def _fetch(names: list[str], directory: Path, address: str) -> None:
-    """Download files, each checked before it takes its place; those already right are kept."""
-    pooch.get_logger().setLevel("ERROR")
-    fetcher = pooch.create(directory, address, registry=SHA256, retry_if_failed=2)
-    download = pooch.HTTPDownloader(timeout=STALL_TIMEOUT_S)
-    host = address.split("/")[2]
-    pool = ThreadPoolExecutor(4)
-    try:
-        jobs = pool.map(lambda name: fetcher.fetch(name, downloader=download), names)
-        for _ in tqdm(jobs, f"MIT-BIH from {host}", len(names), unit="file"):
-            pass
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # requests' errors are OSErrors, a wrong hash a ValueError
-        left = len(_wrong_files(directory, {name: SHA256[name] for name in names}))
-        raise InputError(
-            f"The download of MIT-BIH from {host} broke off with {left} of {len(names)} files to "
-            f"go ({error}). Run the same again: files already complete in {directory} are kept."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def _find_synthetic(records: Sequence[str] | None) -> Source:
     """Find the synthetic records in the cache, writing them there first where needed."""
     names = _known(records, synthetic.NAMES, synthetic.NAMES)
-    directory = cache_directory() / f"synthetic-{synthetic.VERSION}"
+    directory = physionet.cache_directory() / f"synthetic-{synthetic.VERSION}"
     sums = _synthetic_sums(directory) or _write_synthetic(directory)
-    used = {name: sums[name] for name in _files_of(names)}
-    return Source("synthetic", directory, names, fingerprint(used))
+    used = {name: sums[name] for name in physionet.files_of(names)}
+    return Source("synthetic", directory, names, physionet.fingerprint(used))
 
 
 def _synthetic_sums(directory: Path) -> dict[str, str] | None:
@@ -321,7 +210,9 @@ def _synthetic_sums(directory: Path) -> dict[str, str] | None:
         sums = {name: digest for digest, name in (line.split() for line in lines)}
     except (OSError, ValueError):
         return None
-    whole = set(sums) == set(_files_of(synthetic.NAMES)) and not _wrong_files(directory, sums)
+    whole = set(sums) == set(physionet.files_of(synthetic.NAMES)) and not physionet.wrong_files(
+        directory, sums
+    )
     return sums if whole else None
 
 
@@ -333,7 +224,10 @@ def _write_synthetic(directory: Path) -> dict[str, str]:
             draft = Path(folder) / directory.name
             draft.mkdir()
             synthetic.write_records(draft)
-            sums = {name: str(_sha256(draft / name)) for name in _files_of(synthetic.NAMES)}
+            sums = {
+                name: str(physionet.sha256(draft / name))
+                for name in physionet.files_of(synthetic.NAMES)
+            }
             listing = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
             (draft / "SHA256SUMS.txt").write_text(listing, "ascii")
             if directory.exists() and _synthetic_sums(directory) is None:

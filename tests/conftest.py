@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgkit import heartbeats, records
+from ecgkit import heartbeats, physionet, records
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
@@ -19,7 +19,7 @@ def cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv("ECGKIT_SOURCE", raising=False)
-    monkeypatch.setattr(records, "ADDRESSES", ())
+    monkeypatch.setattr(physionet, "ADDRESSES", ())
     return folder
 
 

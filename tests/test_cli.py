@@ -113,7 +113,8 @@ def test_bad_use_has_status_2_and_prints_no_result(capsys, arguments):
     assert leaving.value.code == 2
     output, errors = capsys.readouterr()
     assert output == ""
-    assert "error: " in errors
+    assert errors.startswith("ecgkit: ")
+    assert errors.count("\n") == 1
 
 
 # data

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgkit import InputError, aami, denoising, records
+from ecgkit import InputError, aami, denoising, physionet, records
 from ecgkit.heartbeats import Heartbeats, cut, kept, prepare
 from ecgkit.records import Source
 
@@ -166,7 +166,7 @@ def test_without_leave_to_cache_nothing_is_written(tiny, cache):
 @pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "not a table"])
 def test_a_damaged_cache_is_made_again(tiny, unread, damage):
     first = prepare(tiny)
-    (path,) = records.cache_directory().iterdir()
+    (path,) = physionet.cache_directory().iterdir()
     content = bytearray(path.read_bytes())
     if damage == "a flipped bit":
         content[len(content) // 2] ^= 1

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ecgkit import InputError, aami, records, splits, synthetic
+from ecgkit import InputError, aami, physionet, records, splits, synthetic
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
@@ -32,9 +32,9 @@ def archive(tmp_path, monkeypatch):
         for kind, size in (("hea", 80), ("dat", 60_000), ("atr", 900)):
             (folder / f"{name}.{kind}").write_bytes(rng.bytes(size))
     (folder / "RECORDS").write_text("100\n101\n102\n")
-    monkeypatch.setattr(records, "SHA256", sums_of(folder))
-    monkeypatch.setattr(records, "MITDB_RECORDS", ("100", "101"))
-    monkeypatch.setattr(records, "PACED", ("102",))
+    monkeypatch.setattr(physionet, "SHA256", sums_of(folder))
+    monkeypatch.setattr(physionet, "MITDB_RECORDS", ("100", "101"))
+    monkeypatch.setattr(physionet, "PACED", ("102",))
     return folder
 
 
@@ -44,14 +44,14 @@ WANTED = {f"{name}.{kind}" for name in ("100", "101") for kind in ("hea", "dat",
 @pytest.fixture
 def place(cache):
     """Where downloads are kept."""
-    assert records.cache_directory().is_relative_to(cache)
-    return records.cache_directory() / "mitdb-1.0.0"
+    assert physionet.cache_directory().is_relative_to(cache)
+    return physionet.cache_directory() / "mitdb-1.0.0"
 
 
 @pytest.fixture
 def synthetic_in_cache(cache, synthetic_source):
     """The synthetic records lie in the cache, so that nobody waits for them to be written."""
-    target = records.cache_directory() / synthetic_source.directory.name
+    target = physionet.cache_directory() / synthetic_source.directory.name
     shutil.copytree(synthetic_source.directory, target)
     return target
 
@@ -112,7 +112,7 @@ def server(archive, monkeypatch):
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))  # between tries
     with Server(archive) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr(records, "ADDRESSES", (server.address,))
+        monkeypatch.setattr(physionet, "ADDRESSES", (server.address,))
         yield server
         server.closing.set()
         server.shutdown()
@@ -139,20 +139,20 @@ def silent_address():
 
 
 def test_mit_bih_has_44_records_without_the_four_with_paced_beats():
-    assert records.PACED == ("102", "104", "107", "217")
-    assert len(records.MITDB_RECORDS) == 44
-    assert set(records.MITDB_RECORDS) == {*splits.DS1, *splits.DS2}
-    every = {*records.MITDB_RECORDS, *records.PACED}
+    assert physionet.PACED == ("102", "104", "107", "217")
+    assert len(physionet.MITDB_RECORDS) == 44
+    assert set(physionet.MITDB_RECORDS) == {*splits.DS1, *splits.DS2}
+    every = {*physionet.MITDB_RECORDS, *physionet.PACED}
     kinds = ("hea", "dat", "atr")
-    assert set(records.SHA256) == {f"{n}.{kind}" for n in every for kind in kinds} | {"RECORDS"}
-    assert {len(digest) for digest in records.SHA256.values()} == {64}
+    assert set(physionet.SHA256) == {f"{n}.{kind}" for n in every for kind in kinds} | {"RECORDS"}
+    assert {len(digest) for digest in physionet.SHA256.values()} == {64}
 
 
 def test_the_fingerprint_changes_with_every_file_and_every_name():
     sums = {"100.hea": "a", "100.dat": "b", "100.atr": "c"}
     others = [{**sums, name: "d"} for name in sums]
     others += [{**sums, "101.hea": "a"}, {"100.hea": "a"}, {"101.hea": "a", "100.dat": "b"}]
-    found = {records.fingerprint(other) for other in [sums, *others]}
+    found = {physionet.fingerprint(other) for other in [sums, *others]}
     assert len(found) == 7
     assert {len(name) for name in found} == {16}
 
@@ -261,7 +261,7 @@ def test_records_asked_for_twice_or_in_another_order_are_the_same_data(archive, 
 def test_auto_falls_back_to_synthetic_records_and_warns(
     archive, synthetic_in_cache, dead_address, monkeypatch
 ):
-    monkeypatch.setattr(records, "ADDRESSES", (dead_address, dead_address))
+    monkeypatch.setattr(physionet, "ADDRESSES", (dead_address, dead_address))
     with pytest.warns(UserWarning, match="^SYNTHETIC DATA: .*No figure below says anything"):
         source = records.find()
     assert source.is_synthetic
@@ -270,7 +270,7 @@ def test_auto_falls_back_to_synthetic_records_and_warns(
 
 
 def test_mitdb_never_falls_back(archive, dead_address, monkeypatch):
-    monkeypatch.setattr(records, "ADDRESSES", (dead_address,))
+    monkeypatch.setattr(physionet, "ADDRESSES", (dead_address,))
     with pytest.raises(InputError, match=r"neither http://127.* answers.*ecgkit data --fetch"):
         records.find("mitdb")
 
@@ -284,8 +284,8 @@ def test_without_leave_to_download_no_address_is_asked(archive, server, syntheti
 
 
 def test_no_network_costs_seconds(archive, silent_address, synthetic_in_cache, monkeypatch):
-    monkeypatch.setattr(records, "ADDRESSES", (silent_address, silent_address))
-    monkeypatch.setattr(records, "PROBE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(physionet, "ADDRESSES", (silent_address, silent_address))
+    monkeypatch.setattr(physionet, "PROBE_TIMEOUT_S", 0.3)
     start = time.monotonic()
     with pytest.warns(UserWarning, match="SYNTHETIC"):
         records.find()
@@ -300,8 +300,8 @@ def test_a_name_look_up_that_hangs_costs_seconds(archive, synthetic_in_cache, mo
         raise socket.gaierror("no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    monkeypatch.setattr(records, "ADDRESSES", ("http://mitdb.invalid/",))
-    monkeypatch.setattr(records, "PROBE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(physionet, "ADDRESSES", ("http://mitdb.invalid/",))
+    monkeypatch.setattr(physionet, "PROBE_TIMEOUT_S", 0.3)
     start = time.monotonic()
     with pytest.warns(UserWarning, match="SYNTHETIC"):
         records.find()
@@ -312,7 +312,7 @@ def test_a_name_look_up_that_hangs_costs_seconds(archive, synthetic_in_cache, mo
 def test_an_answer_that_drips_in_costs_seconds(archive, server, monkeypatch):
     # Each byte comes within the time-out; the twelve together do not.
     server.faults["RECORDS"] = "drips"
-    monkeypatch.setattr(records, "PROBE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(physionet, "PROBE_TIMEOUT_S", 0.3)
     with pytest.raises(InputError, match="answers"):
         records.find("mitdb")
 
@@ -332,9 +332,9 @@ def test_a_download_brings_the_files_of_the_records_wanted_and_no_others(archive
     source = records.find()
     assert (source.name, source.directory) == ("mitdb", place)
     assert set(sums_of(place)) == WANTED
-    assert all(records.SHA256[name] == digest for name, digest in sums_of(place).items())
+    assert all(physionet.SHA256[name] == digest for name, digest in sums_of(place).items())
     assert sorted(server.asked) == sorted({*WANTED, "RECORDS"})
-    assert source.fingerprint == records.fingerprint({n: records.SHA256[n] for n in WANTED})
+    assert source.fingerprint == physionet.fingerprint({n: physionet.SHA256[n] for n in WANTED})
 
 
 def test_only_the_records_asked_for_are_fetched(archive, server, place):
@@ -351,7 +351,7 @@ def test_files_already_right_are_kept_and_wrong_ones_replaced(archive, server, p
     records.find()
     assert sorted(server.asked) == ["100.atr", "101.dat", "101.hea", "RECORDS"]
     assert (place / "100.dat").stat().st_mtime_ns == before
-    assert sums_of(place) == {name: records.SHA256[name] for name in WANTED}
+    assert sums_of(place) == {name: physionet.SHA256[name] for name in WANTED}
 
 
 @pytest.mark.parametrize("source", ["auto", "mitdb"])
@@ -360,7 +360,7 @@ def test_a_download_that_breaks_off_leaves_whole_files_and_can_be_run_again(
     archive, server, place, monkeypatch, source, fault
 ):
     server.faults["101.dat"] = fault
-    monkeypatch.setattr(records, "STALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(physionet, "STALL_TIMEOUT_S", 0.2)
     with pytest.raises(InputError) as caught:
         records.find(source)
     sentence = str(caught.value)
@@ -370,14 +370,14 @@ def test_a_download_that_breaks_off_leaves_whole_files_and_can_be_run_again(
     assert sentence.endswith("are kept.")
     whole = sums_of(place)
     assert "101.dat" not in whole
-    assert all(records.SHA256.get(name) == digest for name, digest in whole.items())
+    assert all(physionet.SHA256.get(name) == digest for name, digest in whole.items())
     assert f"with {len(WANTED) - len(whole)} of 6 files to go" in sentence
     assert server.asked.count("101.dat") == 3  # tried again twice
 
     server.faults.clear()
     server.asked.clear()
     assert records.find(source).name == "mitdb"
-    assert sums_of(place) == {name: records.SHA256[name] for name in WANTED}
+    assert sums_of(place) == {name: physionet.SHA256[name] for name in WANTED}
     assert sorted(server.asked) == sorted({*WANTED - set(whole), "RECORDS"})
 
 
@@ -386,7 +386,7 @@ def test_a_fault_that_passes_is_not_noticed(archive, server, place, monkeypatch)
     monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: server.faults.clear()))
     assert records.find().name == "mitdb"
     assert server.asked.count("100.dat") == 2
-    assert sums_of(place) == {name: records.SHA256[name] for name in WANTED}
+    assert sums_of(place) == {name: physionet.SHA256[name] for name in WANTED}
 
 
 def test_a_wrong_file_stays_in_place_until_the_right_one_is_whole(archive, server, place):
@@ -401,7 +401,7 @@ def test_a_wrong_file_stays_in_place_until_the_right_one_is_whole(archive, serve
 def test_the_second_address_is_taken_where_the_first_is_dead(
     archive, server, place, dead_address, monkeypatch
 ):
-    monkeypatch.setattr(records, "ADDRESSES", (dead_address, server.address))
+    monkeypatch.setattr(physionet, "ADDRESSES", (dead_address, server.address))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert records.find().directory == place
@@ -454,7 +454,7 @@ def test_a_damaged_synthetic_cache_is_written_again(
     found = records.find("synthetic")
     assert found.fingerprint == synthetic_source.fingerprint
     assert sums_of(synthetic_in_cache) == sums_of(synthetic_source.directory)
-    assert [p.name for p in records.cache_directory().iterdir()] == [synthetic_in_cache.name]
+    assert [p.name for p in physionet.cache_directory().iterdir()] == [synthetic_in_cache.name]
 
 
 def test_two_that_fill_the_synthetic_cache_at_once_both_succeed(synthetic_source, monkeypatch):
@@ -477,7 +477,7 @@ def test_two_that_fill_the_synthetic_cache_at_once_both_succeed(synthetic_source
     assert len(found) == 2
     assert found[0] == found[1]
     assert found[0].fingerprint == synthetic_source.fingerprint
-    assert [p.name for p in records.cache_directory().iterdir()] == [found[0].directory.name]
+    assert [p.name for p in physionet.cache_directory().iterdir()] == [found[0].directory.name]
 
 
 # Reading
@@ -609,7 +609,7 @@ def test_records_102_and_104_have_no_mlii(mitdb):
 
 def test_a_flipped_bit_in_mit_bih_is_found(mitdb, tmp_path, monkeypatch):
     for path in mitdb.directory.glob("*.*"):
-        if path.name in records.SHA256:
+        if path.name in physionet.SHA256:
             (tmp_path / path.name).symlink_to(path.resolve())
     content = bytearray((mitdb.directory / "208.dat").read_bytes())
     content[123_456] ^= 0x10

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import wfdb
 
-from ecgkit import aami, records
+from ecgkit import aami, physionet, records
 from ecgkit.exercises import Verdict, right, wrong
 
 
@@ -38,7 +38,7 @@ def not_mlii_first(answer: Any) -> Verdict:
         return right(f"{len(expected)} of {len(first)}: a small thing that nobody would notice.")
     if given == set(first) - expected:
         return wrong("Those are the records whose first channel *is* MLII.")
-    if given & set(records.PACED):
+    if given & set(physionet.PACED):
         return wrong("Records with a pacemaker are not in use here: take source.records.")
     if given == {name for name, leads in first.items() if leads[1] != "V1"}:
         return wrong("Those are the records whose *second* lead is not V1. Look at the first.")
