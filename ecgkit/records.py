@@ -149,15 +149,11 @@ def find(
                 warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
                 return _find_synthetic(None)
             if address is None:
+                tried = f", and neither {' nor '.join(physionet.ADDRESSES)} answers"
                 raise InputError(
-                    f"MIT-BIH is not in {directory}"
-                    + (
-                        f", and neither {' nor '.join(physionet.ADDRESSES)} answers"
-                        if download
-                        else ""
-                    )
-                    + ". Fetch it with `ecgkit data --fetch` on a machine with network, or set "
-                    "ECGKIT_DATA to a directory that holds it."
+                    f"MIT-BIH is not in {directory}{tried if download else ''}. Fetch it with "
+                    "`ecgkit data --fetch` on a machine with network, or set ECGKIT_DATA to a "
+                    "directory that holds it."
                 )
             physionet.fetch(wrong, directory, address)
     return Source("mitdb", directory, names, physionet.fingerprint(sums))
