@@ -339,14 +339,17 @@ def test_the_squeeze_goes_through_a_sixteenth_of_the_channels():
 def test_both_squeezes_gate_the_last_step_of_the_published_tcn(squeeze):
     torch.manual_seed(0)
     tcn = TCN((3, 4, 32), kernel_size=3, squeeze=squeeze).double().eval()
+    tcn.se.reduce.bias.data.fill_(1.0)  # its two hidden units are alive
     beats = normal(5, 180)
     with torch.inference_mode():
         y = published_tcn(tcn)(beats[:, None]).numpy()  # (b, c, n)
         found = tcn(beats).numpy()
     last = y[..., -1]
     z = last if squeeze == "last" else y.mean(axis=2)
+    assert not np.allclose(last, y.mean(axis=2), atol=0.01)
     w1, b1, w2, b2 = (p.detach().numpy() for p in tcn.se.parameters())
     hidden = np.maximum(z @ w1.T + b1, 0)
+    assert (hidden > 0).all()
     gates = 1 / (1 + np.exp(-(hidden @ w2.T + b2)))
     np.testing.assert_allclose(found, last * gates, rtol=0, atol=1e-12)
 
@@ -396,13 +399,13 @@ def test_nothing_is_pooled_after_the_stem():
 def test_a_residual_module_is_two_convolutions_and_an_edge():
     torch.manual_seed(0)
     module = ResidualModule(3, 5, stride=2).double().eval()
-    for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm1d)):
-        norm.running_mean.copy_(normal(5, seed=1))
-        norm.running_var.copy_(normal(5, seed=2).abs() + 0.5)
-        norm.weight.data.copy_(normal(5, seed=3))
-        norm.bias.data.copy_(normal(5, seed=4))
-    mean, var, gamma, beta = (normal(5, seed=s).numpy()[:, None] for s in (1, 2, 3, 4))
-    x = normal(3, 11).numpy()
+    norms = (module.norm1, module.norm2, module.edge[1])
+    for i, norm in enumerate(norms):
+        norm.running_mean.copy_(normal(5, seed=10 * i))
+        norm.running_var.copy_(normal(5, seed=10 * i + 1).abs() + 0.5)
+        norm.weight.data.copy_(normal(5, seed=10 * i + 2))
+        norm.bias.data.copy_(normal(5, seed=10 * i + 3))
+    x = normal(3, 41, seed=99).numpy()
 
     def convolve(x, weight, stride):
         k = weight.shape[2]
@@ -410,14 +413,20 @@ def test_a_residual_module_is_two_convolutions_and_an_edge():
         starts = range(0, x.shape[1], stride)
         return np.stack([(weight * padded[:, s : s + k]).sum(axis=(1, 2)) for s in starts], 1)
 
-    def normed(y):
-        return gamma * (y - mean) / np.sqrt(np.abs(var) + 0.5 + 1e-5) + beta
+    def normed(y, norm):
+        mean, var = norm.running_mean.numpy()[:, None], norm.running_var.numpy()[:, None]
+        gamma, beta = (p.detach().numpy()[:, None] for p in (norm.weight, norm.bias))
+        return gamma * (y - mean) / np.sqrt(var + 1e-5) + beta
 
     w1, w2, w3 = (c.weight.detach().numpy() for c in (module.conv1, module.conv2, module.edge[0]))
-    h = np.maximum(normed(convolve(x, w1, 2)), 0)
-    expected = np.maximum(normed(convolve(h, w2, 1)) + normed(convolve(x, w3, 2)), 0)
+    h = normed(convolve(x, w1, 2), norms[0])
+    h = normed(convolve(np.maximum(h, 0), w2, 1), norms[1])
+    edge = normed(convolve(x, w3, 2), norms[2])
+    expected = np.maximum(h + edge, 0)
+    assert ((h < 0) & (expected > 0)).any()  # a ReLU before the sum would show
+    assert ((edge < 0) & (expected > 0)).any()
     found = module(torch.from_numpy(x)[None])[0].detach().numpy()
-    assert found.shape == (5, 6)  # 11 samples at stride 2
+    assert found.shape == (5, 21)  # 41 samples at stride 2
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 

@@ -1,0 +1,279 @@
+"""Figures of a confusion matrix: worked by hand, against the paper's tables, and scikit-learn's."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from ecgkit import InputError, metrics
+
+# Rows reference, columns predicted, N S V F; 60 beats.
+#      TP  FN  FP  TN
+#  N   30   6   6  18
+#  S    4   4   4  48
+#  V    9   1   3  47
+#  F    3   3   1  53
+BY_HAND = [
+    [30, 4, 2, 0],
+    [3, 4, 0, 1],
+    [1, 0, 9, 0],
+    [2, 0, 1, 3],
+]
+
+# The paper's Table I, its own row: class -> (Se, P+), and the test half's beats of each class
+# (half of 89841, 3026, 7008 and 802).
+TABLE_1 = {"N": (0.994, 0.994), "S": (0.917, 0.890), "V": (0.968, 0.969), "F": (0.783, 0.882)}
+COUNTS = {"N": 44_920.5, "S": 1513, "V": 3504, "F": 401}
+
+# The paper's Table II: Acc, Se, P+, F1 in %.
+TABLE_2 = {
+    "ResNet": (98.12, 89.62, 88.21, 88.91),
+    "TCN": (98.36, 91.76, 87.75, 89.71),
+    "ResNet-TCN": (98.84, 91.69, 93.34, 92.51),
+}
+
+# A matrix made by hand to print every Se and P+ of Table I; one of many.
+LIKE_TABLE_1 = [
+    [44_650, 150, 90, 30],
+    [112, 1387, 12, 2],
+    [90, 12, 3392, 10],
+    [71, 9, 7, 314],
+]
+
+
+# By hand
+
+
+def test_sensitivity_is_equation_4_worked_by_hand():
+    expected = [30 / 36, 4 / 8, 9 / 10, 3 / 6]
+    np.testing.assert_allclose(metrics.sensitivity(BY_HAND), expected, rtol=1e-15)
+
+
+def test_ppv_is_equation_5_worked_by_hand():
+    expected = [30 / 36, 4 / 8, 9 / 12, 3 / 4]
+    np.testing.assert_allclose(metrics.ppv(BY_HAND), expected, rtol=1e-15)
+
+
+def test_class_f1_is_worked_by_hand():
+    # 2 TP / (2 TP + FN + FP): 60/72, 8/16, 18/22, 6/10
+    expected = [60 / 72, 8 / 16, 18 / 22, 6 / 10]
+    np.testing.assert_allclose(metrics.class_f1(BY_HAND), expected, rtol=1e-15)
+
+
+def test_accuracy_is_the_share_of_correct_beats():
+    assert metrics.accuracy(BY_HAND) == pytest.approx(46 / 60, rel=1e-15)
+
+
+def test_equation_6_is_each_class_against_the_rest():
+    # (TP + TN) / 60: 48, 52, 56, 56
+    expected = [48 / 60, 52 / 60, 56 / 60, 56 / 60]
+    np.testing.assert_allclose(metrics.binary_accuracy(BY_HAND), expected, rtol=1e-15)
+
+
+def test_with_two_classes_equation_6_is_the_accuracy():
+    two = [[40, 5], [3, 12]]
+    np.testing.assert_allclose(metrics.binary_accuracy(two), 2 * [52 / 60], rtol=1e-15)
+    assert metrics.accuracy(two) == pytest.approx(52 / 60)
+
+
+def test_rows_are_the_reference_and_columns_the_prediction():
+    n, s, v, f = range(4)
+    matrix = metrics.confusion_matrix([n, n, n, s, v, f], [n, v, v, f, v, s])
+    assert matrix.tolist() == [[1, 0, 2, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]
+    assert matrix.dtype == np.int64
+
+
+def test_the_classes_are_n_s_v_f():
+    assert metrics.CLASSES == ("N", "S", "V", "F")
+
+
+def test_the_report_holds_all_figures():
+    report = metrics.report(BY_HAND)
+    assert report.keys() == {"accuracy", "confusion_matrix", "classes", "macro"}
+    assert report["accuracy"] == pytest.approx(46 / 60)
+    assert report["confusion_matrix"] == BY_HAND
+    assert list(report["classes"]) == ["N", "S", "V", "F"]
+    assert report["classes"]["V"] == pytest.approx({"se": 9 / 10, "ppv": 9 / 12, "f1": 18 / 22})
+    se, ppv = (30 / 36 + 0.5 + 0.9 + 0.5) / 4, (30 / 36 + 0.5 + 0.75 + 0.75) / 4
+    assert report["macro"] == pytest.approx(
+        {
+            "se": se,
+            "ppv": ppv,
+            "f1_of_means": 2 * se * ppv / (se + ppv),
+            "mean_f1": (60 / 72 + 8 / 16 + 18 / 22 + 6 / 10) / 4,
+        }
+    )
+
+
+def test_the_two_kinds_of_macro_f1_differ():
+    macro = metrics.report(BY_HAND)["macro"]
+    assert macro["f1_of_means"] == pytest.approx(0.6956, abs=5e-5)  # of 0.68333 and 0.70833
+    assert macro["mean_f1"] == pytest.approx(0.6879, abs=5e-5)
+
+
+# The paper's tables
+
+
+@pytest.mark.parametrize("classifier", TABLE_2)
+def test_table_2s_f1_is_the_harmonic_mean_of_its_se_and_ppv(classifier):
+    _, se, ppv, f1 = TABLE_2[classifier]
+    assert round(float(metrics.f1(se, ppv)), 2) == f1
+
+
+def test_table_1s_mean_class_f1_is_924_not_the_925_of_table_2():
+    f1 = metrics.f1(*np.transpose(list(TABLE_1.values())))
+    # By hand: 0.994, 1.62626/1.807 = 0.9033, 0.9685, 1.38121/1.665 = 0.8296
+    np.testing.assert_allclose(f1, [0.994, 0.9033, 0.9685, 0.8296], atol=5e-5)
+    assert round(f1.mean(), 3) == 0.924
+
+
+def test_table_1s_macro_se_is_9155_which_no_rounding_takes_to_table_2s_9169():
+    mean = sum(se for se, _ in TABLE_1.values()) / 4
+    assert mean == pytest.approx(0.9155)
+    assert abs(mean - 0.9169) > 0.0005  # the most that four rounded shares can hide
+    # Its P+ does follow, within the rounding: 0.93375 and 93.34 %.
+    ppv = sum(ppv for _, ppv in TABLE_1.values()) / 4
+    assert abs(ppv - 0.9334) < 0.0005
+
+
+def test_the_papers_accuracy_is_trace_over_total_not_the_mean_of_equation_6():
+    tp = {c: COUNTS[c] * se for c, (se, _) in TABLE_1.items()}
+    fn = {c: COUNTS[c] - tp[c] for c in TABLE_1}
+    fp = {c: tp[c] / ppv - tp[c] for c, (_, ppv) in TABLE_1.items()}
+    total = sum(COUNTS.values())
+    trace_over_total = sum(tp.values()) / total
+    mean_of_equation_6 = sum(1 - (fn[c] + fp[c]) / total for c in TABLE_1) / 4
+    assert round(100 * trace_over_total, 2) == 98.82
+    assert round(100 * mean_of_equation_6, 2) == 99.41
+    # The recalls are rounded to half a thousandth: 98.84 can be the one, and not the other.
+    assert abs(trace_over_total - 0.9884) < 0.0005 < abs(mean_of_equation_6 - 0.9884)
+    # The table is at one with itself: what is missed in one class is false in another.
+    assert sum(fn.values()) == pytest.approx(sum(fp.values()), rel=0.01)
+
+
+def test_a_matrix_that_prints_table_1_gives_these_figures_through_the_library():
+    report = metrics.report(LIKE_TABLE_1)
+    rows = report["classes"].items()
+    printed = {c: (round(row["se"], 3), round(row["ppv"], 3)) for c, row in rows}
+    assert printed == TABLE_1
+    assert round(100 * report["accuracy"], 2) == 98.82
+    assert round(100 * metrics.binary_accuracy(LIKE_TABLE_1).mean(), 2) == 99.41
+    assert round(report["macro"]["mean_f1"], 3) == 0.924
+    assert round(report["macro"]["se"], 3) in (0.915, 0.916)
+
+
+# What is not defined
+
+
+def test_a_class_without_beats_has_no_sensitivity():
+    matrix = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 2, 4, 0], [0, 0, 0, 3]]
+    assert np.isnan(metrics.sensitivity(matrix)).tolist() == [False, True, False, False]
+    assert metrics.ppv(matrix)[1] == 0  # both beats called S were V
+    report = metrics.report(matrix)
+    assert report["classes"]["S"] == {"se": None, "ppv": 0.0, "f1": 0.0}
+    assert report["macro"]["se"] is None
+    assert report["macro"]["f1_of_means"] is None
+    assert report["accuracy"] == 12 / 15
+
+
+def test_a_class_never_predicted_has_no_ppv_and_an_f1_of_zero():
+    matrix = [[5, 0, 1, 0], [2, 0, 1, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
+    assert np.isnan(metrics.ppv(matrix)).tolist() == [False, True, False, False]
+    report = metrics.report(matrix)
+    assert report["classes"]["S"] == {"se": 0.0, "ppv": None, "f1": 0.0}
+    assert report["macro"]["ppv"] is None
+
+
+def test_a_class_neither_there_nor_predicted_has_no_figure():
+    matrix = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
+    report = metrics.report(matrix)
+    assert report["classes"]["S"] == {"se": None, "ppv": None, "f1": None}
+    assert set(report["macro"].values()) == {None}
+
+
+def test_no_beats_have_no_figures():
+    matrix = metrics.confusion_matrix([], [])
+    assert matrix.tolist() == 4 * [[0, 0, 0, 0]]
+    assert math.isnan(metrics.accuracy(matrix))
+    report = metrics.report(matrix)
+    assert report["accuracy"] is None
+    assert all(set(row.values()) == {None} for row in report["classes"].values())
+
+
+def test_the_harmonic_mean_of_two_zeros_is_not_defined():
+    assert np.isnan(metrics.f1(0.0, 0.0))
+    assert metrics.f1(0.0, 1.0) == 0
+    assert np.isnan(metrics.f1(np.nan, 0.9))
+
+
+@pytest.mark.parametrize(
+    "matrix", [BY_HAND, LIKE_TABLE_1, np.zeros((4, 4), int), np.diag([1, 0, 2, 0])]
+)
+def test_a_report_is_json_without_nan(matrix):
+    report = metrics.report(np.array(matrix))
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("reference", "predicted"),
+    [([0, 1], [0]), ([[0, 1]], [[0, 1]]), ([0], [[0]]), (0, 0)],
+    ids=["lengths", "two axes", "mixed axes", "scalars"],
+)
+def test_labels_that_do_not_fit_together_are_refused(reference, predicted):
+    with pytest.raises(InputError, match=r"reference labels but .* predictions"):
+        metrics.confusion_matrix(reference, predicted)
+
+
+@pytest.mark.parametrize("label", [4, -1, 0.5, np.nan, "V"])
+def test_labels_that_are_no_class_are_refused_on_either_side(label):
+    for pair in (([0, label], [0, 1]), ([0, 1], [0, label])):
+        with pytest.raises(InputError, match="not in 0 to 3: leave class Q out"):
+            metrics.confusion_matrix(*pair)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5, 5), (4, 5), (16,)])
+def test_a_report_on_a_matrix_of_another_shape_is_refused(shape):
+    with pytest.raises(InputError, match=r"a matrix of shape \(4, 4\)"):
+        metrics.report(np.ones(shape, int))
+
+
+# An independent implementation
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_all_figures_agree_with_plain_counting_and_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    reference = rng.choice(4, 500, p=[0.6, 0.15, 0.2, 0.05])
+    predicted = np.where(rng.random(500) < 0.7, reference, rng.integers(0, 4, 500))
+    counted = np.zeros((4, 4), int)
+    np.add.at(counted, (reference, predicted), 1)
+    matrix = metrics.confusion_matrix(reference, predicted)
+    np.testing.assert_array_equal(matrix, counted)
+
+    report = metrics.report(matrix)
+    ppv, se, f1, _ = sklearn.metrics.precision_recall_fscore_support(reference, predicted)
+    rows = report["classes"].values()
+    np.testing.assert_allclose([row["se"] for row in rows], se, rtol=1e-14)
+    np.testing.assert_allclose([row["ppv"] for row in rows], ppv, rtol=1e-14)
+    np.testing.assert_allclose([row["f1"] for row in rows], f1, rtol=1e-14)
+    assert report["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(reference, predicted))
+    mean_f1 = sklearn.metrics.f1_score(reference, predicted, average="macro")
+    assert report["macro"]["mean_f1"] == pytest.approx(mean_f1)
+    for c, share in enumerate(metrics.binary_accuracy(matrix)):
+        expected = sklearn.metrics.accuracy_score(reference == c, predicted == c)
+        assert share == pytest.approx(expected)
+
+
+def test_the_order_of_the_beats_does_not_matter():
+    rng = np.random.default_rng(0)
+    reference, predicted = rng.integers(0, 4, (2, 200))
+    order = rng.permutation(200)
+    np.testing.assert_array_equal(
+        metrics.confusion_matrix(reference, predicted),
+        metrics.confusion_matrix(reference[order], predicted[order]),
+    )

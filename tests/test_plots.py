@@ -1,0 +1,398 @@
+"""Every figure says what is seen, marks what is computer-made, and suits every colour vision."""
+
+import inspect
+from dataclasses import replace
+from itertools import combinations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from ecgkit import InputError, aami, metrics, plots
+from ecgkit.heartbeats import Heartbeats
+
+mpl.use("Agg")
+
+
+MATRIX = [
+    [44_650, 150, 90, 30],
+    [112, 1387, 12, 2],
+    [91, 13, 3392, 10],
+    [71, 9, 7, 314],
+]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def table(source="mitdb"):
+    """Thirty beats: 12 N, 8 S, 6 V, 4 F, of records a, b and c."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.array([0, 1, 2, 3], np.int8), [12, 8, 6, 4])
+    n = len(labels)
+    return Heartbeats(
+        signals=rng.normal(size=(n, 180)).astype(np.float32),
+        labels=labels,
+        symbols=np.array(list("NAVF"))[labels],
+        records=np.array(["a", "b", "b", "c"])[labels],
+        samples=np.arange(n) * 300,
+        rr_before_s=np.ones(n, np.float32),
+        rr_after_s=np.ones(n, np.float32),
+        mapping="ec57",
+        source=source,
+        fingerprint="0" * 16,
+    )
+
+
+def strip(synthetic=False, **changes):
+    """Five seconds from second 10 on, beats at 10.5, 11.5, 12 and 14 s; others outside."""
+    fs = 360
+    time_s = np.arange(20 * fs) / fs
+    settings = {
+        "signals": {"MLII": np.sin(time_s), "V1": np.cos(time_s)},
+        "fs": fs,
+        "start_s": 10,
+        "seconds": 5,
+        "r_peaks": (np.array([9, 10.5, 11.5, 12, 14, 16]) * fs).astype(int),
+        "marks": {"annotators": list("NNVSFN"), "model": list("VNVNFS")},
+        "title": "Record 200",
+        "synthetic": synthetic,
+    }
+    return plots.ecg_strip(**{**settings, **changes})
+
+
+# A maker for each plot, and what its alt text has to say.
+FIGURES = {
+    "ecg_strip": (
+        strip,
+        "Record 200 | 5 s of ECG | lead MLII and V1 | 4 beats | annotators N V S F | model N V N F",
+    ),
+    "class_counts": (
+        lambda synthetic: plots.class_counts(
+            {"N": 9000, "S": 250, "V": 700, "F": 50, "Q": 0}, "Beats", synthetic
+        ),
+        "N 9,000 (90.00 %) | S 250 (2.50 %) | V 700 (7.00 %) | F 50 (0.50 %) | Q 0 (0.00 %)",
+    ),
+    "beats_by_class": (
+        lambda synthetic: plots.beats_by_class(
+            table("synthetic" if synthetic else "mitdb"), "Median beats"
+        ),
+        "Median beats | N, S, V, F | 10 to 90 % | 0.5 s",
+    ),
+    "counts_by_record": (
+        lambda synthetic: plots.counts_by_record(
+            np.array(list("aaaabbbccd") + list("aab") + list("dd")),
+            np.array([2] * 10 + [1] * 3 + [3] * 2, np.int8),
+            "Beats a record",
+            synthetic,
+        ),
+        # V: 4 + 3 of 10 in a and b; S: all 3 in a and b; F: both in d.
+        "Beats a record | V 70 % in records a and b | S 100 % in records a and b | F 100 % in "
+        "records d",
+    ),
+    "confusion_matrix": (
+        lambda synthetic: plots.confusion_matrix(MATRIX, "Test half", synthetic),
+        "Test half | N row: 44,650 as N, 150 as S, 90 as V, 30 as F | "
+        "F row: 71 as N, 9 as S, 7 as V, 314 as F",
+    ),
+}
+EVERY = pytest.mark.parametrize("name", FIGURES)
+
+
+def words(figure):
+    return [text.get_text() for text in figure.findobj(mpl.text.Text)]
+
+
+def test_every_public_plot_is_tested_here():
+    public = {
+        name
+        for name, function in inspect.getmembers(plots, inspect.isfunction)
+        if function.__module__ == plots.__name__
+        and not name.startswith("_")
+        and inspect.signature(function).return_annotation in ("Figure", mpl.figure.Figure)
+    }
+    assert public == FIGURES.keys(), "give each new plot an entry in FIGURES"
+
+
+# Alt text and the mark
+
+
+@EVERY
+def test_the_alt_text_says_what_is_seen_and_its_numbers(name):
+    make, said = FIGURES[name]
+    alt = make(synthetic=False).get_label()
+    for part in said.split(" | "):
+        assert part in alt
+    assert alt.endswith(".")
+
+
+@EVERY
+def test_a_figure_of_synthetic_data_says_so_in_the_picture_and_in_its_alt_text(name):
+    make, _ = FIGURES[name]
+    real, synthetic = make(synthetic=False), make(synthetic=True)
+    assert "SYNTHETIC RECORD - no patient" in words(synthetic)
+    assert synthetic.get_label() == f"Synthetic data, computer-made. {real.get_label()}"
+    assert not any("synthetic" in word.lower() for word in [*words(real), real.get_label()])
+
+
+@EVERY
+def test_the_mark_of_synthetic_data_lies_within_the_picture_and_on_no_other_text(name):
+    figure = FIGURES[name][0](synthetic=True)
+    figure.canvas.draw()
+    place = {}
+    for text in figure.findobj(mpl.text.Text):
+        if text.get_text().strip() and text.get_visible():
+            place[text] = text.get_window_extent()
+    (mark,) = [text for text in place if text.get_text() == plots.SYNTHETIC_MARK]
+    inside = figure.bbox
+    assert inside.x0 <= place[mark].x0 < place[mark].x1 <= inside.x1
+    assert inside.y0 <= place[mark].y0 < place[mark].y1 <= inside.y1
+    covered = [t.get_text() for t in place if t is not mark and place[t].overlaps(place[mark])]
+    assert not covered
+
+
+@EVERY
+def test_a_figure_fits_the_books_column(name):
+    assert FIGURES[name][0](synthetic=False).get_figwidth() <= plots.WIDTH_IN
+
+
+@EVERY
+def test_axes_have_names_and_units(name):
+    figure = FIGURES[name][0](synthetic=False)
+    text = " ".join(words(figure))
+    if name in ("ecg_strip", "beats_by_class"):
+        assert "mV" in text
+        assert "(s)" in text
+    else:
+        assert any(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_showing_a_figure_hands_its_alt_text_on_and_closes_it(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    figure = plots.confusion_matrix(MATRIX, "Test half")
+    plots.show(figure)
+    (image,) = shown
+    data, about = image._repr_png_() if isinstance(image._repr_png_(), tuple) else (None, None)
+    assert about["alt"] == figure.get_label()
+    assert data is not None
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_a_figure_without_alt_text_is_not_shown():
+    with pytest.raises(InputError, match="no alt text"):
+        plots.show(plt.figure())
+
+
+def test_the_same_figure_is_the_same_png_twice(tmp_path):
+    for name in ("a", "b"):
+        figure = plots.confusion_matrix(MATRIX, "Test half")
+        figure.savefig(tmp_path / name, format="png", metadata={"Software": None})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# ECG paper
+
+
+def spacing(locator, low, high):
+    ticks = locator.tick_values(low, high)
+    np.testing.assert_allclose(np.diff(ticks), np.diff(ticks)[0], rtol=1e-9)
+    assert ticks.min() <= low + 1e-9
+    return np.diff(ticks)[0]
+
+
+def assert_is_ecg_paper(axes):
+    seconds, millivolts = axes.xaxis, axes.yaxis
+    assert spacing(seconds.get_minor_locator(), 0, 2) == pytest.approx(0.04)
+    assert spacing(seconds.get_major_locator(), 0, 2) == pytest.approx(0.2)
+    assert spacing(millivolts.get_minor_locator(), -2, 2) == pytest.approx(0.1)
+    assert spacing(millivolts.get_major_locator(), -2, 2) == pytest.approx(0.5)
+    for axis in (seconds, millivolts):
+        for ticks in (axis.get_major_ticks(), axis.get_minor_ticks()):
+            assert ticks
+            assert all(tick.gridline.get_visible() for tick in ticks)
+        large = axis.get_major_ticks()[0].gridline
+        small = axis.get_minor_ticks()[0].gridline
+        assert large.get_linewidth() > small.get_linewidth()
+
+
+def test_ecg_paper_has_small_squares_of_40_ms_and_0_1_mv_and_large_ones_of_200_ms_and_0_5_mv():
+    _, axes = plt.subplots()
+    axes.set(xlim=(0, 2), ylim=(-2, 2))
+    plots.ecg_paper(axes)
+    assert_is_ecg_paper(axes)
+    large = axes.xaxis.get_majorticklocs()
+    np.testing.assert_allclose(large[(large >= 0) & (large <= 1.01)], [0, 0.2, 0.4, 0.6, 0.8, 1])
+
+
+@pytest.mark.parametrize("name", ["ecg_strip", "beats_by_class"])
+def test_ecg_is_drawn_on_ecg_paper(name):
+    for axes in FIGURES[name][0](synthetic=False).axes:
+        assert_is_ecg_paper(axes)
+
+
+# Strips
+
+
+def test_a_strip_shows_the_signal_at_its_time():
+    figure = strip()
+    mlii, v1 = (axes.get_lines()[0] for axes in figure.axes)
+    np.testing.assert_allclose(mlii.get_xdata()[[0, -1]], [10, 15 - 1 / 360])
+    np.testing.assert_allclose(mlii.get_ydata(), np.sin(mlii.get_xdata()))
+    np.testing.assert_allclose(v1.get_ydata(), np.cos(v1.get_xdata()))
+    assert figure.axes[0].get_xlim() == (10, 15)
+
+
+def test_each_beats_letter_stands_over_its_r_peak_in_its_classs_colour():
+    letters = [text for text in strip().axes[0].texts if text.get_text() in list("NSVF")]
+    rows = {}
+    for text in letters:
+        x, y = text.get_position()
+        rows.setdefault(y, []).append((text.get_text(), x))
+        assert text.get_color() == aami.COLORS[text.get_text()]
+        assert text.get_horizontalalignment() == "center"
+    assert ["".join(letter for letter, _ in row) for row in rows.values()] == ["NVSF", "NVNF"]
+    for row in rows.values():  # (10.5 - 10) / 5 and so on
+        np.testing.assert_allclose([x for _, x in row], [0.1, 0.3, 0.4, 0.8])
+
+
+@pytest.mark.parametrize(("start_s", "seconds"), [(-1, 5), (16, 5), (25, 1), (5, 0)])
+def test_a_stretch_outside_the_recording_is_refused(start_s, seconds):
+    with pytest.raises(InputError, match=r"is not within the recording: .* between 0 and 20\.0 s"):
+        strip(start_s=start_s, seconds=seconds)
+
+
+# Beats and counts
+
+
+def test_beats_by_class_draws_the_median_beat_of_each_class_from_a_quarter_second_before_r():
+    beats = table()
+    figure = plots.beats_by_class(beats, "Median beats")
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    titles = [axes.get_title() for axes in panels]
+    assert titles == ["N: 12 beats", "S: 8 beats", "V: 6 beats", "F: 4 beats"]
+    for c, axes in enumerate(panels):
+        (line,) = axes.get_lines()
+        np.testing.assert_allclose(
+            line.get_ydata(), np.median(beats.signals[beats.labels == c], axis=0), atol=1e-6
+        )
+        np.testing.assert_allclose(line.get_xdata()[[0, 90, 179]], [-0.25, 0, 89 / 360])
+
+
+def test_a_class_without_beats_gets_no_panel():
+    beats = table()
+    figure = plots.beats_by_class(beats.select(beats.labels != 1), "Median beats")
+    titles = [axes.get_title() for axes in figure.axes if axes.get_visible()]
+    assert titles == ["N: 12 beats", "V: 6 beats", "F: 4 beats"]
+
+
+def test_the_bars_of_class_counts_are_as_long_as_the_counts():
+    figure = plots.class_counts({"N": 9000, "S": 250, "V": 700}, "Beats")
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [9000, 250, 700]
+    assert axes.get_xscale() == "log"
+    assert [bar.get_facecolor() for bar in axes.patches] == [
+        mpl.colors.to_rgba(aami.COLORS[c]) for c in "NSV"
+    ]
+
+
+def test_counts_by_record_draws_each_record_of_each_class():
+    figure = FIGURES["counts_by_record"][0](synthetic=False)
+    heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes]
+    # S, V and F in records a, b, c and d
+    assert heights == [[2, 1, 0, 0], [4, 3, 2, 1], [0, 0, 0, 2]]
+
+
+# The confusion matrix
+
+
+def test_a_confusion_matrix_has_the_reference_in_rows_from_the_top():
+    figure = plots.confusion_matrix(MATRIX, "Test half")
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "annotators"
+    assert axes.get_xlabel() == "model"
+    assert [t.get_text() for t in axes.get_yticklabels()] == list(metrics.CLASSES)
+    assert [t.get_text() for t in axes.get_xticklabels()] == list(metrics.CLASSES)
+    top, bottom = axes.transData.transform([(0.5, 0.5), (0.5, 3.5)])[:, 1]
+    assert top > bottom  # the N row is drawn above the F row
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    for row in range(4):
+        for column in range(4):
+            count, share = cells[column + 0.5, row + 0.5].splitlines()
+            assert count == f"{MATRIX[row][column]:,}"
+            assert share == f"{100 * MATRIX[row][column] / sum(MATRIX[row]):.2f} %"
+
+
+def test_a_class_without_beats_is_drawn_as_an_empty_row():
+    figure = plots.confusion_matrix(np.diag([5, 0, 3, 2]), "Few beats")
+    cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert cells[1.5, 1.5].splitlines()[0] == "0"
+    assert "nan" not in "".join(cells.values()).lower()
+
+
+# Colours
+
+# Machado, Oliveira and Fernandes 2009 (doi:10.1109/TVCG.2009.113), severity 1.0, on linear RGB.
+BLINDNESS = {
+    "none": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+SRGB_TO_XYZ = np.array(  # IEC 61966-2-1, white D65
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
+JUST_NOTICEABLE = 2.3  # of the colour difference Delta E of 1976 (Mahy et al. 1994)
+
+
+def lab_seen(color, matrix):
+    """CIE L*a*b* of a colour as somebody with this colour vision sees it."""
+    c = np.array(mpl.colors.to_rgb(color))
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    t = SRGB_TO_XYZ @ np.clip(matrix @ linear, 0, 1) / SRGB_TO_XYZ.sum(axis=1)
+    f = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_the_colour_arithmetic_gives_known_values():
+    np.testing.assert_allclose(lab_seen("white", np.eye(3)), [100, 0, 0], atol=0.02)
+    np.testing.assert_allclose(lab_seen("red", np.eye(3)), [53.24, 80.09, 67.20], atol=0.05)
+    for matrix in BLINDNESS.values():  # grey stays grey
+        np.testing.assert_allclose(np.sum(matrix, axis=1), 1, atol=2e-6)
+
+
+@pytest.mark.parametrize("vision", BLINDNESS)
+def test_class_colours_are_told_apart_with_every_colour_blindness(vision):
+    seen = {c: lab_seen(color, np.array(BLINDNESS[vision])) for c, color in aami.COLORS.items()}
+    apart = {a + b: np.linalg.norm(seen[a] - seen[b]) for a, b in combinations(seen, 2)}
+    of_four = {pair: distance for pair, distance in apart.items() if "Q" not in pair}
+    assert min(of_four.values()) > 6 * JUST_NOTICEABLE, min(of_four, key=of_four.get)
+    assert min(apart.values()) > 4 * JUST_NOTICEABLE, min(apart, key=apart.get)
+
+
+def test_each_class_has_a_marker_of_its_own_as_a_second_cue():
+    assert aami.MARKERS.keys() == aami.COLORS.keys() == set(aami.CLASSES)
+    assert len(set(aami.MARKERS.values())) == len(aami.CLASSES)
+
+
+def test_a_beats_table_of_the_synthetic_records_is_marked_by_itself(synthetic_beats):
+    figure = plots.beats_by_class(synthetic_beats.without_q(), "Median beats")
+    assert plots.SYNTHETIC_MARK in words(figure)
+    real = plots.beats_by_class(replace(synthetic_beats, source="mitdb"), "Median beats")
+    assert plots.SYNTHETIC_MARK not in words(real)
