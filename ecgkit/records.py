@@ -121,7 +121,8 @@ def find(
         ``"mitdb"``, ``"synthetic"``, or ``"auto"``: MIT-BIH where it can be had, else the synthetic
         records with a warning. None takes the environment variable ``ECGKIT_SOURCE``, or auto.
     records
-        Names wanted; None means all: 44 of MIT-BIH, 12 synthetic. Only these are fetched.
+        Names wanted; None means all: 44 of MIT-BIH, 12 synthetic. Only these are fetched. Where
+        names of MIT-BIH meet the synthetic source, all synthetic records stand in for them.
     download
         False looks on this machine alone.
 
@@ -147,7 +148,7 @@ def find(
             address = physionet.address_that_answers() if download else None
             if address is None and source == "auto":
                 warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
-                return _find_synthetic(None)
+                return _find_synthetic(records)
             if address is None:
                 tried = f", and neither {' nor '.join(physionet.ADDRESSES)} answers"
                 raise InputError(
@@ -192,6 +193,8 @@ def _require(directory: Path, sums: dict[str, str]) -> None:
 
 def _find_synthetic(records: Sequence[str] | None) -> Source:
     """Find the synthetic records in the cache, writing them there first where needed."""
+    if records and set(records) <= {*physionet.MITDB_RECORDS, *physionet.PACED}:
+        records = None
     names = _known(records, synthetic.NAMES, synthetic.NAMES)
     directory = physionet.cache_directory() / f"synthetic-{synthetic.VERSION}"
     sums = _synthetic_sums(directory) or _write_synthetic(directory)

@@ -243,8 +243,8 @@ def test_unknown_records_are_named(archive, synthetic_in_cache):
         records.find("mitdb", ["100", "999", "x"])
     with pytest.raises(InputError, match=r"No record named: there are 100 101 102\."):
         records.find("mitdb", [])
-    with pytest.raises(InputError, match=r"No record '100': there are syn01 .* syn12\."):
-        records.find("synthetic", ["100"])
+    with pytest.raises(InputError, match=r"No record 'x': there are syn01 .* syn12\."):
+        records.find("synthetic", ["x"])
 
 
 def test_records_asked_for_twice_or_in_another_order_are_the_same_data(archive, place):
@@ -618,3 +618,11 @@ def test_a_flipped_bit_in_mit_bih_is_found(mitdb, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGKIT_DATA", str(tmp_path))
     with pytest.raises(InputError, match=r"^208\.dat differs from PhysioNet's SHA-256"):
         records.find()
+
+
+def test_all_synthetic_records_stand_in_for_those_of_mitdb():
+    # A page asks for one record of MIT-BIH by name; it must run where only synthetic ones are.
+    assert records.find("synthetic", ["223"]).records == synthetic.NAMES
+    assert records.find("synthetic", ["syn02"]).records == ("syn02",)
+    with pytest.raises(InputError, match="'999'"):
+        records.find("synthetic", ["999"])
