@@ -29,9 +29,6 @@ NAMES = {
 COLORS = {"N": "#0072B2", "S": "#E69F00", "V": "#D55E00", "F": "#009E73", "Q": "#7F7F7F"}
 """Okabe and Ito's palette, told apart with every common kind of colour blindness."""
 
-MARKERS = {"N": "o", "S": "^", "V": "s", "F": "D", "Q": "x"}
-"""The second cue beside the colour."""
-
 _EC57 = {
     "N": ("N", "L", "R", "B"),
     "S": ("J", "A", "S", "a", "j", "e", "n"),

@@ -73,7 +73,7 @@ def split_beats(beats: Heartbeats, split: str, seed: int) -> splits.Split:
     Raises
     ------
     InputError
-        If there is no such split, or one half would lack a class.
+        If there is no such split, or the training half would lack a class.
     """
     if split == "random":
         halves = splits.random_split(beats.labels, seed)
@@ -184,6 +184,8 @@ def train(
     }
     if out is not None:
         known = {**record, "fingerprint": beats.fingerprint}
+        if validation:
+            known["split"] = f"{split} less a tenth for validation"
         about = {key: str(known[key]) for key in ABOUT}
         training.write_safetensors(out / WEIGHTS, network.state_dict(), about)
         write_json(out / RUN, record)

@@ -2,7 +2,7 @@
 
 Every function returns a Matplotlib figure whose label is its alt text: what a reader who does not
 see the picture is told. :func:`show` displays a figure with it. Colours are told apart with every
-common colour blindness, and each class has a marker as a second cue.
+common colour blindness, and each class has its letter as a second cue.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def show(figure: Figure) -> None:
 def _finish(figure: Figure, alt: str, synthetic: bool) -> Figure:
     """Give a figure its alt text, and the mark of synthetic data where it is due."""
     if synthetic:
-        figure.text(0.995, 0.995, SYNTHETIC_MARK, ha="right", va="top", color="#B00020", size=8)
+        figure.text(0.995, 0.005, SYNTHETIC_MARK, ha="right", va="bottom", color="#B00020", size=9)
         alt = f"Synthetic data, computer-made. {alt}"
     figure.set_label(alt)
     return figure
@@ -217,7 +217,8 @@ def beats_by_class(beats: Heartbeats, title: str, fs: float = 360.0) -> Figure:
     figure.supxlabel("time from the R peak (s)", size=12)
     figure.supylabel("mV", size=12)
     figure.suptitle(title, x=0.01, ha="left")
-    names = ", ".join(aami.CLASSES[c] for c in present)
+    counts = {aami.CLASSES[c]: int((beats.labels == c).sum()) for c in present}
+    names = ", ".join(f"{name} ({n:,} beats)" for name, n in counts.items())
     alt = f"{title}. One panel for each class, {names}: median beat and 10 to 90 % band over 0.5 s."
     return _finish(figure, alt, beats.source == "synthetic")
 
@@ -241,9 +242,10 @@ def counts_by_record(
         of_class = records[labels == aami.CLASSES.index(name)]
         counts = np.array([(of_class == record).sum() for record in names])
         axes.bar(names, counts, color=aami.COLORS[name])
-        order = np.argsort(-counts)
-        share = counts[order[:2]].sum() / max(counts.sum(), 1)
-        top_two = f"{100 * share:.0f} % in records {names[order[0]]} and {names[order[1]]}"
+        first, second = np.argsort(-counts)[:2] if len(names) > 1 else (0, 0)
+        top = [first] if counts[second] == 0 or first == second else [first, second]
+        share = counts[top].sum() / max(counts.sum(), 1)
+        top_two = f"{100 * share:.0f} % in {' and '.join(names[top])}"
         axes.set_title(f"{name}: {counts.sum():,} beats, {top_two}", loc="left", size=11)
         said.append(f"{name} {top_two}")
         sns.despine(ax=axes)

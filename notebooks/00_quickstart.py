@@ -197,7 +197,8 @@ epochs, batch = run["config"]["epochs"], run["config"]["batch"]
 display(
     Markdown(
         f"**{100 * report['accuracy']:.2f} % of "
-        f"{published_matrix.sum():,} test beats** get the annotators' class.\n\n"
+        f"{published_matrix.sum():,} test beats** "
+        "get the annotators' class.\n\n"
         "| class | beats | sensitivity % | "
         "positive predictive value % | F1 % |\n"
         f"|---|---|---|---|---|\n{rows}\n\n"

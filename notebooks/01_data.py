@@ -178,7 +178,8 @@ display(Markdown(head + rows))
 for name in aami.CLASSES:
     ec57 = [s for s, c in aami.mapping("ec57").items() if c == name]
     papers = [s for s, c in aami.mapping("literature").items() if c == name]
-    print(f"{name}   ec57: {' '.join(ec57):16} literature: {' '.join(papers)}")
+    print(f"{name}  {aami.NAMES[name]}")
+    print(f"   ec57 {' '.join(ec57):14} literature {' '.join(papers)}")
 
 # %% [markdown]
 # The paper's own counts settle which table it used: 89841 N, 3026 S, 7008 V, 802

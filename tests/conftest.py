@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import wfdb
 
 from ecgkit import heartbeats, physionet, records
@@ -21,6 +22,12 @@ def cache(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("ECGKIT_SOURCE", raising=False)
     monkeypatch.setattr(physionet, "ADDRESSES", ())
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Networks as small as the tests' only lose time to a second thread."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_counting_keeps_classes_without_a_beat():
     assert aami.counts(aami.encode("")) == dict.fromkeys("NSVFQ", 0)
 
 
-def test_every_class_has_a_name_a_color_and_a_marker_of_its_own():
-    for table in (aami.NAMES, aami.COLORS, aami.MARKERS):
+def test_every_class_has_a_name_and_a_color_of_its_own():
+    for table in (aami.NAMES, aami.COLORS):
         assert tuple(table) == aami.CLASSES
         assert len(set(table.values())) == 5

@@ -25,15 +25,6 @@ RUN_KEYS = {  # DESIGN of a run's JSON, and the half that was tested on
 TINY = Recipe(epochs=2, batch=48)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks and batches this small only lose time to a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def beats(synthetic_beats):
     """Some 36 beats of each class, Q included, from all records."""

@@ -32,15 +32,6 @@ SCHEDULES = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks this small only lose time to a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def make_network(seed=0):
     """Batch norm, weight norm, dropout and both branches, but small."""
     torch.manual_seed(seed)

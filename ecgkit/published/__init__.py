@@ -50,7 +50,8 @@ def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random")
             return entry
     there = [f"{e['model']}/{e['recipe']}/{e['split']}" for e in index() if e["weights_sha256"]]
     raise InputError(
-        f"No weights are published for {model}/{recipe}/{split}: there are {', '.join(there)}."
+        f"No weights are published for {model}/{recipe}/{split}: there are "
+        f"{', '.join(there) or 'none'}."
     )
 
 
