@@ -155,7 +155,7 @@ plots.show(
 # %% tags=["hide-input"]
 se = metrics.sensitivity(matrix)
 found = ", ".join(
-    f"{100 * share:.1f} % of {name}"
+    f"{100 * share:.2f} % of {name}"
     for name, share in zip(metrics.CLASSES, se, strict=True)
     if not np.isnan(share)
 )
