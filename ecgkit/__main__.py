@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(str(error))
             return 2
         except KeyboardInterrupt:
-            _say("Stopped. What was complete is kept: train --resume goes on, data --fetch too.")
+            _say("Stopped. What was complete is kept: train --resume, reproduce, data --fetch go on.")
             return 130
     return 0
 
@@ -96,6 +96,24 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, help="of the split")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(run=_evaluate)
+
+    reproduce = commands.add_parser("reproduce", help="make the paper's runs, tables and figures")
+    _add_source(reproduce)
+    reproduce.add_argument("--beats", type=Path, metavar="FILE", help="a table data --save wrote")
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="one seed, few epochs, a sample of the beats: minutes, no results",
+    )
+    reproduce.add_argument("--recipe", default="paper", help="paper (default) or ours")
+    reproduce.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5, 0 to 4")
+    reproduce.add_argument("--models", nargs="+", metavar="MODEL", help="default: all five")
+    reproduce.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/reproduce, or runs/reproduce-quick"
+    )
+    reproduce.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    reproduce.set_defaults(run=_reproduce)
     return parser
 
 
@@ -222,6 +240,31 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(json.dumps(result))
         return
     _print_report(result, beats.source)
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    """Make the paper's runs that are not there yet, its tables and figures."""
+    from ecgkit import models, reproduce
+
+    chosen = options.models or tuple(models.MODELS)
+    reproduce.check(options.recipe, chosen, options.seeds)  # said before anything is read
+    result = reproduce.reproduce(
+        _beats(options, options.mapping),
+        options.out or Path("runs/reproduce-quick" if options.quick else "runs/reproduce"),
+        options.recipe,
+        options.seeds,
+        chosen,
+        options.quick,
+        options.device,
+        options.precision,
+        progress=not options.json,
+    )
+    if options.json:
+        print(json.dumps(result))
+        return
+    _banner(result["source"])
+    print(Path(result["files"][0]).read_text("utf-8"))
+    print(f"written: {', '.join(result['files'])}")
 
 
 def _print_report(report: dict[str, Any], source: str) -> None:
