@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(str(error))
             return 2
         except KeyboardInterrupt:
-            _say("Stopped. What was complete is kept: train --resume, reproduce, data --fetch go on.")
+            _say("Stopped. What was done is kept: train --resume, reproduce, data --fetch go on.")
             return 130
     return 0
 
