@@ -275,12 +275,6 @@ def read_annotations(
         ) from error
     except Exception as error:  # wfdb raises what its parsing happens to hit
         raise InputError(f"{path}.atr is not a readable WFDB annotation file ({error}).") from error
-    if unknown := sum(not isinstance(symbol, str) for symbol in annotation.symbol):
-        warnings.warn(
-            f"{unknown} of {len(annotation.symbol)} marks in {path}.atr are of no kind that WFDB "
-            "knows: they are left out.",
-            stacklevel=2,
-        )
     keep = np.array([aami.is_beat(symbol) for symbol in annotation.symbol], dtype=bool)
     symbols = np.array(annotation.symbol, dtype="U1")[keep]
     r_peaks = np.asarray(annotation.sample, dtype=np.int64)[keep]
@@ -292,6 +286,12 @@ def read_annotations(
         raise InputError(
             f"{path}.atr marks a beat at sample {r_peaks[-1]}, but the signal has {n_samples}: "
             "it belongs to another record."
+        )
+    if unknown := sum(not isinstance(symbol, str) for symbol in annotation.symbol):
+        warnings.warn(
+            f"{unknown} of {len(annotation.symbol)} marks in {path}.atr are of no kind that WFDB "
+            "knows: they are left out.",
+            stacklevel=2,
         )
     return r_peaks, symbols
 
