@@ -43,7 +43,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _say(sentence: str) -> None:
-    print(f"ecgkit: {sentence}", file=sys.stderr)
+    """Print a sentence on one line; what a file smuggled into it moves no cursor."""
+    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    print(f"ecgkit: {line}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

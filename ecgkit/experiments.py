@@ -245,7 +245,7 @@ def read_run(path: Path) -> dict[str, Any]:
         If the file is missing or is no such record.
     """
     try:
-        run = json.loads(path.read_text("utf-8"))
+        run = files.parse_json(path.read_text("utf-8"))
         matrix = np.array(run["confusion_matrix"])
         whole = matrix.shape == (4, 4) and matrix.dtype.kind == "i" and bool((matrix >= 0).all())
         whole &= math.isfinite(sum(entry["loss"] for entry in run["curve"]) + run["seconds"])

@@ -1,15 +1,18 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all; reading JSON as strictly as it is written."""
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import json
+import math
 import os
 import platform
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ecgkit import InputError
 
@@ -83,3 +86,27 @@ def _runs(process: int) -> bool:
     except PermissionError:  # somebody else's
         pass
     return True
+
+
+def parse_json(text: str) -> Any:
+    """Read JSON, in which there is no NaN and no infinity.
+
+    Raises
+    ------
+    ValueError
+        If the text is not that.
+
+    Examples
+    --------
+    >>> parse_json('{"loss": 1e999}')
+    Traceback (most recent call last):
+    ...
+    ValueError: 1e999 is no number
+    """
+
+    def number(word: str) -> float:
+        if not math.isfinite(float(word)):
+            raise ValueError(f"{word} is no number")
+        return float(word)
+
+    return json.loads(text, parse_constant=number, parse_float=number)

@@ -296,7 +296,7 @@ def _restore(
     try:
         tensors = load_file(path, device=str(device))
         with safetensors.safe_open(path, "pt") as file:
-            about = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+            about = {k: files.parse_json(v) for k, v in (file.metadata() or {}).items()}
     except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
         raise InputError(
             f"{path} is no checkpoint, or a damaged one ({error}). Delete it and train anew."
