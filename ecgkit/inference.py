@@ -32,6 +32,9 @@ BLOCK = 256 * 512
 LEAD_IN = 15 * 512
 """Samples (21 s) before and after a block from which the detector learns its thresholds."""
 
+BATCH = 256
+"""Beats classified at a time: always as many, as torch keeps memory for each size it meets."""
+
 REFRACTORY = 72
 """Samples (0.2 s) after a beat in which there cannot be another."""
 
@@ -212,12 +215,17 @@ def classify(
     total = recording.n_samples and math.ceil(recording.n_samples * scale)
     hidden = None if progress else True  # None: shown where somebody looks on
     peaks, probabilities, end, found = [np.empty(0, np.int64)], [], 0, 0
+    waiting = np.empty((0, heartbeats.BEFORE + heartbeats.AFTER), np.float32)
     with tqdm(total=total, disable=hidden, unit="samples", unit_scale=True, delay=2) as bar:
         for r, in_block, beats, end in _blocks(signal, places, scale):
             peaks.append(r)
-            probabilities.append(training.predict(network, beats))
+            waiting = np.concatenate([waiting, beats])
+            ready = len(waiting) // BATCH * BATCH
+            probabilities.append(training.predict(network, waiting[:ready], BATCH))
+            waiting = waiting[ready:]
             found += in_block
             bar.update(end - bar.n)
+    probabilities.append(training.predict(network, waiting, BATCH))
     _enough(recording, end)
     watch.judge()
     at = np.concatenate(peaks)
