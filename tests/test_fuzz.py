@@ -2,8 +2,8 @@
 
 Each test starts from a file that is right and changes it as its format allows: a number that is
 absurd, a line too many, a key that is gone, bytes that are flipped or cut. ``make test`` tries a
-handful of changes, ``make check`` more than a hundred, always the same ones. Longer, and new ones each time:
-``ECGKIT_FUZZ=20000 python -m pytest -m slow tests/test_fuzz.py``.
+handful of changes, ``make check`` more than a hundred, always the same ones. Longer, and with new
+ones each time: ``ECGKIT_FUZZ=20000 python -m pytest -m slow tests/test_fuzz.py``.
 """
 
 import contextlib
