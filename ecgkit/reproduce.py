@@ -18,7 +18,7 @@ from ecgkit import InputError, experiments, files, tables
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import MODELS, build
 
-QUICK = {"epochs": 3, "batch": 32}
+QUICK = {"epochs": 3, "batch": 64}
 """What ``--quick`` changes of a recipe."""
 
 QUICK_BEATS, QUICK_RARE = 2000, 60
