@@ -6,7 +6,8 @@ module imports only from those above it in this list:
 ``files`` written whole, ``aami`` classes, ``synthetic`` records, ``physionet`` downloads,
 ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
 ``augmentation``, ``layers`` and ``models``, ``training``, ``metrics``, ``plots``, ``experiments``,
-``published`` results, ``exercises``.
+``tables`` and ``reproduce`` beside the paper, ``published`` results, ``csvfiles``, ``readers``,
+``streams`` and ``inference`` for any recording, ``exercises``.
 """
 
 __version__ = "0.1.0"

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(str(error))
             return 2
         except KeyboardInterrupt:
-            _say("Stopped. What was complete is kept: train --resume goes on, data --fetch too.")
+            _say("Stopped. What was done is kept: train --resume, reproduce, data --fetch go on.")
             return 130
     return 0
 
@@ -43,7 +43,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _say(sentence: str) -> None:
-    print(f"ecgkit: {sentence}", file=sys.stderr)
+    """Print a sentence on one line; what a file smuggled into it moves no cursor."""
+    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    print(f"ecgkit: {line}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,7 +98,46 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, help="of the split")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(run=_evaluate)
+
+    _add_classify(commands.add_parser("classify", help="classify each heartbeat of a recording"))
+
+    reproduce = commands.add_parser("reproduce", help="make the paper's runs, tables and figures")
+    _add_source(reproduce)
+    reproduce.add_argument("--beats", type=Path, metavar="FILE", help="a table data --save wrote")
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="one seed, few epochs, a sample of the beats: minutes, no results",
+    )
+    reproduce.add_argument("--recipe", default="paper", help="paper (default) or ours")
+    reproduce.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5, 0 to 4")
+    reproduce.add_argument("--models", nargs="+", metavar="MODEL", help="default: all five")
+    reproduce.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/reproduce, or runs/reproduce-quick"
+    )
+    reproduce.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    reproduce.set_defaults(run=_reproduce)
     return parser
+
+
+def _add_classify(classify: argparse.ArgumentParser) -> None:
+    """Add the options of `classify`."""
+    classify.add_argument("path", metavar="PATH", help="a WFDB record, .csv or .edf")
+    classify.add_argument("--lead", help="default: MLII, else II, else the first; or 'first'")
+    classify.add_argument("--fs", type=float, metavar="HZ", help="sampling rate, for a CSV")
+    classify.add_argument(
+        "--units", choices=("mV", "uV", "V"), help="default: the file's, or a guess"
+    )
+    classify.add_argument(
+        "--detect", action="store_true", help="detect R peaks even where they are annotated"
+    )
+    classify.add_argument("--weights", default="published", help="published (default) or a file")
+    classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write a line for each beat")
+    classify.add_argument("--plot", type=Path, metavar="FILE.png", help="draw ten seconds of it")
+    classify.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    classify.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    classify.set_defaults(run=_classify)
 
 
 def _add_source(command: argparse.ArgumentParser, mapping: bool = True) -> None:
@@ -222,6 +263,104 @@ def _evaluate(options: argparse.Namespace) -> None:
         print(json.dumps(result))
         return
     _print_report(result, beats.source)
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    """Make the paper's runs that are not there yet, its tables and figures."""
+    from ecgkit import models, reproduce
+
+    chosen = options.models or tuple(models.MODELS)
+    reproduce.check(options.recipe, chosen, options.seeds)  # said before anything is read
+    result = reproduce.reproduce(
+        _beats(options, options.mapping),
+        options.out or Path("runs/reproduce-quick" if options.quick else "runs/reproduce"),
+        options.recipe,
+        options.seeds,
+        chosen,
+        options.quick,
+        options.device,
+        options.precision,
+        progress=not options.json,
+    )
+    if options.json:
+        print(json.dumps(result))
+        return
+    _banner(result["source"])
+    print(Path(result["files"][0]).read_text("utf-8"))
+    print(f"written: {', '.join(result['files'])}")
+
+
+def _classify(options: argparse.Namespace) -> None:
+    """Classify the heartbeats of a recording."""
+    from ecgkit import experiments, inference, published, readers
+
+    with warnings.catch_warnings(record=True) as caught:  # said at the end, if there is a result
+        warnings.simplefilter("always")
+        recording = readers.open_recording(options.path, options.lead, options.fs, options.units)
+        if options.weights == "published":
+            network, about = published.load()
+        else:
+            network, about = experiments.load_model(Path(options.weights))
+        found = inference.classify(
+            recording, network, options.detect, options.device, not options.json
+        )
+    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    if options.out:
+        found.write_csv(options.out)
+    if options.plot:
+        _draw(found, options.plot)
+    for sentence in said:
+        _say(sentence)
+    result = {
+        "recording": recording.name,
+        "fs": recording.fs,
+        "lead": recording.lead,
+        "seconds": found.n_samples / recording.fs,
+        **found.summary(),
+        "r_peaks": "detected" if found.symbols is None else "annotated",
+        "weights": {"from": options.weights, **about},
+        "warnings": said,
+    }
+    if options.json:
+        print(json.dumps(result if options.out else {**result, "rows": list(found.rows())}))
+        return
+    _banner("synthetic" if recording.synthetic else recording.name)
+    lead = f"lead {recording.lead}" if recording.lead else "lead without a name"
+    print(f"{recording.name}, {lead}, {result['seconds']:.1f} s at {recording.fs:g} Hz")
+    print(f"{result['beats']} heartbeats, R peaks {result['r_peaks']}, ", end="")
+    print(f"{result['left_out']} too near an end to be judged")
+    for name, count in result["counts"].items():
+        print(f"  {name} {count:7}  {aami.NAMES[name]}")
+    print(f"mean heart rate {result['heart_rate_bpm'] or '-'} a minute, ", end="")
+    print(f"longest run of V {result['longest_run_of_v']}")
+    for path in filter(None, (options.out, options.plot)):
+        print(f"written: {path}")
+    print("For teaching and research: this is not a medical device, and no diagnosis.")
+
+
+def _draw(found: Any, path: Path) -> None:
+    """Draw the ten seconds with most beats other than N on ECG paper."""
+    import matplotlib.pyplot as plt
+
+    from ecgkit import files, plots
+
+    recording, start_s = found.recording, found.busiest()
+    start = round(start_s * recording.fs)
+    strip = recording.stretch(start, start + round(10 * recording.fs))
+    marks = {} if found.symbols is None else {"annotator": found.symbols}
+    figure = plots.ecg_strip(
+        {recording.lead or "lead": strip},
+        recording.fs,
+        0,
+        len(strip) / recording.fs,
+        found.samples - start,
+        {**marks, "model": found.classes},
+        f"{recording.name}, from {start / recording.fs:.1f} s",
+        recording.synthetic,
+    )
+    with files.whole(path) as draft:
+        figure.savefig(draft, format="png", dpi=plots.DPI, facecolor="white")
+    plt.close(figure)
 
 
 def _print_report(report: dict[str, Any], source: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,8 @@ def train(
     out
         Directory for ``run.json``, ``model.safetensors`` and checkpoints; None writes nothing.
     resume
-        Go on from a checkpoint in ``out``.
+        Go on from a checkpoint in ``out``. A run that is finished there is read back and nothing
+        is trained or written; in ``"auto"`` precision, whatever precision it was trained in.
     device, precision
         See :mod:`ecgkit.training`.
     validation
@@ -134,7 +135,8 @@ def train(
     Raises
     ------
     InputError
-        If ``out`` already holds a run and ``resume`` is not given, or training refuses its input.
+        If ``out`` already holds a run and ``resume`` is not given, or one of other settings, or
+        training refuses its input.
     """
     if out is not None:
         _claim(out, resume)
@@ -143,6 +145,20 @@ def train(
     if validation:
         halves = splits.validation_split(halves, beats.labels, seed)
     tested = beats.select(halves.test)
+    dtype = training.pick_precision(training.pick_device(device), precision)
+    settings = {
+        "model": model,
+        "recipe": recipe_name,
+        "split": split,
+        "seed": seed,
+        "mapping": beats.mapping,
+        "config": {**asdict(how), "precision": str(dtype).removeprefix("torch.")},
+        "data": {"source": beats.source, "fingerprint": beats.fingerprint},
+        "tested_on": "validation" if validation else "test",
+        "split_hash": halves.hash,
+    }
+    if out is not None and (done := _finished(out, settings, precision == "auto")):
+        return done
     torch.manual_seed(seed)
     network = build(model)
 
@@ -150,7 +166,6 @@ def train(
         figures = score(network, tested)
         return {"accuracy": figures["accuracy"], "mean_f1": figures["macro"]["mean_f1"]}
 
-    start = time.perf_counter()
     curve = training.fit(
         network,
         beats.signals[halves.train],
@@ -164,22 +179,12 @@ def train(
         evaluate=evaluate if validation else None,
         progress=progress,
     )
-    place = next(network.parameters()).device
-    dtype = training.pick_precision(place, precision)
     record = {
-        "model": model,
-        "recipe": recipe_name,
-        "split": split,
-        "seed": seed,
-        "mapping": beats.mapping,
-        "config": {**asdict(how), "precision": str(dtype).removeprefix("torch.")},
-        "data": {"source": beats.source, "fingerprint": beats.fingerprint},
-        "tested_on": "validation" if validation else "test",
-        "split_hash": halves.hash,
+        **settings,
         "curve": curve,
         "confusion_matrix": score(network, tested)["confusion_matrix"],
-        "seconds": round(time.perf_counter() - start, 1),
-        "device": describe_device(place),
+        "seconds": round(sum(entry["seconds"] for entry in curve), 1),  # resumed or not
+        "device": describe_device(next(network.parameters()).device),
         "versions": versions(),
     }
     if out is not None:
@@ -204,6 +209,56 @@ def _claim(out: Path, resume: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} cannot be made: {error.strerror}.") from error
+
+
+def _finished(
+    out: Path, settings: dict[str, Any], any_precision: bool
+) -> tuple[nn.Module, dict[str, Any]] | None:
+    """Read a finished run of these settings back; None where there is none, or not its weights."""
+    if not (out / RUN).exists():
+        return None
+    record = read_run(out / RUN)
+    there, here = _flat(record), _flat(settings)
+    for key in sorted(there.keys() | here.keys()):
+        if there.get(key) != here.get(key) and not (any_precision and key == "precision"):
+            raise InputError(
+                f"{out} holds a finished run of other settings ({key} is {there.get(key)} there, "
+                f"{here.get(key)} here): give another directory, or delete it."
+            )
+    try:
+        network, about = load_model(out / WEIGHTS)
+    except InputError:  # lost or damaged: they are made again from the checkpoint, or from nothing
+        return None
+    return (network, record) if about == {key: str(there[key]) for key in ABOUT} else None
+
+
+def _flat(run: dict[str, Any]) -> dict[str, Any]:
+    """Return all settings of a run's record, those of its recipe and its data among them."""
+    top = ("model", "recipe", "split", "seed", "mapping", "tested_on", "split_hash")
+    return {**{key: run[key] for key in top}, **run["config"], **run["data"]}
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read the record of a run that :func:`train` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is no such record.
+    """
+    try:
+        run = files.parse_json(path.read_text("utf-8"))
+        matrix = np.array(run["confusion_matrix"])
+        whole = matrix.shape == (4, 4) and matrix.dtype.kind == "i" and bool((matrix >= 0).all())
+        whole &= math.isfinite(sum(entry["loss"] for entry in run["curve"]) + run["seconds"])
+        whole &= {"fingerprint", "source", "precision"} <= _flat(run).keys() and "device" in run
+    except FileNotFoundError as error:
+        raise InputError(f"There is no run at {path}.") from error
+    except (OSError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
+        whole = False
+    if not whole:
+        raise InputError(f"{path} is no run's record, or a damaged one: delete it and train anew.")
+    return run
 
 
 def score(network: nn.Module, beats: Heartbeats) -> dict[str, Any]:
@@ -248,6 +303,8 @@ def load_model(path: Path) -> tuple[HeartbeatClassifier, dict[str, str]]:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(f"{path} is not a whole {about['model']}: train it again.") from error
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise InputError(f"{path} holds weights that are no numbers: train the model again.")
     return network.eval(), about
 
 

@@ -30,7 +30,11 @@ BEFORE, AFTER = 90, 90
 MARGIN_BEFORE, MARGIN_AFTER = 100, 150
 """Samples that must exist around the R peak for the beat to count."""
 
-_ARRAYS = ("signals", "symbols", "records", "samples", "rr_before_s", "rr_after_s")
+_KINDS = {
+    **{"signals": np.float32, "symbols": np.str_, "records": np.str_, "samples": np.int64},
+    **{"rr_before_s": np.float32, "rr_after_s": np.float32},
+}
+_ARRAYS = tuple(_KINDS)
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,10 @@ class Heartbeats:
                 arrays[name].shape != (n,) for name in _ARRAYS[1:]
             ):
                 raise ValueError("its columns do not fit together")
+            if not all(np.issubdtype(arrays[name].dtype, kind) for name, kind in _KINDS.items()):
+                raise ValueError("a column is of another kind")
+            if not np.isfinite(arrays["signals"]).all():
+                raise ValueError("a sample is no number")
         except FileNotFoundError as error:
             raise InputError(f"There is no table of beats at {path}.") from error
         except Exception as error:  # a damaged zip file raises what its parsing happens to hit

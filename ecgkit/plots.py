@@ -8,7 +8,8 @@ common colour blindness, and each class has its letter as a second cue.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 
-from ecgkit import InputError, aami, metrics
+from ecgkit import InputError, aami, files, metrics
 from ecgkit.heartbeats import BEFORE, Heartbeats
 
 DPI = 100
@@ -49,6 +50,16 @@ def show(figure: Figure) -> None:
     figure.savefig(png, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     plt.close(figure)
     display(Image(png.getvalue(), alt=alt))
+
+
+def save(figure: Figure, path: Path) -> str:
+    """Write a figure to a PNG file that carries its alt text, close it, and return that text."""
+    alt = str(figure.get_label())
+    with files.whole(path) as draft:
+        about = {"Software": None, "Description": alt}
+        figure.savefig(draft, format="png", dpi=DPI, facecolor="white", metadata=about)
+    plt.close(figure)
+    return alt
 
 
 def _finish(figure: Figure, alt: str, synthetic: bool) -> Figure:
@@ -266,13 +277,22 @@ def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> 
     title, synthetic
         Said over the figure; mark it as computer-made.
     """
+    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
+    said = _heat_map(axes, matrix, size=11, bar=True)
+    axes.set_xlabel("model")
+    axes.set_ylabel("annotators")
+    axes.set_title(title, loc="left")
+    return _finish(figure, f"{title}. Confusion matrix, {said}.", synthetic)
+
+
+def _heat_map(axes: Axes, matrix: ArrayLike, size: int, bar: bool) -> str:
+    """Draw counts coloured by the share of the row, and return them in words."""
     m = np.asarray(matrix)
     share = m / np.maximum(m.sum(axis=1, keepdims=True), 1)
     words = [
         [f"{n:,}\n{100 * s:.2f} %" for n, s in zip(*row, strict=True)]
         for row in zip(m, share, strict=True)
     ]
-    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
     sns.heatmap(
         share,
         annot=np.array(words),
@@ -283,16 +303,85 @@ def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> 
         square=True,
         xticklabels=metrics.CLASSES,
         yticklabels=metrics.CLASSES,
-        cbar_kws={"label": "share of the row"},
-        annot_kws={"size": 11},
+        cbar=bar,
+        cbar_kws={"label": "share of the row"} if bar else None,
+        annot_kws={"size": size},
         ax=axes,
     )
-    axes.set_xlabel("model")
-    axes.set_ylabel("annotators")
     axes.tick_params(axis="y", rotation=0)
-    axes.set_title(title, loc="left")
     rows = []
     for name, row in zip(metrics.CLASSES, m.tolist(), strict=True):
         cells = [f"{n:,} as {k}" for k, n in zip(metrics.CLASSES, row, strict=True)]
         rows.append(f"{name} row: {', '.join(cells)}")
-    return _finish(figure, f"{title}. Confusion matrix, {'; '.join(rows)}.", synthetic)
+    return "; ".join(rows)
+
+
+def confusion_matrices(
+    matrices: Mapping[str, ArrayLike], title: str, note: str, synthetic: bool = False
+) -> Figure:
+    """Draw up to four confusion matrices, such as those of the paper's Fig. 6.
+
+    Parameters
+    ----------
+    matrices
+        Model -> integers of shape (4, 4): rows reference, columns predicted, N S V F.
+    title, note
+        Said over and under the figure.
+    synthetic
+        Mark it as computer-made.
+    """
+    rows = (len(matrices) + 1) // 2
+    figure, grid = plt.subplots(
+        rows, 2, figsize=(WIDTH_IN, 3.3 * rows + 0.7), squeeze=False, layout="constrained"
+    )
+    said = []
+    for axes, letter, (model, matrix) in zip(grid.flat, "abcd", matrices.items(), strict=False):
+        said.append(f"({letter}) {model}, {_heat_map(axes, matrix, size=8, bar=False)}")
+        axes.set_title(f"({letter}) {model}", loc="left")
+    for axes in grid.flat[len(matrices) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"model; each cell's colour is its share of the row\n{note}", size=9)
+    figure.supylabel("annotators", size=12)
+    figure.suptitle(title, x=0.01, ha="left")
+    return _finish(figure, f"{title}. {note} Confusion matrices: {'. '.join(said)}.", synthetic)
+
+
+def accuracy_bars(
+    pairs: Mapping[str, Mapping[str, Sequence[float]]],
+    title: str,
+    note: str,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw mean accuracies as bars, each run as a point, such as for the paper's Fig. 5.
+
+    Parameters
+    ----------
+    pairs
+        Panel -> model -> accuracy of each run, shares between 0 and 1.
+    title, note
+        Said over and under the figure.
+    synthetic
+        Mark it as computer-made.
+    """
+    everything = [a for panel in pairs.values() for values in panel.values() for a in values]
+    low, high = 100 * min(everything), 100 * max(everything)
+    room = max(high - low, 0.1)
+    figure, panels = plt.subplots(
+        1, len(pairs), figsize=(WIDTH_IN, 3.8), sharey=True, squeeze=False, layout="constrained"
+    )
+    said = []
+    for axes, letter, (part, models) in zip(panels[0], "abcd", pairs.items(), strict=False):
+        for i, (model, values) in enumerate(models.items()):
+            percent, color = 100 * np.array(values), list(aami.COLORS.values())[i]
+            axes.bar(i, percent.mean(), 0.6, color=color, alpha=0.5, hatch=["", "//"][i % 2])
+            axes.plot(np.full(len(percent), i), percent, "o", color=TRACE, markersize=4)
+            axes.text(i, high + 0.15 * room, f"{percent.mean():.2f}", ha="center")
+            said.append(f"{model} {percent.mean():.2f} % (n = {len(percent)})")
+        axes.set_xticks(range(len(models)), [name.replace("-no", "\nno") for name in models])
+        axes.set_title(f"({letter}) {part}", loc="left")
+    panels[0, 0].set_ylim(max(low - 0.5 * room, 0), high + 0.5 * room)
+    panels[0, 0].set_ylabel("accuracy (%); axis cut")
+    figure.supxlabel(f"bars: mean; points: the seeds\n{note}", size=9)
+    figure.suptitle(title, x=0.01, ha="left")
+    sns.despine(figure)
+    return _finish(figure, f"{title}. {note} Mean accuracies: {', '.join(said)}.", synthetic)

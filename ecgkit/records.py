@@ -9,6 +9,7 @@ named but incomplete or damaged is an error, never a reason to fall back.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -244,25 +245,32 @@ def _write_synthetic(directory: Path) -> dict[str, str]:
     return sums
 
 
-def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+def read_annotations(
+    path: Path | str, n_samples: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
     """Read the beats marked in a record's ``.atr`` file.
 
     Parameters
     ----------
     path
         The record's path without extension.
+    n_samples
+        Length of the record, within which all beats must lie; None does not ask.
 
     Returns
     -------
     Sample numbers, int64, and symbols, both of shape (beats,). Rhythm labels, waves and noise
-    marks are left out.
+    marks are left out, marks of no known kind with a warning.
 
     Raises
     ------
     InputError
-        If the file is missing or cannot be read as WFDB annotations.
+        If the file is missing, cut short, cannot be read as WFDB annotations, or marks a beat
+        beyond the record.
     """
     try:
+        if Path(f"{path}.atr").read_bytes()[-2:] != b"\0\0":
+            raise ValueError("cut short: two zero bytes should end it")
         annotation = wfdb.rdann(str(path), "atr")
     except FileNotFoundError as error:
         raise InputError(
@@ -277,7 +285,58 @@ def read_annotations(path: Path | str) -> tuple[NDArray[np.int64], NDArray[np.st
         raise InputError(
             f"{path}.atr is not a readable WFDB annotation file (its beats are not in order)."
         )
+    if n_samples is not None and len(r_peaks) and r_peaks[-1] >= n_samples:
+        raise InputError(
+            f"{path}.atr marks a beat at sample {r_peaks[-1]}, but the signal has {n_samples}: "
+            "it belongs to another record."
+        )
+    if unknown := sum(not isinstance(symbol, str) for symbol in annotation.symbol):
+        warnings.warn(
+            f"{unknown} of {len(annotation.symbol)} marks in {path}.atr are of no kind that WFDB "
+            "knows: they are left out.",
+            stacklevel=2,
+        )
     return r_peaks, symbols
+
+
+def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
+    """Read a WFDB record's ``.hea`` file.
+
+    Parameters
+    ----------
+    path
+        The record's path without extension.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no header, or names a file outside the record's folder.
+    """
+    try:
+        text = Path(f"{path}.hea").read_text("ascii", errors="ignore")
+        lines = [line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+        for line in lines[1:]:
+            if outside := re.match(r"\s*(\S*[/\\]\S*)\s+\d", line):
+                raise InputError(
+                    f"{path}.hea names {outside[1]}, outside its own folder, which is not read. "
+                    "Put a record's files side by side."
+                )
+        return wfdb.rdheader(str(path))
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{path}.hea is missing from record {Path(path).name}.") from error
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path | str, error: Exception) -> InputError:
+    """Say in one sentence what reading a record came upon."""
+    found = " ".join(str(error).split())
+    return InputError(
+        f"Record {path} cannot be read: its header and signal file do not fit ({found}). "
+        "Compare them with the SHA-256 list they came with."
+    )
 
 
 def read_record(path: Path | str, lead: str | None = None) -> Record:
@@ -296,37 +355,26 @@ def read_record(path: Path | str, lead: str | None = None) -> Record:
         If a file is missing or damaged, there is no such lead, or a sample is not a number.
     """
     path = Path(path)
+    leads = tuple(read_header(path).sig_name or ())
+    if lead not in (None, "first") and lead not in leads:
+        raise InputError(
+            f"Record {path.name} has no lead {lead!r}: it has {', '.join(leads)}. "
+            "Name one of these, or take 'first'."
+        )
+    channels = None if lead is None else [0 if lead == "first" else leads.index(lead)]
     try:
-        header = wfdb.rdheader(str(path))
-        leads = tuple(header.sig_name or ())
-        if lead not in (None, "first") and lead not in leads:
-            raise InputError(
-                f"Record {path.name} has no lead {lead!r}: it has {', '.join(leads)}. "
-                "Name one of these, or take 'first'."
-            )
-        channels = None if lead is None else [0 if lead == "first" else leads.index(lead)]
         signals, fields = wfdb.rdsamp(str(path), channels=channels)
-    except InputError:
-        raise
     except FileNotFoundError as error:
         raise InputError(f"{error.filename or path} is missing from record {path.name}.") from error
     except Exception as error:  # wfdb raises what its parsing happens to hit
-        raise InputError(
-            f"Record {path} cannot be read: its header and signal file do not fit ({error}). "
-            "Compare them with the SHA-256 list they came with."
-        ) from error
+        raise unreadable(path, error) from error
     if not np.isfinite(signals).all():
         bad = np.flatnonzero(~np.isfinite(signals).all(axis=1))
         raise InputError(
             f"Record {path.name} has {len(bad)} samples without a value, the first at sample "
             f"{bad[0]}. Cut the record there, or fill the gap, before reading it."
         )
-    r_peaks, symbols = read_annotations(path)
-    if len(r_peaks) and r_peaks[-1] >= len(signals):
-        raise InputError(
-            f"{path}.atr marks a beat at sample {r_peaks[-1]}, but the signal has {len(signals)}: "
-            "it belongs to another record."
-        )
+    r_peaks, symbols = read_annotations(path, len(signals))
     return Record(
         path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), r_peaks, symbols
     )

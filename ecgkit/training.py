@@ -296,9 +296,11 @@ def _restore(
     try:
         tensors = load_file(path, device=str(device))
         with safetensors.safe_open(path, "pt") as file:
-            about = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
-        raise InputError(f"{path} is no checkpoint, or a damaged one ({error}).") from error
+            about = {k: files.parse_json(v) for k, v in (file.metadata() or {}).items()}
+    except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
+        raise InputError(
+            f"{path} is no checkpoint, or a damaged one ({error}). Delete it and train anew."
+        ) from error
     if about.get("identity") != identity:
         raise InputError(
             f"{path} belongs to another run (recipe, seed, data or precision differ). Give the "
@@ -310,15 +312,29 @@ def _restore(
         raise InputError(
             f"{path} holds another model. Give the same one, or another directory."
         ) from error
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer/"):
-            _, i, name = key.split("/")
-            state.setdefault(int(i), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    scaler.load_state_dict(about["scaler"])
+    try:
+        _restore_optimizer(optimizer, tensors)
+        scaler.load_state_dict(about["scaler"])
+        epochs = [entry["epoch"] for entry in about["curve"]]
+        numbers = all(math.isfinite(entry["loss"] + entry["seconds"]) for entry in about["curve"])
+        if epochs != list(range(1, len(epochs) + 1)) or not numbers:
+            raise ValueError("its curve is none")
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{path} is a damaged checkpoint ({error}). Delete it and train anew."
+        ) from error
     return about["curve"]
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put Adam's step and two moments back beside each weight; KeyError or ValueError if unfit."""
+    state: dict[int, dict[str, Tensor]] = {}
+    groups = optimizer.param_groups
+    for i, weight in enumerate(weight for group in groups for weight in group["params"]):
+        state[i] = {k: tensors[f"optimizer/{i}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
+        if not state[i]["exp_avg"].shape == state[i]["exp_avg_sq"].shape == weight.shape:
+            raise ValueError("Adam's moments do not fit the weights")
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 @torch.inference_mode()
