@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -25,12 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = lambda message, *_args, **_kw: _say(str(message))
         try:
             options.run(options)
+            sys.stdout.flush()
         except InputError as error:
             _say(str(error))
             return 2
         except KeyboardInterrupt:
             _say("Stopped. What was done is kept: train --resume, reproduce, data --fetch go on.")
             return 130
+        except BrokenPipeError:  # `ecgkit ... | head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
