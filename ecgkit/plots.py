@@ -16,6 +16,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -65,7 +66,11 @@ def save(figure: Figure, path: Path) -> str:
 def _finish(figure: Figure, alt: str, synthetic: bool) -> Figure:
     """Give a figure its alt text, and the mark of synthetic data where it is due."""
     if synthetic:
-        figure.text(0.995, 0.005, SYNTHETIC_MARK, ha="right", va="bottom", color="#B00020", size=9)
+        engine = figure.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.set(rect=(0, 0, 0.93, 1))  # the right edge is the mark's
+        mark = figure.text(0.995, 0.5, SYNTHETIC_MARK, color="#B00020", size=10, weight="bold")
+        mark.set(rotation=90, ha="right", va="center")
         alt = f"Synthetic data, computer-made. {alt}"
     figure.set_label(alt)
     return figure
@@ -188,7 +193,7 @@ def class_counts(counts: Mapping[str, int], title: str, synthetic: bool = False)
     bars = axes.barh(names, numbers, color=[aami.COLORS[name] for name in names], log=True)
     said = [f"{n:,} ({100 * n / total:.2f} %)" for n in numbers]
     axes.bar_label(bars, said, padding=4)
-    axes.set_xlim(1, 60 * max(numbers))
+    axes.set_xlim(1, 10 ** np.ceil(np.log10(60 * max(numbers))))
     axes.invert_yaxis()
     axes.set_xlabel("beats (logarithmic)")
     axes.set_title(title, loc="left")
