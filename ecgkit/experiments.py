@@ -188,11 +188,7 @@ def train(
         "versions": versions(),
     }
     if out is not None:
-        known = {**record, "fingerprint": beats.fingerprint}
-        if validation:
-            known["split"] = f"{split} less a tenth for validation"
-        about = {key: str(known[key]) for key in ABOUT}
-        training.write_safetensors(out / WEIGHTS, network.state_dict(), about)
+        training.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
         write_json(out / RUN, record)
     return network, record
 
@@ -229,7 +225,15 @@ def _finished(
         network, about = load_model(out / WEIGHTS)
     except InputError:  # lost or damaged: they are made again from the checkpoint, or from nothing
         return None
-    return (network, record) if about == {key: str(there[key]) for key in ABOUT} else None
+    return (network, record) if about == _about(record) else None
+
+
+def _about(run: dict[str, Any]) -> dict[str, str]:
+    """Return what the weights of a run say of themselves."""
+    known = _flat(run)
+    if run["tested_on"] == "validation":
+        known["split"] += " less a tenth for validation"
+    return {key: str(known[key]) for key in ABOUT}
 
 
 def _flat(run: dict[str, Any]) -> dict[str, Any]:

@@ -321,6 +321,20 @@ def test_with_validation_the_test_half_is_left_alone(beats, watched):
     assert all({"accuracy", "mean_f1"} <= entry.keys() for entry in record["curve"])
 
 
+def test_weights_of_a_validation_run_say_so_and_are_known_again(beats, tmp_path, watched):
+    _, record = train(beats, validation=True, out=tmp_path)
+    _, about = experiments.load_model(tmp_path / experiments.WEIGHTS)
+    assert about["split"] == "random less a tenth for validation"
+    watched["trained"].clear()
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    _, again = train(beats, validation=True, out=tmp_path, resume=True)
+    assert again == record
+    assert not watched["trained"]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+    with pytest.raises(InputError, match="random less a tenth for validation"):
+        experiments.evaluate(experiments.build(about["model"]), about, beats)
+
+
 def test_without_validation_the_two_halves_are_used_and_kept_apart(beats, watched):
     four = beats.without_q()
     halves = experiments.split_beats(four, "random", seed=0)
