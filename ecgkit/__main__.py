@@ -259,9 +259,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         network, about = experiments.load_model(Path(options.weights))
     beats = _beats(options, about["mapping"])
-    report = experiments.evaluate(
-        network, about, beats, options.split, options.seed, options.device
-    )
+    where = (options.split, options.seed, options.device)
+    report = experiments.evaluate(network, about, beats, *where, progress=not options.json)
     result = {"source": beats.source, **report}
     if options.json:
         print(json.dumps(result))

@@ -182,7 +182,7 @@ def train(
     record = {
         **settings,
         "curve": curve,
-        "confusion_matrix": score(network, tested)["confusion_matrix"],
+        "confusion_matrix": score(network, tested, progress)["confusion_matrix"],
         "seconds": round(sum(entry["seconds"] for entry in curve), 1),  # resumed or not
         "device": describe_device(next(network.parameters()).device),
         "versions": versions(),
@@ -265,9 +265,9 @@ def read_run(path: Path) -> dict[str, Any]:
     return run
 
 
-def score(network: nn.Module, beats: Heartbeats) -> dict[str, Any]:
+def score(network: nn.Module, beats: Heartbeats, progress: bool = False) -> dict[str, Any]:
     """Classify beats and report on them; see :func:`ecgkit.metrics.report`."""
-    predicted = training.predict(network, beats.signals).argmax(axis=1)
+    predicted = training.predict(network, beats.signals, progress=progress).argmax(axis=1)
     return metrics.report(metrics.confusion_matrix(beats.labels, predicted))
 
 
@@ -319,6 +319,7 @@ def evaluate(
     split: str = "random",
     seed: int = 0,
     device: str = "auto",
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Test a trained model on the test half of a split.
 
@@ -332,6 +333,8 @@ def evaluate(
         How the halves are made.
     device
         See :func:`ecgkit.training.pick_device`.
+    progress
+        Show a bar.
 
     Returns
     -------
@@ -351,7 +354,7 @@ def evaluate(
             "another split of the same recordings would test them on beats they have seen."
         )
     network.to(training.pick_device(device))
-    return score(network, beats.select(halves.test))
+    return score(network, beats.select(halves.test), progress)
 
 
 def describe_device(device: torch.device) -> str:

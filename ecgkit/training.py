@@ -338,7 +338,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tens
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, beats: NDArray[np.float32], batch: int = 1024) -> NDArray[np.float32]:
+def predict(
+    model: nn.Module, beats: NDArray[np.float32], batch: int = 1024, progress: bool = False
+) -> NDArray[np.float32]:
     """Class probabilities of beats, in float32 on the model's device.
 
     Parameters
@@ -349,6 +351,8 @@ def predict(model: nn.Module, beats: NDArray[np.float32], batch: int = 1024) -> 
         Float32, shape (n, 180), in mV.
     batch
         Beats at a time; decides speed and memory, not the result.
+    progress
+        Show a bar where it takes more than a second.
 
     Returns
     -------
@@ -357,5 +361,6 @@ def predict(model: nn.Module, beats: NDArray[np.float32], batch: int = 1024) -> 
     model.eval()
     place = next(model.parameters()).device
     x = torch.from_numpy(np.ascontiguousarray(beats, dtype=np.float32))
-    parts = [model(part.to(place)).softmax(dim=1).cpu() for part in x.split(batch)]
+    batches = tqdm(x.split(batch), "classifying", disable=not progress, delay=1, leave=False)
+    parts = [model(part.to(place)).softmax(dim=1).cpu() for part in batches]
     return torch.cat(parts).numpy() if len(x) else np.empty((0, 4), np.float32)

@@ -294,9 +294,9 @@ def watched(monkeypatch):
         seen["trained"] |= as_bytes(signals)
         return fit(network, signals, labels, *rest, **options)
 
-    def predicting(network, signals, *rest):
+    def predicting(network, signals, *rest, **named):
         seen["predicted"] |= as_bytes(signals)
-        return predict(network, signals, *rest)
+        return predict(network, signals, *rest, **named)
 
     monkeypatch.setattr(training, "fit", fitting)
     monkeypatch.setattr(training, "predict", predicting)
