@@ -35,6 +35,11 @@ LEAD_IN = 15 * 512
 BATCH = 256
 """Beats classified at a time: always as many, as torch keeps memory for each size it meets."""
 
+TAIL = 4 * SAMPLING_RATE
+"""Samples of silence after what the detector is given. sleepecg 0.6 reads two seconds whatever it
+is given, and has room for one interval in each 0.2 s of signal but writes two more: a signal that
+is short, or full of peaks to its end, would have it write beyond its memory."""
+
 REFRACTORY = 72
 """Samples (0.2 s) after a beat in which there cannot be another."""
 
@@ -144,9 +149,10 @@ def detect(x: Signal) -> NDArray[np.int64]:
     annotators'; as they are found, whole records are a P wave's or an S wave's distance off.
     """
     try:
-        found = sleepecg.detect_heartbeats(x, SAMPLING_RATE)
+        found = sleepecg.detect_heartbeats(np.pad(x, (0, TAIL), mode="edge"), SAMPLING_RATE)
     except ValueError:  # flat, or too short for its filter
         return np.empty(0, np.int64)
+    found = found[found < len(x)]
     peaks = np.unique(settle(x, found, 27)).astype(np.int64)
     return _apart(peaks, -REFRACTORY)
 

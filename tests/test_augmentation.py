@@ -242,9 +242,9 @@ def run(synthetic_beats, monkeypatch):
         seen["cropped"].append(x.numpy().copy())
         return random_crops(x, *rest)
 
-    def predicting(network, x, *rest):
+    def predicting(network, x, *rest, **named):
         seen["tested"].append(np.array(x))
-        return predict(network, x, *rest)
+        return predict(network, x, *rest, **named)
 
     predict = training.predict
     monkeypatch.setattr(augmentation, "random_crops", crops)

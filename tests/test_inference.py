@@ -383,3 +383,23 @@ def test_clipped_records_of_mit_bih_are_said_and_no_others(mitdb):
             said[name] = str(caught[0].message)
     assert list(said) == ["116"]
     assert "is clipped" in said["116"]
+
+
+@pytest.mark.parametrize("n", [30, 100, 250, 1000])
+def test_the_detector_is_given_room_for_a_beat_in_every_fifth_of_a_second(monkeypatch, n):
+    # sleepecg 0.6 keeps one interval for each 72 samples, writes up to two beyond the number of
+    # beats it finds, and reads 720 samples whatever there is: without room it corrupts memory.
+    given = []
+
+    def spy(x, fs):
+        given.append(x)
+        return np.array([n // 2, n + 5])
+
+    monkeypatch.setattr(inference.sleepecg, "detect_heartbeats", spy)
+    x = np.random.default_rng(0).normal(size=n)
+    peaks = inference.detect(x)
+    assert len(given[0]) >= 720
+    assert len(given[0]) // 72 >= n // 72 + 1 + 2 + 10  # ten more for the filter's last swings
+    assert (given[0][n:] == x[-1]).all()
+    assert len(peaks) == 1  # what it finds in the silence is none of ours
+    assert peaks[0] < n
