@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import bs4
 import pytest
-
-bs4 = pytest.importorskip("bs4", reason="BeautifulSoup comes with jupyter-book: run `make check`.")
+from playwright import sync_api
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,6 @@ def browser() -> Iterator[Any]:
             "No Chromium on this machine, so the pages were not looked at in a browser. "
             "On Debian: apt-get install chromium fonts-dejavu."
         )
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed.")
     with sync_api.sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         chromium = playwright.chromium.launch(executable_path=path, args=flags)
