@@ -9,6 +9,7 @@ import torch
 import wfdb
 
 from ecgkit import heartbeats, physionet, records
+from ecgkit.__main__ import main
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
@@ -28,6 +29,18 @@ def cache(tmp_path_factory, monkeypatch):
 def one_thread():
     """Networks as small as the tests' only lose time to a second thread."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def run(capsys):
+    """A function that runs the command in this process: (status, output, error output)."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return (status, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture

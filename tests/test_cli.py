@@ -33,18 +33,6 @@ def ecgkit(*arguments, **environment):
 
 
 @pytest.fixture
-def run(capsys):
-    """A function that runs the command in this process: (status, output, error output)."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main([str(argument) for argument in arguments])
-        return (status, *capsys.readouterr())
-
-    return call
-
-
-@pytest.fixture
 def refused(run):
     """A function that runs a command that has to fail, and returns its one sentence."""
 

@@ -19,7 +19,6 @@ import wfdb
 from safetensors.numpy import load_file, save_file
 
 from ecgkit import InputError, experiments, models, physionet, readers, records, synthetic, training
-from ecgkit.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
@@ -36,18 +35,6 @@ def weights(tmp_path_factory):
 
 def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def run(capsys):
-    """A function that runs the command in this process: (status, output, error output)."""
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = main([str(argument) for argument in arguments])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

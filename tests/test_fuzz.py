@@ -17,7 +17,6 @@ import struct
 import edfio
 import numpy as np
 import pytest
-import torch
 import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -36,15 +35,6 @@ GROWTH = 1 << 30
 """Bytes by which the memory in use may grow over all examples of a test."""
 
 pytestmark = pytest.mark.usefixtures("nothing_given", "guarded")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Networks and batches this small only lose time to a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

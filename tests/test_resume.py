@@ -17,7 +17,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 from ecgkit import files
@@ -93,15 +92,6 @@ SLOW = [
     ("after replacing", EPOCHS + 2),  # everything written, nothing said
 ]
 POINTS = [*FAST, *(pytest.param(*point, marks=pytest.mark.slow) for point in SLOW)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """As the processes that are started here."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +281,7 @@ def test_the_seconds_of_a_resumed_run_are_those_of_all_its_epochs(command, tmp_p
     assert main([*arguments, "--resume"]) == 0
     record = json.loads((tmp_path / "run.json").read_text())
     total = sum(entry["seconds"] for entry in record["curve"])
-    assert record["seconds"] == pytest.approx(total, abs=0.05)
+    assert record["seconds"] == pytest.approx(total, abs=0.051)  # rounded to a tenth
 
 
 # Drafts
