@@ -133,7 +133,7 @@ def test_every_public_plot_is_tested_here():
     public = {
         name
         for name, function in inspect.getmembers(plots, inspect.isfunction)
-        if function.__module__ == plots.__name__
+        if function.__module__.startswith(plots.__name__)
         and not name.startswith("_")
         and inspect.signature(function).return_annotation in ("Figure", mpl.figure.Figure)
     }

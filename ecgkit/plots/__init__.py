@@ -1,0 +1,32 @@
+"""Figures of the book: ECG on ECG paper, beats, counts, confusion matrices.
+
+Every function returns a Matplotlib figure whose label is its alt text: what a reader who does not
+see the picture is told. :func:`show` displays a figure with it. Colours are told apart with every
+common colour blindness, and each class has its letter as a second cue.
+"""
+
+from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
+from ecgkit.plots.results import (
+    accuracy_bars,
+    class_counts,
+    confusion_matrices,
+    confusion_matrix,
+    counts_by_record,
+)
+from ecgkit.plots.style import DPI, SYNTHETIC_MARK, WIDTH_IN, save, show
+
+__all__ = [
+    "DPI",
+    "SYNTHETIC_MARK",
+    "WIDTH_IN",
+    "accuracy_bars",
+    "beats_by_class",
+    "class_counts",
+    "confusion_matrices",
+    "confusion_matrix",
+    "counts_by_record",
+    "ecg_paper",
+    "ecg_strip",
+    "save",
+    "show",
+]
