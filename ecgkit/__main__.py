@@ -223,25 +223,29 @@ def _beats(options: argparse.Namespace, mapping: str) -> Any:
 
 def _train(options: argparse.Namespace) -> None:
     """Train and test a model."""
-    from ecgkit import experiments, metrics
+    from ecgkit import experiments, metrics, training
 
     how = experiments.recipe(options.recipe, options.epochs, options.batch)
     experiments.build(options.model)  # a wrong name is said before anything is read
     beats = _beats(options, options.mapping)
-    _, record = experiments.train(
-        beats,
-        options.model,
-        options.recipe,
-        how,
-        split=options.split,
-        seed=options.seed,
-        out=options.out,
-        resume=options.resume,
-        device=options.device,
-        precision=options.precision,
-        validation=options.validation,
-        progress=not options.json,
-    )
+    with training.processes() as first:
+        _, record = experiments.train(
+            beats,
+            options.model,
+            options.recipe,
+            how,
+            split=options.split,
+            seed=options.seed,
+            out=options.out,
+            resume=options.resume,
+            device=options.device,
+            precision=options.precision,
+            validation=options.validation,
+            progress=first and not options.json,
+            writes=first,
+        )
+    if not first:
+        return
     if options.json:
         print(json.dumps(record))
         return

@@ -104,6 +104,7 @@ def train(
     precision: str = "auto",
     validation: bool = False,
     progress: bool = True,
+    writes: bool = True,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Train one model and test it once, after the last epoch.
 
@@ -127,6 +128,8 @@ def train(
         leave the test half alone: for making choices.
     progress
         Show a bar.
+    writes
+        Whether this process writes the run's files; see :func:`ecgkit.training.processes`.
 
     Returns
     -------
@@ -187,7 +190,7 @@ def train(
         "device": describe_device(next(network.parameters()).device),
         "versions": versions(),
     }
-    if out is not None:
+    if out is not None and writes:
         training.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
         write_json(out / RUN, record)
     return network, record

@@ -3,6 +3,9 @@
 The beats (72 MB) live on the device; sampling and augmentation happen there, so no worker process
 feeds it. Each epoch seeds its own random numbers from the run's seed and its own number: a run that
 was cut off goes on from its last whole epoch and ends in the same weights as one left alone.
+
+Under ``torchrun`` each process takes its share of every batch. Gradients are averaged over all, so
+the steps are those of one process with the whole batch, except that batch norm sees shares.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -22,11 +26,13 @@ import safetensors
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from ecgkit import InputError, augmentation, files
+from ecgkit.fast import Fast
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -86,8 +92,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """Turn ``"auto"`` or a name into the number format of the matrix products.
 
-    On the CPU auto is float32; on a GPU it is bfloat16 where the chip has it in hardware (a T4 only
-    emulates it) and float16 otherwise.
+    Auto is bfloat16 where the chip multiplies it in hardware (a T4 only emulates it); otherwise it
+    is float16 on a GPU and float32 on a CPU.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """
     if name == "auto":
         if device.type != "cuda":
-            return torch.float32
+            return torch.bfloat16 if has_bfloat16() else torch.float32
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else torch.float16
     if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
@@ -105,6 +111,37 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
             "also float16)."
         )
     return PRECISIONS[name]
+
+
+def has_bfloat16() -> bool:
+    """Whether this machine's CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public question
+    return any(getattr(torch.cpu, question, lambda: False)() for question in asked)
+
+
+@contextlib.contextmanager
+def processes() -> Iterator[bool]:
+    """Join the processes that ``torchrun`` started, if it did, and part again.
+
+    Yields whether this is the one that writes and prints: the only one, or the first.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield True
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group()
+    try:
+        yield distributed.get_rank() == 0
+    finally:
+        distributed.destroy_process_group()
+
+
+def _place() -> tuple[int, int]:
+    """Return this process's number, and of how many that train together."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
@@ -197,37 +234,52 @@ def fit(
         model.parameters(),
         recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        fused=place.type == "cuda",
+        fused=True,
     )
     scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
+    rank, world = _place()
     digest = hashlib.sha256(beats.tobytes() + y.numpy(force=True).tobytes()).hexdigest()[:16]
     identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest, "dtype": str(dtype)}
+    identity["processes"] = world
     curve: list[dict[str, Any]] = []
     if resume and out is not None and (out / CHECKPOINT).exists():
         curve = _restore(out / CHECKPOINT, model, optimizer, scaler, identity, place)
+    network: nn.Module = Fast(model)
+    if world > 1:
+        network = DistributedDataParallel(network)
     for epoch in range(len(curve), recipe.epochs):
         start = time.perf_counter()
-        torch.manual_seed(seed * 1_000_003 + epoch)  # dropout
+        torch.manual_seed(seed * 1_000_003 + epoch + rank * 2**32)  # dropout
         model.train()
         total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
         bar = tqdm(
             _batches(x, y, recipe, seed, epoch),
             f"epoch {epoch + 1}/{recipe.epochs}",
             steps_per_epoch,
-            disable=not progress,
+            disable=not progress or rank > 0,
             leave=False,
         )
         for i, (batch, target) in enumerate(bar):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch * steps_per_epoch + i, steps)
+            # Every world-th beat of the batch is this process's; where a last batch is too small
+            # for all, one that counts for nothing. The processes' gradients are then averaged.
+            mine = slice(rank, None, world) if rank < len(target) else slice(1)
             with _mixed(place, dtype):
-                logits = model(batch)
-            loss = F.cross_entropy(logits.float(), target, label_smoothing=recipe.label_smoothing)
+                logits = network(batch[mine])
+            losses = F.cross_entropy(
+                logits.float(),
+                target[mine],
+                label_smoothing=recipe.label_smoothing,
+                reduction="sum",
+            ) * (rank < len(target))
             optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
+            scaler.scale(losses * (world / len(target))).backward()
             scaler.step(optimizer)
             scaler.update()
-            total += loss.detach() * len(target)
+            total += losses.detach()
+        if world > 1:
+            distributed.all_reduce(total)
         entry: dict[str, Any] = {"epoch": epoch + 1, "loss": total.item() / draws}
         if not math.isfinite(entry["loss"]):
             raise InputError(
@@ -238,7 +290,7 @@ def fit(
         if evaluate is not None:
             entry |= evaluate(model)
         curve.append(entry)
-        if out is not None:
+        if out is not None and rank == 0:
             _save(out / CHECKPOINT, model, optimizer, scaler, identity, curve)
     return curve
 
@@ -359,8 +411,9 @@ def predict(
     Float32, shape (n, 4): probabilities of N, S, V, F.
     """
     model.eval()
+    network = Fast(model)
     place = next(model.parameters()).device
     x = torch.from_numpy(np.ascontiguousarray(beats, dtype=np.float32))
     batches = tqdm(x.split(batch), "classifying", disable=not progress, delay=1, leave=False)
-    parts = [model(part.to(place)).softmax(dim=1).cpu() for part in batches]
+    parts = [network(part.to(place)).softmax(dim=1).cpu() for part in batches]
     return torch.cat(parts).numpy() if len(x) else np.empty((0, 4), np.float32)

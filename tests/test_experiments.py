@@ -64,7 +64,7 @@ def test_a_runs_json_says_what_was_run_on_what(finished, beats):
     assert record["data"] == {"source": "synthetic", "fingerprint": beats.fingerprint}
     config = record["config"]
     assert (config["epochs"], config["batch"], config["learning_rate"]) == (2, 48, 1e-4)
-    assert config["precision"] == "float32"
+    assert config["precision"] == str(training.pick_precision(torch.device("cpu")))[6:]
     assert record["versions"].keys() >= {"ecgkit", "python", "torch", "numpy", "scikit-learn"}
     assert record["device"].startswith("CPU, 1 thread ")
 
