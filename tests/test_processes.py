@@ -105,10 +105,11 @@ def test_batch_norm_sees_a_share_of_the_batch_and_losses_stay_near(both):
     assert not np.array_equal(two["losses"], one["losses"])
 
 
-def test_the_command_trains_in_two_processes_writes_one_run_and_goes_on(tmp_path):
-    out = tmp_path / "run"
-    command = ("train", "--source", "synthetic", "--model", "tcn", "--recipe", "paper")
-    command += ("--batch", "256", "--out", str(out), "--json", "--device", "cpu")
+def test_the_command_trains_in_two_processes_writes_one_run_and_goes_on(tmp_path, synthetic_beats):
+    out, table = tmp_path / "run", tmp_path / "beats.npz"
+    synthetic_beats.select(np.arange(0, len(synthetic_beats), 40)).save(table)
+    command = ("train", "--beats", str(table), "--model", "tcn", "--recipe", "paper")
+    command += ("--out", str(out), "--json", "--device", "cpu")
     printed = torchrun("-m", "ecgkit", *command, "--epochs", "1")
     record = json.loads(printed)  # once, not twice
     assert record == json.loads((out / "run.json").read_text())
