@@ -8,10 +8,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-from ecgkit import InputError, aami, exercises, published, records
+from ecgkit import InputError, aami, exercises, published, records, training
 
 EXERCISES = ["00.1", "00.2", "00.3", "01.1", "01.2", "01.3"]
+EXERCISES += ["08.1", "08.2", "08.3"]
 
 
 @pytest.fixture
@@ -106,6 +108,58 @@ def test_rr_before():
     assert "samples" in says("01.3", lambda r, fs: [math.nan, *np.diff(r)])[1]
     assert "milliseconds" in says("01.3", lambda r, fs: [math.nan, *(1000 * np.diff(r) / fs)])[1]
     assert "after" in says("01.3", lambda r, fs: [*(np.diff(r) / fs), math.nan])[1]
+
+
+def test_steps_of_the_paper():
+    # 4 x 44,920 = 179,680 draws; / 128 = 1,403.75, so 1,404 steps; x 50.
+    assert says("08.1", 70_200)[0]
+    assert "one epoch" in says("08.1", 1_404)[1]
+    assert "smaller batch" in says("08.1", 1_403 * 50)[1]
+    assert "balancing" in says("08.1", 50 * -(-50_338 // 128))[1]
+    assert "over an epoch's end" in says("08.1", 179_680 * 50 // 128)[1]
+
+
+def test_straight_fall():
+    def triangle(step, steps, low=0.04, fall=0.9):
+        done = step / (steps - 1)
+        return low + (1 - low) * done / 0.1 if done < 0.1 else 1 - (done - 0.1) / fall
+
+    assert says("08.2", triangle)[0]
+    assert "does not end at zero" in says("08.2", lambda s, n: triangle(s, n, fall=1.0))[1]
+    assert "Keep the rise" in says("08.2", lambda s, n: triangle(s, n, low=0.5))[1]
+
+    def cosine(step, steps):
+        return training.learning_rate(
+            training.Recipe(learning_rate=1.0, schedule="one-cycle"), step, steps
+        )
+
+    assert "still the cosine" in says("08.2", cosine)[1]
+
+
+def accumulated(weigh, clear=True, each=False):
+    def step(model, optimizer, batches):
+        total = sum(len(y) for _, y in batches)
+        if clear:
+            optimizer.zero_grad()
+        for x, y in batches:
+            loss = torch.nn.functional.cross_entropy(model(x), y)
+            (loss * weigh(len(y), total, len(batches))).backward()
+            if each:
+                optimizer.step()
+                optimizer.zero_grad()
+        if not each:
+            optimizer.step()
+
+    return step
+
+
+def test_accumulate():
+    assert says("08.3", accumulated(lambda n, total, k: n / total))[0]
+    assert "fewer beats" in says("08.3", accumulated(lambda n, total, k: 1 / k))[1]
+    assert "three times" in says("08.3", accumulated(lambda n, total, k: 1))[1]
+    assert "earlier step" in says("08.3", accumulated(lambda n, t, k: n / t, clear=False))[1]
+    assert "step once" in says("08.3", accumulated(lambda n, total, k: 1, each=True))[1]
+    assert "not moved" in says("08.3", lambda model, optimizer, batches: None)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

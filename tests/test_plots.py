@@ -121,6 +121,21 @@ FIGURES = {
         "Accuracy | Not the paper's figure. | resnet-no-inception 97.50 % (n = 2) | "
         "resnet 98.50 % (n = 2) | tcn-no-se 96.00 % (n = 1)",
     ),
+    "learning_curves": (
+        lambda synthetic: plots.learning_curves(
+            {
+                "paper": [
+                    {"epoch": 1, "loss": 0.5, "accuracy": 0.9, "seconds": 1.0},
+                    {"epoch": 2, "loss": 0.25, "accuracy": 0.975, "seconds": 1.0},
+                ],
+                "ours": [{"epoch": 1, "loss": 0.4, "seconds": 1.0}],
+            },
+            "Two runs",
+            synthetic,
+        ),
+        "Two runs | paper: loss 0.500 in epoch 1, 0.250 in 2, validation accuracy 97.50 % | "
+        "ours: loss 0.400 in epoch 1, 0.400 in 1",
+    ),
 }
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
@@ -137,6 +152,7 @@ def test_every_public_plot_is_tested_here():
         and not name.startswith("_")
         and inspect.signature(function).return_annotation in ("Figure", mpl.figure.Figure)
     }
+    public -= {"step_times"}  # of a machine, not of data: it has no synthetic kind
     assert public == FIGURES.keys(), "give each new plot an entry in FIGURES"
 
 
@@ -191,6 +207,20 @@ def test_axes_have_names_and_units(name):
         assert "(s)" in text
     else:
         assert figure.get_supxlabel() or any(axes.get_xlabel() for axes in figure.axes)
+
+
+def test_step_times_says_each_bar_and_its_parts():
+    bars = {
+        "dense": {"convolutions": 90.0, "dropout": 10.0},
+        "cone": {"convolutions": 4.6, "dropout": 0.5},
+    }
+    figure = plots.step_times(bars, "A step")
+    alt = figure.get_label()
+    assert "dense: 100 ms, of which convolutions 90, dropout 10" in alt
+    assert "cone: 5 ms, of which convolutions 5, dropout 0" in alt
+    assert {" 100", " 5"} <= set(words(figure))
+    assert figure.get_figwidth() <= plots.WIDTH_IN
+    assert any(axes.get_xlabel() == "milliseconds a step" for axes in figure.axes)
 
 
 def test_showing_a_figure_hands_its_alt_text_on_and_closes_it(monkeypatch):

@@ -6,6 +6,7 @@ common colour blindness, and each class has its letter as a second cue.
 """
 
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
+from ecgkit.plots.learning import learning_curves, step_times
 from ecgkit.plots.results import (
     accuracy_bars,
     class_counts,
@@ -27,6 +28,8 @@ __all__ = [
     "counts_by_record",
     "ecg_paper",
     "ecg_strip",
+    "learning_curves",
     "save",
     "show",
+    "step_times",
 ]
