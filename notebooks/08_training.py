@@ -1,0 +1,697 @@
+# %% [markdown]
+# # Training
+#
+# **You will be able to** read the training loop line by line, find out whether a
+# network learns at all before spending an hour on it, say where the time of a
+# step goes and what makes it shorter, choose a number format, stop a run and go
+# on where it stopped, and repeat a run to the last bit.
+#
+# **Time:** about 60 minutes to read and try. The page computes for about half a
+# minute on two CPU cores in the quick profile, and about six minutes in the full
+# one. In Colab choose *Runtime*, *Change runtime type*, *T4 GPU* first: this is
+# the page that uses it.
+#
+# **You need** the chapters on heartbeats, augmentation and the networks, or the
+# will to take their modules as given.
+
+# %% tags=["install", "hide-cell"] cellView="form"
+# @title Set-up: installs what is missing, and nothing else
+import importlib.util
+import subprocess
+import sys
+
+BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
+NEEDED = {
+    "ecgkit": f"ecgkit-book @ {BOOK}",
+    "wfdb": "wfdb>=4.3",
+    "pywt": "PyWavelets>=1.5",
+    "pooch": "pooch>=1.8",
+    "safetensors": "safetensors>=0.4.5",
+    "sleepecg": "sleepecg>=0.5.9",
+}
+missing = [
+    package
+    for name, package in NEEDED.items()
+    if importlib.util.find_spec(name) is None
+]
+if missing:  # --no-deps: torch, numpy and pandas stay as they are
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    subprocess.run([*pip, *missing], check=True)
+    importlib.invalidate_caches()
+
+# %%
+import inspect
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from ecgkit import (
+    exercises,
+    experiments,
+    heartbeats,
+    models,
+    plots,
+    published,
+    records,
+    reproduce,
+    splits,
+    training,
+)
+from ecgkit.fast import Fast
+from ecgkit.training import Recipe
+from IPython.display import Markdown, display
+from torch.nn import functional as F
+
+page = exercises.Page("08_training")
+full = exercises.profile() == "full"
+
+# %%
+source = records.find()
+page.uses(source)
+table = heartbeats.prepare(source).without_q()
+split = experiments.split_beats(table, "random", seed=0)
+training_half = table.select(split.train)
+print(f"training half {training_half.signals.shape}, float32, ", end="")
+print(f"{training_half.signals.nbytes / 1e6:.0f} MB")
+print(f"runs on {training.pick_device()}")
+
+# %% [markdown]
+# The test half does not appear on this page. Whatever is chosen here, a learning
+# rate, a number of epochs, is chosen on beats of the training half that were set
+# aside, and the test half is kept for one look at the end.
+#
+# ## What is minimised
+#
+# The network turns a beat $x$ into four numbers, the *logits* $z$. Softmax makes
+# probabilities of them, and the loss of a beat of class $y$ is how surprised the
+# network is by the truth, its *cross-entropy*:
+#
+# $$ p_c = \frac{e^{z_c}}{\sum_k e^{z_k}}, \qquad
+# \mathrm{loss} = -\ln p_y $$
+#
+# A network that knows nothing says ¼ to everything. Its loss is
+# $\ln 4 \approx 1.386$, the first number to look for in any training log: a run
+# that starts far above it has a scale wrong somewhere.
+
+# %%
+logits = torch.tensor([[2.0, 0.5, -1.0, -1.0]])  # N is favoured
+p = logits.softmax(dim=1)
+print("p        ", p.numpy().round(3))
+for y, name in enumerate("NSVF"):
+    loss = F.cross_entropy(logits, torch.tensor([y])).item()
+    print(f"loss if it is {name}: {loss:.3f} = -ln {p[0, y]:.3f}")
+print(
+    f"knowing nothing: {F.cross_entropy(torch.zeros(1, 4), torch.tensor([0])):.3f}"
+)
+
+# %% [markdown]
+# ## The loop
+#
+# This is the whole of it, as every run of this book was made. Read it from the
+# middle: `for epoch`, `for i, (batch, target)`, forward, loss, backward, step.
+# What stands around it is there so that a run can be stopped, resumed, watched,
+# shared among processes, and repeated.
+
+# %%
+exercises.show_code(training.fit)
+
+# %% [markdown]
+# Three things in it are easily overlooked.
+#
+# - The beats are moved to the device **once**, before the loop. A few dozen
+#   megabytes fit anywhere, so order, crops and labels are drawn there too, and no worker
+#   process feeds anything.
+# - `total` stays on the device. Printing a loss in each step would make the CPU
+#   wait for the GPU a thousand times an epoch.
+# - The result is the network after the **last** epoch. Keeping the epoch that did
+#   best on the test half, as many public programs do, is choosing with the test
+#   half.
+#
+# ## First: can it learn anything?
+#
+# Before an hour of training, a test of seconds: 32 beats, again and again. A
+# network that cannot learn 32 beats by heart has a mistake in it, and no amount
+# of data will help.
+
+# %%
+few = np.concatenate(
+    [np.flatnonzero(training_half.labels == c)[:8] for c in range(4)]
+)
+torch.manual_seed(0)
+network = models.build("resnet")
+by_heart = training.fit(
+    network,
+    training_half.signals[few],
+    training_half.labels[few],
+    Recipe(epochs=40, batch=32, learning_rate=1e-3, balance=0),
+    progress=False,
+)
+print(f"loss {by_heart[0]['loss']:.3f} -> {by_heart[-1]['loss']:.4f}")
+assert by_heart[-1]["loss"] < 0.1 * by_heart[0]["loss"]
+
+# %% [markdown]
+# ## How long a step
+#
+# The paper trains with Adam at a constant learning rate of $10^{-4}$ for 50
+# epochs in batches of 128. Our own recipe lets the rate rise to twenty times
+# that within the first tenth of the run and fall to zero along a cosine: large
+# steps while there is far to go, small ones to settle
+# ([Smith and Topin 2018](https://arxiv.org/abs/1708.07120)).
+
+# %%
+figure, axes = plt.subplots(
+    figsize=(plots.WIDTH_IN, 2.8), layout="constrained"
+)
+for name, style in (("paper", "--"), ("ours", "-")):
+    recipe = experiments.recipe(name)
+    share = np.linspace(0, 1, 501)
+    rates = [training.learning_rate(recipe, s, 501) for s in range(501)]
+    axes.plot(share, rates, style, label=f"{name}, {recipe.epochs} epochs")
+axes.set(xlabel="share of the run", ylabel="learning rate", yscale="log")
+axes.set_ylim(1e-6, 5e-3)
+axes.legend(frameon=False)
+figure.set_label(
+    "Learning rate over a run, logarithmic: the paper's a level line at 0.0001; "
+    "ours rises to 0.002 in the first tenth and falls along a cosine to zero."
+)
+plots.show(figure)
+
+# %% [markdown]
+# ## Train it
+#
+# A tenth of the training half is set aside for validation; the rest is trained
+# on with our recipe. Quick takes a sample of the beats and two epochs, to show
+# that everything works. Full takes all beats, on a GPU the whole recipe and on a
+# CPU its first two epochs' worth, with the learning rate's rise and fall in
+# them.
+
+# %%
+epochs = 2
+if full and training.pick_device().type == "cuda":
+    epochs = experiments.recipe("ours").epochs
+beats = table if full else reproduce.sample(table)
+network, run = experiments.train(
+    beats,
+    "resnet-tcn",
+    "ours",
+    experiments.recipe("ours", epochs),
+    validation=True,
+    progress=False,
+)
+for entry in run["curve"]:
+    print({key: round(value, 4) for key, value in entry.items()})
+
+# %% [markdown]
+# Longer runs are made on the command line, where they survive a closed browser:
+#
+# ```bash
+# ecgkit train --model resnet-tcn --recipe ours --out runs/mine
+# ecgkit train --model resnet-tcn --recipe ours --out runs/mine --resume
+# ```
+#
+# This is the curve of the published run, all of its epochs:
+
+# %%
+best = published.run(published.find("resnet-tcn", "ours")["name"])
+plots.show(
+    plots.learning_curves(
+        {"resnet-tcn, ours": best["curve"]}, "The published run"
+    )
+)
+
+# %% tags=["hide-input"]
+c = best["config"]
+display(
+    Markdown(
+        f"Trained on {best['data']['source']} in {c['epochs']} epochs of batch "
+        f"{c['batch']}, in {c['precision']}, in {best['seconds'] / 60:.0f} "
+        f"minutes on {best['device']}. The loss is still falling where the "
+        "learning rate reaches zero. It does not go to zero itself: with label "
+        f"smoothing of {c['label_smoothing']} the target is never quite 1, and "
+        "crops and dropout are at work in training only."
+    )
+)
+
+# %% [markdown]
+# ## Where the time goes
+#
+# A guess about speed is nearly always wrong, so measure first. PyTorch's profiler
+# notes the time of every operation; we add them up by kind. Four ways to make
+# the same step, on this machine's CPU, batch 128:
+#
+# 1. **dense**: the TCN computed at all 180 positions, as its definition says and
+#    as public implementations do it, though only the last one is used;
+# 2. **cone**: only the positions that the last one reads (the chapter on the TCN);
+# 3. **fast**: the cone, rearranged for a CPU (`ecgkit.fast`, below);
+# 4. **bfloat16**: the same with matrix products in 16 bits.
+
+# %%
+KINDS = {
+    "convolutions": ("convolution", "addmm", "aten::mm"),
+    "dropout": ("bernoulli", "random_", "aten::lt", "aten::div_"),
+    "batch norm": ("batch_norm",),
+    "weights": ("adam", "Adam", "weight_norm"),
+}
+
+
+def kind(operation):
+    for name, parts in KINDS.items():
+        if any(part in operation for part in parts):
+            return name
+    return "the rest"
+
+
+def dense(network, beats):
+    resnet, tcn = network.branches["resnet"], network.branches["tcn"]
+    last = tcn.sequence(beats.unsqueeze(1))[..., -1]
+    features = [resnet(beats), tcn.se(last, squeezed=last)]
+    return network.linear(torch.cat(features, dim=1))
+
+
+def profile(forward, network, dtype=torch.float32, steps=5):
+    x = torch.from_numpy(training_half.signals[:128])
+    y = torch.from_numpy(training_half.labels[:128].astype(np.int64))
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
+
+    def step():
+        mixed = dtype != torch.float32
+        with torch.autocast("cpu", dtype, enabled=mixed):
+            logits = forward(x)
+        loss = F.cross_entropy(logits.float(), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    step(), step()  # the first ones set things up
+    start = time.perf_counter()
+    for _ in range(steps):
+        step()
+    wall_ms = 1e3 * (time.perf_counter() - start) / steps
+    with torch.profiler.profile() as watched:
+        step()
+    spent = dict.fromkeys([*KINDS, "the rest"], 0.0)
+    for event in watched.key_averages():
+        spent[kind(event.key)] += event.self_cpu_time_total
+    total = sum(spent.values())
+    return {name: wall_ms * part / total for name, part in spent.items()}
+
+
+# %%
+torch.manual_seed(0)
+network = models.build("resnet-tcn").train()
+times = {
+    "dense": profile(lambda x: dense(network, x), network, steps=2),
+    "cone": profile(network, network),
+    "fast": profile(Fast(network), network),
+}
+if training.has_bfloat16():
+    times["bfloat16"] = profile(Fast(network), network, torch.bfloat16)
+plots.show(plots.step_times(times, "One training step on this CPU, batch 128"))
+
+# %%
+without = {name: bar for name, bar in times.items() if name != "dense"}
+plots.show(plots.step_times(without, "The same without the dense form"))
+
+# %% tags=["hide-input"]
+total = {name: sum(bar.values()) for name, bar in times.items()}
+dropout = 100 * times["cone"]["dropout"] / total["cone"]
+last = list(total)[-1]
+display(
+    Markdown(
+        f"On this machine, with {torch.get_num_threads()} threads: the cone is "
+        f"{total['dense'] / total['cone']:.1f} times as fast as the dense form, "
+        f"the rearranged one {total['dense'] / total['fast']:.1f} times"
+        + (
+            f", in bfloat16 {total['dense'] / total['bfloat16']:.1f} times"
+            if "bfloat16" in total
+            else ""
+        )
+        + f". In the plain cone {dropout:.0f} % of the time is dropout: not "
+        "setting activations to zero, but drawing one random number for each."
+    )
+)
+
+# %% [markdown]
+# What the picture taught us, in the order of what it gained:
+#
+# - **Do not compute what nobody reads.** No kernel, however clever, gains as much
+#   as leaving out nineteen twentieths of the multiplications.
+# - **Random numbers cost.** One 64-bit number holds four of the 16-bit ones
+#   that dropout needs to decide.
+# - **Memory order.** A CPU's convolutions want the channels of one sample side by
+#   side. PyTorch's one-dimensional convolution has them apart, and turns every
+#   tensor round on the way in and again on the way out.
+# - **Small layers together.** The four kernels of the Inception stem read the same
+#   180 numbers; done as one convolution they read them once.
+# - **Half the bits** for the products, where the chip multiplies them in hardware.
+#
+# We also tried `torch.compile`. On the CPU it made a step slower, after a minute
+# of compiling, so it is not here. The rearranged path is one module of the
+# library; the layers the book shows stay as they are, and tests hold the two
+# together in loss, gradient and running figures. Its heart:
+
+# %%
+for function in ("_temporal_block", "_convolve", "_relu_and_dropout"):
+    exercises.show_code(getattr(inspect.getmodule(Fast), function))
+
+# %%
+plain = models.build("resnet-tcn").eval()
+x = torch.from_numpy(training_half.signals[:64])
+difference = (Fast(plain)(x) - plain(x)).abs().max().item()
+print(f"largest difference of a logit, plain against fast: {difference:.1e}")
+assert difference < 1e-4
+
+# %% [markdown]
+# How fast it *could* be is worth knowing too. `ecgkit bench` divides the
+# multiplications of a step by the rate at which the same machine, in the same
+# minute, multiplies large matrices: the limit that no arrangement passes in the
+# same number format.
+#
+# ## Feeding the network
+#
+# The usual way keeps the data set in a `Dataset`, and a `DataLoader` collects
+# batches beat by beat. With beats of 180 numbers, collecting costs more than the
+# beats are worth. Here is the same epoch's worth of batches both ways, without
+# any network:
+
+
+# %%
+class Beats(torch.utils.data.Dataset):
+    def __init__(self, signals, labels):
+        self.signals, self.labels = signals, labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return torch.from_numpy(self.signals[i]), int(self.labels[i])
+
+
+sample = training_half.select(np.arange(0, len(training_half), 5))
+loader = torch.utils.data.DataLoader(
+    Beats(sample.signals, sample.labels), batch_size=128, shuffle=True
+)
+start = time.perf_counter()
+seen = sum(len(labels) for _, labels in loader)
+loader_s = time.perf_counter() - start
+
+place = training.pick_device()
+signals = torch.from_numpy(sample.signals).to(place)
+labels = torch.from_numpy(sample.labels.astype(np.int64)).to(place)
+start = time.perf_counter()
+order = torch.randperm(len(labels), device=place)
+seen_here = sum(
+    len(labels[rows]) + 0 * len(signals[rows]) for rows in order.split(128)
+)
+resident_s = time.perf_counter() - start
+assert seen == seen_here == len(sample)
+print(f"DataLoader {1e6 * loader_s / seen:.1f} microseconds a beat")
+print(
+    f"resident   {1e6 * resident_s / seen:.1f} microseconds a beat, ", end=""
+)
+print(f"{loader_s / resident_s:.0f} times as fast")
+
+# %% [markdown]
+# ## How many bits?
+#
+# A float32 has 24 significant bits and 8 for the exponent. **bfloat16** keeps the
+# exponent and cuts the significand to 8 bits: a coarse ruler with the same range.
+# **float16** keeps 11 significant bits and has 5 for the exponent: a finer ruler
+# that ends at 65,504 and turns numbers below about $6 \cdot 10^{-8}$ into zero.
+# Gradients are often that small, so with float16 the loss is multiplied by a large
+# number before `backward` and the gradients are divided by it after: that is what
+# the `scaler` in the loop does. bfloat16 needs none.
+
+# %%
+for dtype in (torch.float32, torch.bfloat16, torch.float16):
+    about = torch.finfo(dtype)
+    third = torch.tensor(1 / 3, dtype=dtype).item()
+    tiny = torch.tensor(1e-8, dtype=dtype).item()
+    print(
+        f"{str(dtype)[6:]:9} 1/3 = {third:.8f}  1e-8 = {tiny:.1e}  "
+        f"largest {about.max:.1e}"
+    )
+
+# %% [markdown]
+# *Mixed* precision takes the short format for products and keeps sums, weights and
+# optimizer in float32. Does the network learn as well? Two runs that differ in
+# nothing else:
+
+# %%
+recipe = Recipe(epochs=3, batch=64, learning_rate=1e-3)
+few_beats = reproduce.sample(training_half)
+validation = splits.random_split(few_beats.labels, seed=1)
+parts = few_beats.select(validation.train), few_beats.select(validation.test)
+
+
+def short_run(precision, seed=0, recipe=recipe, **options):
+    torch.manual_seed(seed)
+    network = models.build("resnet")
+    curve = training.fit(
+        network,
+        parts[0].signals,
+        parts[0].labels,
+        recipe,
+        seed=seed,
+        device="cpu",
+        precision=precision,
+        progress=False,
+        **options,
+    )
+    return network, curve
+
+
+for precision in ("float32", "bfloat16"):
+    network, curve = short_run(precision)
+    accuracy = experiments.score(network, parts[1])["accuracy"]
+    print(precision, [round(e["loss"], 3) for e in curve], f"{accuracy:.3f}")
+
+# %% [markdown]
+# ## The same run twice
+#
+# A seed fixes first weights, order, crops and dropout. On a CPU, with the same
+# number of threads, the same seed then gives the same weights to the last bit. A
+# GPU adds numbers in an order that may change from run to run, so there two runs
+# of one seed agree only nearly.
+
+
+# %%
+def same(a, b):
+    weights = b.state_dict()
+    return all(torch.equal(w, weights[k]) for k, w in a.state_dict().items())
+
+
+first, second = short_run("float32")[0], short_run("float32")[0]
+other = short_run("float32", seed=1)[0]
+accuracy = [experiments.score(n, parts[1])["accuracy"] for n in (first, other)]
+print(f"seed 0 twice: all weights equal: {same(first, second)}")
+print(
+    f"validation accuracy, seed 0 {accuracy[0]:.4f}, seed 1 {accuracy[1]:.4f}"
+)
+assert same(first, second)
+
+# %% [markdown]
+# The last line matters more than it looks. Another seed, another figure: the
+# difference between two seeds is the least that a difference between two
+# *networks* has to exceed before it means anything. The chapter on the ablation
+# is about this.
+#
+# ## Stopped, and resumed
+#
+# Colab disconnects, laptops sleep. After each epoch `fit` writes a checkpoint:
+# weights, Adam's two moments, the curve so far. It is written beside its place
+# and moved there when whole, so a crash while writing leaves the last one. And
+# because each epoch seeds its own random numbers, a run that went on ends in the
+# weights of one that never stopped.
+
+
+# %%
+class PowerCut(Exception):
+    pass
+
+
+def cut(network):
+    raise PowerCut  # after the first epoch, before its checkpoint
+
+
+def watch(network):
+    return {}
+
+
+with tempfile.TemporaryDirectory() as folder:
+    out = Path(folder)
+    calls = iter([watch, cut])
+    try:
+        short_run("float32", out=out, evaluate=lambda n: next(calls)(n))
+    except PowerCut:
+        print("cut off in epoch 2;", [file.name for file in out.iterdir()])
+    resumed, curve = short_run("float32", out=out, resume=True)
+print("epochs", [entry["epoch"] for entry in curve])
+print("the same weights as without the cut:", same(first, resumed))
+assert same(first, resumed)
+
+# %% [markdown]
+# Checkpoints and weights are *safetensors* files: numbers with names, nothing
+# else. A pickle, PyTorch's older format, can run any program when it is opened;
+# do not open one from a stranger.
+#
+# ## More than one GPU
+#
+# ```bash
+# torchrun --nproc-per-node 2 -m ecgkit train --recipe ours --out runs/two
+# ```
+#
+# starts two processes. Each has all beats, draws the same order, and takes every
+# second beat of each batch; after `backward` the gradients are averaged, so both
+# make the same step, the step one process would have made with the whole batch.
+# One thing differs: batch norm sees the mean of its own share. This book's runs
+# need no second GPU, and for a network this small two would mostly wait for each
+# other.
+#
+# ## Exercises
+#
+# ### Exercise 1: predict
+#
+# The paper's training half has 44,920 N, 1,513 S, 3,504 V and 401 F. Its recipe
+# raises every class to N's number and makes 50 epochs in batches of 128; each
+# epoch's last batch holds what is left. How many optimizer steps are that? Work
+# it out on paper.
+
+# %% tags=["exercise"]
+answer = ...
+exercises.check("08.1", answer)
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 1
+draws = 4 * 44_920
+answer = 50 * -(-draws // 128)  # -(-a // b) rounds up
+exercises.check("08.1", answer)
+
+# %% [markdown]
+# ### Exercise 2: change
+#
+# Here is the library's schedule. Write `straight(step, steps)`, the share of the
+# peak learning rate with the same rise, but a fall along a straight line to zero
+# at the last step, `steps - 1`.
+
+# %%
+exercises.show_code(training.learning_rate)
+
+
+# %% tags=["exercise"]
+def straight(step, steps):
+    return ...  # your code here
+
+
+exercises.check("08.2", straight)
+
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 2
+def straight(step, steps):
+    done = step / (steps - 1)
+    if done < 0.1:
+        return 0.04 + 0.96 * done / 0.1
+    return (1 - done) / 0.9
+
+
+exercises.check("08.2", straight)
+
+# %% [markdown]
+# ### Exercise 3: build
+#
+# A batch of 512 does not fit your GPU, but batches of up to 128 do. Write
+# `accumulate(model, optimizer, batches)`: `batches` is a list of pairs of beats
+# and labels, not all of the same size. Make **one** optimizer step, the very one
+# that all beats in a single batch would have given with the mean cross-entropy.
+
+
+# %% tags=["exercise"]
+def accumulate(model, optimizer, batches):
+    return ...  # your code here
+
+
+exercises.check("08.3", accumulate)
+
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 3
+def accumulate(model, optimizer, batches):
+    total = sum(len(labels) for _, labels in batches)
+    optimizer.zero_grad()
+    for beats, labels in batches:
+        loss = F.cross_entropy(model(beats), labels, reduction="sum")
+        (loss / total).backward()  # gradients add up
+    optimizer.step()
+
+
+exercises.check("08.3", accumulate)
+
+# %% [markdown]
+# ## Recall
+#
+# <details><summary>1. What should the very first loss of a four-class network be,
+# and what is wrong if it is 5?</summary>
+#
+# About ln 4 = 1.39. A loss of 5 means that the network starts out sure and wrong:
+# its logits are large before it has learnt anything, from unscaled inputs or
+# first weights.
+#
+# </details>
+# <details><summary>2. Why does the loop not print the loss of each
+# step?</summary>
+#
+# Reading a number from a GPU waits until everything before it is computed. The
+# GPU then idles while Python prepares the next step. Adding up on the device
+# and reading once an epoch costs nothing.
+#
+# </details>
+# <details><summary>3. Why is the training loss of a good run still well above
+# zero?</summary>
+#
+# Label smoothing never lets the target be certain, and crops and dropout make
+# training harder than use. The loss of the training half is not what one wants
+# small; the errors on beats not trained on are.
+#
+# </details>
+# <details><summary>4. float16 needs a scaler and bfloat16 does not. Why?</summary>
+#
+# bfloat16 has the exponent of float32: what is small stays representable.
+# float16 loses numbers below 6e-8, and many gradients are.
+#
+# </details>
+# <details><summary>5. What has to be saved, besides the weights, so that a
+# resumed run ends like one that never stopped?</summary>
+#
+# The optimizer's moments and step count, the place in the schedule, and the state
+# of all random numbers. Here the last two follow from the number of the epoch.
+#
+# </details>
+#
+# ## Recap
+#
+# - Look for ln 4 first, then learn 32 beats by heart, then train.
+# - Keep data and random choices on the device; read numbers from it rarely.
+# - Profile before optimising. Leaving work out beats doing it faster.
+# - Short formats for products, float32 for sums and weights.
+# - The last epoch counts; validation beats decide, the test half never.
+#
+# **Further reading.** A. Karpathy's
+# [recipe for training](https://karpathy.github.io/2019/04/25/recipe/) is the best
+# list of what goes wrong;
+# [Micikevicius et al. 2018](https://arxiv.org/abs/1710.03740) introduced mixed
+# precision with loss scaling;
+# [Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101) decoupled weight
+# decay; PyTorch's
+# [performance tuning guide](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html)
+# has more of the kind shown here.
+
+# %% tags=["hide-input"]
+page.stamp(
+    f"{total['dense'] / total[last]:.0f} times as fast as the dense form "
+    f"({total[last]:.0f} ms a step of 128 beats, {last})"
+)
