@@ -8,12 +8,14 @@ import math
 
 import numpy as np
 import pytest
+import pywt
 import torch
 
 from ecgkit import InputError, aami, exercises, published, records, training
 
 EXERCISES = ["00.1", "00.2", "00.3", "01.1", "01.2", "01.3"]
 EXERCISES += ["08.1", "08.2", "08.3"]
+EXERCISES += ["02.1", "02.2", "02.3", "02.4"]
 
 
 @pytest.fixture
@@ -160,6 +162,64 @@ def test_accumulate():
     assert "earlier step" in says("08.3", accumulated(lambda n, t, k: n / t, clear=False))[1]
     assert "step once" in says("08.3", accumulated(lambda n, total, k: 1, each=True))[1]
     assert "not moved" in says("08.3", lambda model, optimizer, batches: None)[1]
+
+
+def test_mains_bands():
+    # 250 Hz: D1 62.5 to 125, D2 31.25 to 62.5. 500 Hz: D1 125 to 250, D2 62.5 to 125, D3 to 62.5.
+    assert says("02.1", ["D2", "D3"])[0]
+    assert says("02.1", ("d2", "d3"))[0]
+    assert "order" in says("02.1", ["D3", "D2"])[1]
+    assert "half" in says("02.1", ["D1", "D2"])[1]
+    assert "360 Hz" in says("02.1", ["D2", "D2"])[1]
+    assert "two names" in says("02.1", ["D2"])[1]
+
+
+def low_pass_share(omega):
+    """Share of power that db6's low-pass takes: Daubechies (1988), |m0|^2 = c^6 P(1 - c)."""
+    c = math.cos(omega / 2) ** 2
+    return c**6 * sum(math.comb(5 + k, k) * (1 - c) ** k for k in range(6))
+
+
+def test_mains_in_europe():
+    omega = 2 * math.pi * 50 / 360
+    left = low_pass_share(omega) * low_pass_share(2 * omega)  # what D1 and D2 do not get
+    db = 10 * math.log10(left)
+    assert says("02.2", db)[0]
+    assert "negative" in says("02.2", -db)[1]
+    assert "factor is 10" in says("02.2", 20 * math.log10(left))[1]
+    assert "60 Hz" in says("02.2", -14.8)[1]
+    assert "share" in says("02.2", left)[1]
+    assert "removed" in says("02.2", 10 * math.log10(1 - left))[1]
+
+
+def test_white_noise():
+    # Kept of 180 Hz: 90 without A9's 0.35, and 22.5 without it.
+    keep_d2, drop_d3 = (90 - 0.3515625) / 180, (22.5 - 0.3515625) / 180
+    assert says("02.3", [keep_d2, drop_d3])[0]
+    assert says("02.3", [0.5, 0.125])[0]  # A9 is hardly anything
+    assert "order" in says("02.3", [drop_d3, keep_d2])[1]
+    assert "per cent" in says("02.3", [100 * keep_d2, 100 * drop_d3])[1]
+    assert "removed" in says("02.3", [1 - keep_d2, 1 - drop_d3])[1]
+    assert "equally wide" in says("02.3", [0.8, 0.6])[1]
+    assert "two shares" in says("02.3", [0.5])[1]
+
+
+def undone(a, d, h, g, first=10, place=0, back=-1, detail=1):
+    """The way back by hand, with one step left out or wrong at will."""
+    spread = np.zeros((2, 2 * len(a)))
+    spread[0, place::2], spread[1, place::2] = a, detail * d
+    full = np.convolve(spread[0], h[::back]) + np.convolve(spread[1], g[::back])
+    return full[first : first + 2 * len(a) - 10]
+
+
+def test_undo_level():
+    assert says("02.4", undone)[0]
+    assert says("02.4", lambda a, d, h, g: pywt.idwt(a, d, "db6", "symmetric"))[0]
+    assert "wrong way" in says("02.4", lambda *x: undone(*x, back=1))[1]
+    assert "detail" in says("02.4", lambda *x: undone(*x, detail=0))[1]
+    assert "one sample" in says("02.4", lambda *x: undone(*x, place=1))[1]
+    assert "behind each number" in says("02.4", lambda a, d, h, g: a + d)[1]
+    assert "longer" in says("02.4", lambda a, d, h, g: pywt.upcoef("a", a, "db6"))[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

@@ -136,6 +136,50 @@ FIGURES = {
         "Two runs | paper: loss 0.500 in epoch 1, 0.250 in 2, validation accuracy 97.50 % | "
         "ours: loss 0.400 in epoch 1, 0.400 in 1",
     ),
+    "paper_panels": (
+        lambda synthetic: plots.paper_panels(
+            {
+                "before": {"MLII": np.linspace(-1, 1, 1800)},
+                "both": {"MLII": np.zeros(1800), "denoised": np.ones(1800)},
+            },
+            360,
+            "Record 113",
+            "The line climbs.",
+            synthetic,
+        ),
+        "Record 113 | before: MLII; both: MLII, denoised | The line climbs.",
+    ),
+    "band_signals": (
+        lambda synthetic: plots.band_signals(
+            {"A1": np.linspace(-0.5, 0.75, 720), "D1": np.tile([0.1, -0.1], 360)},
+            360,
+            "Two bands",
+            synthetic,
+        ),
+        "Two bands | A1 1.25 mV | D1 0.20 mV",
+    ),
+    "band_responses": (
+        lambda synthetic: plots.band_responses(
+            np.array([0.1, 1, 2, 4, 100]),
+            {"A1": np.array([1, 0.9, 0.4, 0, 0]), "D1": np.array([0, 0.1, 0.6, 1, 1])},
+            "Shares",
+            synthetic,
+        ),
+        # At least half: A1 at 0.1 and 1 Hz, D1 at 2, 4 and 100 Hz.
+        "Shares | A1 0.1 to 1 Hz | D1 2 to 100 Hz",
+    ),
+    "over_frequency": (
+        lambda synthetic: plots.over_frequency(
+            np.array([0.05, 1, 150]),
+            {"one way": np.array([-20.0, 0, -3]), "both ways": np.array([-40.0, 0, -6])},
+            "What is left",
+            "amplitude (dB)",
+            "Both fall at either end.",
+            {"mains": 60},
+            synthetic,
+        ),
+        "What is left | amplitude (dB) of one way, both ways | mains at 60 Hz | Both fall at",
+    ),
 }
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
@@ -202,7 +246,7 @@ def test_a_figure_fits_the_books_column(name):
 def test_axes_have_names_and_units(name):
     figure = FIGURES[name][0](synthetic=False)
     text = " ".join(words(figure))
-    if name in ("ecg_strip", "beats_by_class"):
+    if name in ("ecg_strip", "beats_by_class", "paper_panels"):
         assert "mV" in text
         assert "(s)" in text
     else:
@@ -281,7 +325,7 @@ def test_ecg_paper_has_small_squares_of_40_ms_and_0_1_mv_and_large_ones_of_200_m
     np.testing.assert_allclose(large[(large >= 0) & (large <= 1.01)], [0, 0.2, 0.4, 0.6, 0.8, 1])
 
 
-@pytest.mark.parametrize("name", ["ecg_strip", "beats_by_class"])
+@pytest.mark.parametrize("name", ["ecg_strip", "beats_by_class", "paper_panels"])
 def test_ecg_is_drawn_on_ecg_paper(name):
     for axes in FIGURES[name][0](synthetic=False).axes:
         assert_is_ecg_paper(axes)
@@ -316,6 +360,37 @@ def test_each_beats_letter_stands_over_its_r_peak_in_its_classs_colour():
 def test_a_stretch_outside_the_recording_is_refused(start_s, seconds):
     with pytest.raises(InputError, match=r"is not within the recording: .* between 0 and 20\.0 s"):
         strip(start_s=start_s, seconds=seconds)
+
+
+# Signals and bands
+
+
+def test_panels_on_ecg_paper_share_one_scale_and_start_at_zero():
+    figure = FIGURES["paper_panels"][0](synthetic=False)
+    before, both = figure.axes
+    assert [axes.get_title(loc="left") for axes in (before, both)] == ["before", "both"]
+    assert before.get_ylim() == both.get_ylim()
+    assert before.get_xlim() == both.get_xlim() == (0, 5)  # 1800 samples at 360 Hz
+    np.testing.assert_allclose(before.get_lines()[0].get_ydata()[[0, -1]], [-1, 1])
+    assert [line.get_linestyle() for line in both.get_lines()] == ["-", "--"]
+    assert before.get_legend() is None
+    assert [text.get_text() for text in both.get_legend().get_texts()] == ["MLII", "denoised"]
+
+
+def test_a_bands_name_stands_over_the_middle_of_its_hump():
+    (axes,) = FIGURES["band_responses"][0](synthetic=False).axes
+    places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    # On a logarithmic axis the middle of 0.1 and 1 is 10^-0.5, of 2 and 100 it is 200^0.5.
+    assert places == pytest.approx({"A1": 10**-0.5, "D1": 200**0.5})
+
+
+def test_marks_stand_at_their_frequencies():
+    (axes,) = FIGURES["over_frequency"][0](synthetic=False).axes
+    *curves, mark = axes.get_lines()
+    assert [line.get_label() for line in curves] == ["one way", "both ways"]
+    assert mark.get_xdata() == [60, 60]
+    assert [text.get_text() for text in axes.texts] == ["mains"]
+    assert axes.get_xscale() == "log"
 
 
 # Beats and counts

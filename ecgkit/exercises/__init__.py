@@ -21,7 +21,12 @@ import torch
 from ecgkit import InputError, experiments, records
 from ecgkit.records import Source
 
-PAGES = {"00": "quickstart", "01": "data", "08": "training"}
+PAGES = {
+    "00": "quickstart",
+    "01": "data",
+    "02": "denoising",
+    "08": "training",
+}
 """Page number -> module of its checks."""
 
 

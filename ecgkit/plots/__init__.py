@@ -14,6 +14,7 @@ from ecgkit.plots.results import (
     confusion_matrix,
     counts_by_record,
 )
+from ecgkit.plots.signals import band_responses, band_signals, over_frequency, paper_panels
 from ecgkit.plots.style import DPI, SYNTHETIC_MARK, WIDTH_IN, save, show
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "SYNTHETIC_MARK",
     "WIDTH_IN",
     "accuracy_bars",
+    "band_responses",
+    "band_signals",
     "beats_by_class",
     "class_counts",
     "confusion_matrices",
@@ -29,6 +32,8 @@ __all__ = [
     "ecg_paper",
     "ecg_strip",
     "learning_curves",
+    "over_frequency",
+    "paper_panels",
     "save",
     "show",
     "step_times",
