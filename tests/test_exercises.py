@@ -4,18 +4,22 @@ That the solutions in the pages are right, and the stubs are not, is checked whe
 (``book/tools/run_notebooks.py``).
 """
 
+import importlib
 import math
 
 import numpy as np
 import pytest
 import pywt
 import torch
+from sklearn.model_selection import StratifiedGroupKFold
 
-from ecgkit import InputError, aami, exercises, published, records, training
+from ecgkit import InputError, aami, exercises, heartbeats, published, records, splits, training
 
-EXERCISES = ["00.1", "00.2", "00.3", "01.1", "01.2", "01.3"]
-EXERCISES += ["08.1", "08.2", "08.3"]
-EXERCISES += ["02.1", "02.2", "02.3", "02.4"]
+EXERCISES = [
+    f"{page}.{number}"
+    for page, module in exercises.PAGES.items()
+    for number in importlib.import_module(f"ecgkit.exercises.{module}").CHECKS
+]
 
 
 @pytest.fixture
@@ -220,6 +224,88 @@ def test_undo_level():
     assert "one sample" in says("02.4", lambda *x: undone(*x, place=1))[1]
     assert "behind each number" in says("02.4", lambda a, d, h, g: a + d)[1]
     assert "longer" in says("02.4", lambda a, d, h, g: pywt.upcoef("a", a, "db6"))[1]
+
+
+def test_blind_to_f():
+    # 44,920 N, 1513 S, 3504 V, 401 F: 49,937 of 50,338 right. F1 of N is 89,840 / 90,241.
+    right = (0.992034, 0.748889)
+    assert says("03.1", right)[0]
+    assert says("03.1", np.array(right))[0]
+    assert "other order" in says("03.1", right[::-1])[1]
+    assert "per cent" in says("03.1", (99.2034, 74.8889))[1]
+    assert "cost N" in says("03.1", (0.992034, 0.75))[1]
+    assert "four classes" in says("03.1", (0.992034, 0.998519))[1]  # F left out of the mean
+    assert "Divide by all" in says("03.1", (0.75, 0.748889))[1]
+    assert "class by class" in says("03.1", (0.992034, 0.9))[1]
+    assert "two numbers" in says("03.1", 0.99)[1]
+
+
+def crowded(before_s, after_s, count=np.count_nonzero):
+    """Count beats of the source in use that have an R peak so near, edges excluded."""
+    beats = heartbeats.prepare(records.find()).without_q()
+    return count(beats.rr_before_s < before_s), count(beats.rr_after_s < after_s)
+
+
+def test_crowded_windows_on_synthetic_records(monkeypatch):
+    monkeypatch.setenv("ECGKIT_SOURCE", "synthetic")
+    # Counted from the annotations, record by record, without the table's RR columns.
+    expected = 0
+    source = records.find()
+    for name in source.records:
+        record = source.read(name)
+        classified = (record.symbols != "Q") & heartbeats.kept(record.r_peaks, len(record.signals))
+        for r in record.r_peaks[classified]:
+            window = set(range(r - 180, r + 180)) - {r}
+            expected += bool(window & set(record.r_peaks.tolist()))
+    assert says("03.2", expected)[0]
+    before, after = crowded(0.5001, 0.5)
+    assert "beat before alone" in says("03.2", before)[1]
+    assert "beat after alone" in says("03.2", after)[1]
+    assert "twice" in says("03.2", before + after)[1]
+    assert "window in use" in says("03.2", 0)[1]  # no synthetic beat has a neighbour in 0.25 s
+    assert "share" in says("03.2", 0.1)[1]
+    assert "rr_before_s" in says("03.2", 3)[1]
+
+
+def by_groups(groups, give_up=True):
+    """A split by groups of records that tries seeds until every class is on both sides."""
+
+    def answer(names, labels):
+        for seed in range(100):
+            folds = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
+            train, test = next(folds.split(labels, labels, groups(names)))
+            if set(labels[train]) == set(labels[test]):
+                return splits.Split(train, test)
+        if give_up:
+            raise InputError("one person")
+        return splits.Split(train, test)
+
+    return answer
+
+
+def persons(names):
+    return ["201" if name == "202" else name for name in names]
+
+
+def by_records(chosen):
+    """A split that trains on the records named."""
+    return lambda names, labels: splits.Split(
+        np.flatnonzero(np.isin(names, chosen)), np.flatnonzero(~np.isin(names, chosen))
+    )
+
+
+def test_split_by_person():
+    assert says("03.3", by_groups(persons))[0]
+    assert "records, not beats" in says("03.3", lambda names, y: splits.random_split(y, 0))[1]
+    assert "SAME_PERSON" in says("03.3", by_records(["100", "103", "201", "208", "223"]))[1]
+    assert "one side only" in says("03.3", by_records(["100", "103", "208", "213", "223"]))[1]
+    assert "quarter" in says("03.3", by_records(["232", "208"]))[1]
+    # 201 and 202 taken for two people: fails where F is theirs alone, if not before
+    assert not says("03.3", by_groups(list))[0]
+    assert "(record 208)" in says("03.3", by_groups(persons, give_up=False))[1]
+    some = splits.Split(np.array([0]), np.array([1]))
+    assert "rows of the table are missing" in says("03.3", lambda *_: some)[1]
+    assert "splits.Split" in says("03.3", lambda *_: (np.array([0]), np.array([1])))[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

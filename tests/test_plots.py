@@ -11,6 +11,7 @@ import pytest
 
 from ecgkit import InputError, aami, metrics, plots
 from ecgkit.heartbeats import Heartbeats
+from ecgkit.splits import Split
 
 mpl.use("Agg")
 
@@ -65,6 +66,14 @@ def strip(synthetic=False, **changes):
     return plots.ecg_strip(**{**settings, **changes})
 
 
+def places(rr_s):
+    """Ten seconds with an R peak every ``rr_s``, the one nearest to 5 s in the middle."""
+    r_peaks = np.round(np.arange(rr_s, 10, rr_s) * 360).astype(int)
+    signal = np.zeros(3600)
+    signal[r_peaks] = 1
+    return signal, r_peaks, int(r_peaks[np.argmin(abs(r_peaks - 1800))])
+
+
 # A maker for each plot, and what its alt text has to say.
 FIGURES = {
     "ecg_strip": (
@@ -92,6 +101,36 @@ FIGURES = {
         ),
         # V: 4 + 3 of 10 in a and b; S: all 3 in a and b; F: both in d.
         "Beats a record | V 70 % in a and b | S 100 % in a and b | F 100 % in d",
+    ),
+    "beat_windows": (
+        lambda synthetic: plots.beat_windows(
+            {"slow": places(1.5), "fast": places(0.5)}, "Windows", synthetic=synthetic
+        ),
+        "Windows | -0.25 to +0.25 s | slow, no other R peak in sight | "
+        "fast, other R peaks at -1.00 s, -0.50 s, +0.50 s, +1.00 s",
+    ),
+    "halves_by_record": (
+        lambda synthetic: plots.halves_by_record(
+            np.array(list("aaaabbc")),
+            {
+                "mixed": Split(np.array([0, 1, 2, 4]), np.array([3, 5, 6])),
+                "apart": Split(np.array([0, 1, 2, 3]), np.array([4, 5, 6])),
+            },
+            "Halves",
+            synthetic,
+        ),
+        "Halves | mixed: 2 of 3 records have beats on both sides | apart: 0 of 3 records",
+    ),
+    "nearest_beats": (
+        lambda synthetic: plots.nearest_beats(
+            table("synthetic" if synthetic else "mitdb"),
+            np.array([0, 27]),
+            {"random": np.array([1, 13]), "patients": np.array([12, 29])},
+            "Pairs",
+        ),
+        # Rows 0 to 11 are N of a, 12 to 19 S of b, 20 to 25 V of b, 26 to 29 F of c.
+        "Pairs | random: N of a, nearest N of a | random: F of c, nearest S of b | "
+        "patients: N of a, nearest S of b | patients: F of c, nearest F of c",
     ),
     "confusion_matrix": (
         lambda synthetic: plots.confusion_matrix(MATRIX, "Test half", synthetic),
@@ -181,6 +220,7 @@ FIGURES = {
         "What is left | amplitude (dB) of one way, both ways | mains at 60 Hz | Both fall at",
     ),
 }
+ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels")
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
 
@@ -246,7 +286,7 @@ def test_a_figure_fits_the_books_column(name):
 def test_axes_have_names_and_units(name):
     figure = FIGURES[name][0](synthetic=False)
     text = " ".join(words(figure))
-    if name in ("ecg_strip", "beats_by_class", "paper_panels"):
+    if name in ON_PAPER:
         assert "mV" in text
         assert "(s)" in text
     else:
@@ -325,7 +365,7 @@ def test_ecg_paper_has_small_squares_of_40_ms_and_0_1_mv_and_large_ones_of_200_m
     np.testing.assert_allclose(large[(large >= 0) & (large <= 1.01)], [0, 0.2, 0.4, 0.6, 0.8, 1])
 
 
-@pytest.mark.parametrize("name", ["ecg_strip", "beats_by_class", "paper_panels"])
+@pytest.mark.parametrize("name", ON_PAPER)
 def test_ecg_is_drawn_on_ecg_paper(name):
     for axes in FIGURES[name][0](synthetic=False).axes:
         assert_is_ecg_paper(axes)
@@ -432,6 +472,48 @@ def test_counts_by_record_draws_each_record_of_each_class():
     heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes]
     # S, V and F in records a, b, c and d
     assert heights == [[2, 1, 0, 0], [4, 3, 2, 1], [0, 0, 0, 2]]
+
+
+# Windows, halves, nearest beats
+
+
+def test_the_window_lies_over_the_180_samples_around_the_r_peak():
+    figure = FIGURES["beat_windows"][0](synthetic=False)
+    for axes, rr_s in zip(figure.axes, (1.5, 0.5), strict=True):
+        (window,) = axes.patches
+        np.testing.assert_allclose([window.get_x(), window.get_width()], [-0.25, 0.5])
+        trace = max(axes.get_lines(), key=lambda line: len(line.get_xdata()))
+        np.testing.assert_allclose(trace.get_xdata()[[0, -1]], [-1.2, 1.2 - 1 / 360])
+        at_s = trace.get_xdata()[trace.get_ydata() == 1]
+        expected = np.arange(-2, 3) * rr_s
+        np.testing.assert_allclose(at_s, expected[abs(expected) < 1.2], atol=1e-9)
+
+
+def test_a_window_near_the_end_of_a_record_shows_what_there_is():
+    signal, r_peaks, _ = places(0.5)
+    figure = plots.beat_windows({"last": (signal, r_peaks, int(r_peaks[-1]))}, "End")
+    trace = max(figure.axes[0].get_lines(), key=lambda line: len(line.get_xdata()))
+    assert trace.get_xdata()[-1] == pytest.approx((3599 - r_peaks[-1]) / 360)
+
+
+def test_halves_by_record_stacks_the_shares_of_each_record():
+    mixed, apart = FIGURES["halves_by_record"][0](synthetic=False).axes
+    heights = [[bar.get_height() for bar in axes.patches] for axes in (mixed, apart)]
+    # training shares of a, b and c, then their test shares, on top of them
+    assert heights == [[0.75, 0.5, 0, 0.25, 0.5, 1], [1, 0, 0, 0, 1, 1]]
+    assert [bar.get_y() for bar in mixed.patches[3:]] == [0.75, 0.5, 0]
+    assert {bar.get_hatch() for bar in mixed.patches} == {None, "////"}
+
+
+def test_nearest_beats_draws_each_pair_with_the_answer_dashed_in_its_classs_colour():
+    figure = FIGURES["nearest_beats"][0](synthetic=False)
+    beats, pairs = table(), [(0, 1), (0, 12), (27, 13), (27, 29)]  # row by row
+    for axes, (row, other) in zip(figure.axes, pairs, strict=True):
+        asked, answer = axes.get_lines()
+        np.testing.assert_array_equal(asked.get_ydata(), beats.signals[row])
+        np.testing.assert_array_equal(answer.get_ydata(), beats.signals[other])
+        assert (asked.get_linestyle(), answer.get_linestyle()) == ("-", "--")
+        assert answer.get_color() == aami.COLORS["NSVF"[beats.labels[other]]]
 
 
 # The confusion matrix

@@ -25,6 +25,7 @@ PAGES = {
     "00": "quickstart",
     "01": "data",
     "02": "denoising",
+    "03": "heartbeats",
     "08": "training",
 }
 """Page number -> module of its checks."""

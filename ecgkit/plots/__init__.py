@@ -5,6 +5,7 @@ see the picture is told. :func:`show` displays a figure with it. Colours are tol
 common colour blindness, and each class has its letter as a second cue.
 """
 
+from ecgkit.plots.beats import beat_windows, halves_by_record, nearest_beats
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
 from ecgkit.plots.learning import learning_curves, step_times
 from ecgkit.plots.results import (
@@ -24,6 +25,7 @@ __all__ = [
     "accuracy_bars",
     "band_responses",
     "band_signals",
+    "beat_windows",
     "beats_by_class",
     "class_counts",
     "confusion_matrices",
@@ -31,7 +33,9 @@ __all__ = [
     "counts_by_record",
     "ecg_paper",
     "ecg_strip",
+    "halves_by_record",
     "learning_curves",
+    "nearest_beats",
     "over_frequency",
     "paper_panels",
     "save",
