@@ -18,7 +18,7 @@ SAY_DATA = case $$ECGKIT_SOURCE in \
 	        "connect to the network, or set ECGKIT_DATA to the folder that holds them.";; \
 	esac
 
-.PHONY: help install book html serve test check notebooks lab address lock
+.PHONY: help install book html pdf zip site serve test check notebooks lab address lock
 .NOTPARALLEL:
 
 help:
@@ -35,6 +35,15 @@ book: .venv/.installed  ## run every notebook here, render the book, print its p
 
 html: .venv/.installed  ## render the book without running a notebook
 	@$(PY) book/tools/render.py
+
+pdf: .venv/.installed  ## render and print the whole book into one PDF (needs Chromium)
+	@$(PY) book/tools/render.py && $(PY) book/tools/pdf.py
+
+zip: .venv/.installed  ## render the book and pack it to be read without a network
+	@$(PY) book/tools/render.py && $(PY) book/tools/offline.py
+
+site: .venv/.installed  ## render the book with the PDF and the zip to download, as on the web
+	@$(PY) book/tools/render.py && $(PY) book/tools/pdf.py && $(PY) book/tools/offline.py --site
 
 serve: .venv/.installed  ## show the rendered book on localhost (PORT=8000)
 	@test -f book/_build/html/index.html || $(PY) book/tools/render.py

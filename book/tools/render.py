@@ -4,8 +4,8 @@
 
     python book/tools/render.py
 
-Writes the page "On this machine" first. The notebooks are not run: the pages show the outputs
-stored in them.
+Writes the page "On this machine" and the computed parts of the appendices first. The notebooks are
+not run: the pages show the outputs stored in them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 
+from appendices import write_generated
 from notebook_format import ROOT
 from on_this_machine import write_page
 
@@ -24,6 +25,7 @@ JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 def render() -> int:
     """Build from scratch (a warning is shown only when its page is read); jupyter-book's status."""
     write_page()
+    write_generated()
     for old in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(BUILD / old, ignore_errors=True)
     command = [

@@ -1,0 +1,250 @@
+"""Print the rendered book into one PDF, ``book/_build/ecgkit-book.pdf``, with Chromium.
+
+::
+
+    python book/tools/pdf.py
+
+Takes the pages of ``book/_build/html`` in the book's order and puts their articles into one
+document, so that links between pages become links within the PDF. Solutions and answers are printed
+open. Left out is what paper cannot use: navigation, the set-up cell, and the code of cells whose
+input the book folds away. Chromium prints twice: first to learn on which page each chapter begins.
+"""
+
+from __future__ import annotations
+
+import html as escaping
+import posixpath
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from bs4 import BeautifulSoup, Tag
+from notebook_format import ROOT
+from playwright import sync_api
+from pypdf import PdfReader
+
+import ecgkit
+
+HTML = ROOT / "book" / "_build" / "html"
+PDF = ROOT / "book" / "_build" / "ecgkit-book.pdf"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+NO_BROWSER = "No Chromium on this machine. On Debian: apt-get install chromium fonts-dejavu."
+
+
+class PrintError(RuntimeError):
+    """The book cannot be printed; the message says why."""
+
+
+def find_browser() -> str | None:
+    """Path of the system's Chromium or Chrome, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def parts() -> list[tuple[str, list[str]]]:
+    """The book's parts, in order: caption, and its pages' names such as ``book/glossary``."""
+    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf-8"))
+    chapters = [
+        (part["caption"], [chapter["file"] for chapter in part["chapters"]])
+        for part in toc["parts"]
+    ]
+    return [("", [toc["root"]]), *chapters]
+
+
+def anchor(page: str, fragment: str = "") -> str:
+    """Name of a place in the one document: ids of different pages must not meet."""
+    return f"{page.replace('/', '-')}--{fragment}" if fragment else page.replace("/", "-")
+
+
+def article(page: str, pages: set[str], html: Path = HTML) -> Tag:
+    """One page's article, ready for paper.
+
+    Parameters
+    ----------
+    page
+        Its name, such as ``notebooks/00_quickstart``.
+    pages
+        Names of all pages that are printed: links to others lose their target.
+    html
+        Folder of the rendered book.
+
+    Raises
+    ------
+    PrintError
+        If the page was not rendered.
+    """
+    path = html / f"{page}.html"
+    if not path.is_file():
+        raise PrintError(f"{path} is missing: render the book first, make html.")
+    found = BeautifulSoup(path.read_text("utf-8"), "html.parser").find("article")
+    assert isinstance(found, Tag)
+    for useless in found.select(".headerlink, .copybtn, script, .tag_install"):
+        useless.decompose()
+    for cell in found.select(".tag_hide-input > details"):
+        cell.decompose()
+    for folded in found.find_all("details"):
+        _unfold(folded)
+    for tag in found.find_all(id=True):
+        tag["id"] = anchor(page, tag["id"])
+    for image in found.find_all("img"):
+        image["src"] = posixpath.normpath(posixpath.join(posixpath.dirname(page), image["src"]))
+    for link in found.find_all("a", href=True):
+        _redirect(link, page, pages)
+    found["id"] = anchor(page)
+    return found
+
+
+def _unfold(folded: Tag) -> None:
+    """Print what the book folds: a solution in a frame of its own, an answer under its question."""
+    summary = folded.find("summary")
+    assert isinstance(summary, Tag)
+    summary.name, folded.name = "p", "div"
+    if "admonition" not in folded.get_attribute_list("class"):
+        summary["class"], folded["class"] = "question", "answer"
+        return
+    cell = folded.parent
+    is_solution = cell is not None and "tag_solution" in cell.get_attribute_list("class")
+    summary.clear()
+    summary.append("Solution" if is_solution else "Folded on screen")
+    summary["class"], folded["class"] = "label", "unfolded"
+
+
+def _redirect(link: Tag, page: str, pages: set[str]) -> None:
+    """Lead a link to a place in the document, leave it on the web, or make it plain text."""
+    url = urlsplit(str(link["href"]))
+    if url.scheme:
+        return
+    there = page
+    if url.path:
+        joined = posixpath.join(posixpath.dirname(page), unquote(url.path))
+        there = posixpath.normpath(joined).removesuffix(".html")
+    if there in pages:
+        link["href"] = f"#{anchor(there, unquote(url.fragment))}"
+    else:
+        link.unwrap()
+
+
+def compose(numbers: dict[str, int], html: Path = HTML) -> str:
+    """The whole book as one HTML document that lies beside the folder ``html``.
+
+    Parameters
+    ----------
+    numbers
+        Page name -> the number of the sheet on which it begins; empty where not known yet.
+    html
+        Folder of the rendered book.
+    """
+    pages = {page for _, names in parts() for page in names}
+    contents, body = "", ""
+    for caption, names in parts():
+        contents += f'<p class="part">{escaping.escape(caption)}</p>' if caption else ""
+        for page in names:
+            printed = article(page, pages, html)
+            title = printed.find("h1")
+            assert isinstance(title, Tag)
+            number = posixpath.basename(page)[:2] if page.startswith("notebooks/") else ""
+            if number:
+                title.insert(0, f"{number} ")
+            contents += (
+                f'<p class="entry"><a href="#{anchor(page)}">{title.decode_contents()}</a>'
+                f"<span>{numbers.get(page, '000')}</span></p>\n"
+            )
+            body += f"{printed}\n"
+    config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text("utf-8"))
+    return TEMPLATE.format(
+        title=config["title"],
+        author=config["author"],
+        version=ecgkit.__version__,
+        url=config["repository"]["url"],
+        contents=contents,
+        body=body,
+    )
+
+
+TEMPLATE = """<!DOCTYPE html>
+<html lang="en" data-theme="light" data-mode="light"><head><meta charset="utf-8">
+<title>{title}</title><meta name="author" content="{author}">
+<link rel="stylesheet" href="_static/pygments.css">
+<link rel="stylesheet" href="_static/print.css">
+<script>window.MathJax = {{loader: {{load: ["core", "input/tex", "output/chtml"]}},
+options: {{processHtmlClass: "math"}},
+startup: {{pageReady: () => MathJax.startup.defaultPageReady().then(
+() => document.body.setAttribute("data-ready", ""))}}}};</script>
+<script src="_static/mathjax/startup.js"></script>
+</head><body>
+<div class="title-page"><img src="_static/logo.svg" alt="">
+<p class="title">{title}</p>
+<p class="subtitle">From a raw two-lead recording to a trained, tested and explained classifier</p>
+<p>{author}<br>Version {version}<br><a href="{url}">{url}</a></p>
+<p class="small">Printed from the rendered book. The set-up cell that opens each notebook and the
+code that only writes figures into a sentence are left out; solutions and answers are printed open.
+Text and figures CC BY 4.0, code BSD 3-Clause. A teaching book, <strong>not a medical
+device</strong>.</p></div>
+<nav class="contents"><p class="heading">Contents</p>
+{contents}</nav>
+{body}
+</body></html>
+"""
+
+
+def print_book(target: Path = PDF, html: Path = HTML) -> Path:
+    """Compose and print; first without, then with page numbers in the contents.
+
+    Raises
+    ------
+    PrintError
+        If there is no Chromium, or the book is not rendered, or a formula does not get set.
+    """
+    browser_path = find_browser()
+    if browser_path is None:
+        raise PrintError(NO_BROWSER)
+    draft, document = target.with_suffix(".draft"), html / "print.html"
+    try:
+        with sync_api.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+            numbers: dict[str, int] = {}
+            for _ in range(2):
+                document.write_text(compose(numbers, html), "utf-8")
+                tab = browser.new_page()
+                tab.goto(document.as_uri(), wait_until="load", timeout=120_000)
+                tab.wait_for_selector("body[data-ready]", timeout=120_000)
+                tab.pdf(path=draft, prefer_css_page_size=True, outline=True, tagged=True)
+                tab.close()
+                numbers = page_numbers(draft)
+            browser.close()
+        draft.replace(target)
+    except sync_api.Error as error:
+        raise PrintError(f"Chromium did not print the book: {error.message}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+        document.unlink(missing_ok=True)
+    return target
+
+
+def page_numbers(path: Path) -> dict[str, int]:
+    """On which sheet of a printed book, counted from 1, each of its pages begins."""
+    reader = PdfReader(path)
+    places = {name.lstrip("/"): place for name, place in reader.named_destinations.items()}
+    numbers = {}
+    for page in (page for _, names in parts() for page in names):
+        sheet = reader.get_destination_page_number(places[anchor(page)])
+        assert sheet is not None
+        numbers[page] = sheet + 1
+    return numbers
+
+
+def main() -> int:
+    try:
+        target = print_book()
+    except PrintError as error:
+        print(error, file=sys.stderr)
+        return 2
+    sheets = len(PdfReader(target).pages)
+    print(f"{sheets} pages, {target.stat().st_size / 1e6:.1f} MB: {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""The book to take along: as one PDF, as a zip, and as a website that offers both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import bs4
+import pypdf
+import pytest
+from playwright import sync_api
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "tools"))
+
+import offline  # noqa: E402
+import pdf  # noqa: E402
+
+FRONT = """<article><section id="start"><h1>Front</h1>
+<p><a href="../notebooks/00_one.html#start">one</a> <a href="#start">top</a>
+<a href="../search.html">search</a> <a href="https://example.org/x">away</a></p>
+<!-- downloads --><img src="../_images/a.png" alt="a"></section></article>"""
+
+ONE = """<article><section id="start"><h1>One<a class="headerlink" href="#start">#</a></h1>
+<div class="admonition warning"><p>These runs used the synthetic records.</p></div>
+<div class="cell tag_install tag_hide-cell"><details class="admonition"><summary>Show</summary>
+import sys</details></div>
+<div class="cell tag_hide-input"><details class="admonition"><summary>Show</summary>plumbing
+</details><div class="cell_output">A sentence.</div></div>
+<div class="cell tag_solution tag_hide-cell"><details class="admonition"><summary>Show the solution
+</summary>answer = 1</details></div>
+<details><summary>1. Why?</summary><p>Because.</p></details></section></article>"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A rendered book of two pages, written by hand."""
+    html = tmp_path / "html"
+    for name, text in {
+        "index.html": '<meta http-equiv="Refresh" content="0; url=book/intro.html">',
+        "book/intro.html": f"<nav>Menu</nav>{FRONT}",
+        "notebooks/00_one.html": f"<nav>Menu</nav>{ONE}",
+        "_images/a.png": "picture",
+    }.items():
+        (html / name).parent.mkdir(parents=True, exist_ok=True)
+        (html / name).write_text(text)
+    both = [("", ["book/intro"]), ("Part", ["notebooks/00_one"])]
+    monkeypatch.setattr(pdf, "parts", lambda: both)
+    return html
+
+
+# The document that is printed ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def document(small: Path) -> bs4.BeautifulSoup:
+    return bs4.BeautifulSoup(pdf.compose({"notebooks/00_one": 7}, small), "html.parser")
+
+
+def test_links_between_pages_lead_to_places_in_the_one_document(
+    document: bs4.BeautifulSoup,
+) -> None:
+    links = {link.get_text(): link["href"] for link in document.select("article a")}
+    assert links == {
+        "one": "#notebooks-00_one--start",
+        "top": "#book-intro--start",
+        "away": "https://example.org/x",
+    }
+    ids = [tag["id"] for tag in document.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+    assert {"notebooks-00_one--start", "book-intro--start"} <= set(ids)
+    assert "search" in document.get_text()
+
+
+def test_contents_name_the_pages_in_order_with_their_numbers(document: bs4.BeautifulSoup) -> None:
+    entries = [entry.get_text() for entry in document.select(".contents .entry")]
+    assert entries == ["Front000", "00 One7"]
+    assert [part.get_text() for part in document.select(".contents .part")] == ["Part"]
+
+
+def test_solutions_and_answers_are_open_and_the_plumbing_is_gone(
+    document: bs4.BeautifulSoup,
+) -> None:
+    assert not document.find_all("details")
+    text = " ".join(article.get_text() for article in document.find_all("article"))
+    assert "Solution" in text
+    assert "answer = 1" in text
+    assert "1. Why?" in text
+    assert "Because." in text
+    assert "A sentence." in text
+    assert not any(word in text for word in ("import sys", "plumbing", "Menu", "#"))
+
+
+def test_the_banner_over_synthetic_figures_stays(document: bs4.BeautifulSoup) -> None:
+    assert "synthetic records" in document.select_one(".admonition.warning").get_text()
+
+
+def test_pictures_are_found_from_beside_the_pages(document: bs4.BeautifulSoup, small: Path) -> None:
+    source = document.select_one("article img")["src"]
+    assert (small / source).read_text() == "picture"
+
+
+def test_a_page_that_was_not_rendered_is_named(small: Path) -> None:
+    (small / "notebooks" / "00_one.html").unlink()
+    with pytest.raises(pdf.PrintError, match=r"00_one\.html is missing: render the book first"):
+        pdf.compose({}, small)
+
+
+def test_without_a_browser_there_is_a_sentence(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "find_browser", lambda: None)
+    with pytest.raises(pdf.PrintError, match="No Chromium on this machine"):
+        pdf.print_book(tmp_path / "book.pdf", small)
+    assert not (tmp_path / "book.pdf").exists()
+
+
+def test_the_parts_are_those_of_the_contents_file() -> None:
+    captions = [caption for caption, _ in pdf.parts()]
+    pages = [page for _, names in pdf.parts() for page in names]
+    assert captions[0] == ""
+    assert captions[-1] == "Appendices"
+    assert pages[:2] == ["book/intro", "notebooks/00_quickstart"]
+
+
+# The zip ------------------------------------------------------------------------------------------
+
+
+def test_the_same_pages_give_the_same_zip_to_the_byte(small: Path, tmp_path: Path) -> None:
+    first = offline.make_zip(small, tmp_path / "a.zip").read_bytes()
+    for path in small.rglob("*.html"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        path.chmod(0o600)
+    assert offline.make_zip(small, tmp_path / "b.zip").read_bytes() == first
+    (small / "_images" / "a.png").write_text("Picture")
+    assert offline.make_zip(small, tmp_path / "b.zip").read_bytes() != first
+
+
+def test_the_zip_holds_every_page_and_the_licences_in_one_folder(
+    small: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(offline.make_zip(small, tmp_path / "book.zip")) as archive:
+        assert archive.testzip() is None
+        assert set(archive.namelist()) == {
+            "ecgkit-book/index.html",
+            "ecgkit-book/book/intro.html",
+            "ecgkit-book/notebooks/00_one.html",
+            "ecgkit-book/_images/a.png",
+            "ecgkit-book/LICENSE",
+            "ecgkit-book/LICENSE-text.md",
+            "ecgkit-book/CITATION.cff",
+        }
+
+
+def test_without_a_rendered_book_nothing_is_packed(tmp_path: Path) -> None:
+    with pytest.raises(offline.OfflineError, match="holds no rendered book: make html"):
+        offline.make_zip(tmp_path, tmp_path / "book.zip")
+    assert not list(tmp_path.iterdir())
+
+
+# The website --------------------------------------------------------------------------------------
+
+
+def test_the_website_links_what_there_is_to_download(small: Path, tmp_path: Path) -> None:
+    files = (tmp_path / "ecgkit-book.pdf", tmp_path / "ecgkit-book.zip")
+    for path in files:
+        path.write_bytes(b"x" * 1_500_000)
+    site = offline.make_site(small, files, tmp_path / "site")
+    front = bs4.BeautifulSoup((site / "book" / "intro.html").read_text(), "html.parser")
+    links = [link["href"] for link in front.select("a[download]")]
+    assert links == ["../ecgkit-book.pdf", "../ecgkit-book.zip"]
+    assert all((site / "book" / link).resolve().is_file() for link in links)
+    assert "PDF, 1.5 MB" in front.get_text()
+    assert (small / "book" / "intro.html").read_text() == f"<nav>Menu</nav>{FRONT}"
+
+
+def test_a_website_is_not_made_without_its_downloads(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(offline.OfflineError, match=r"book\.pdf is missing: make pdf"):
+        offline.make_site(small, (tmp_path / "book.pdf",), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_front_page_without_a_place_for_the_links_is_refused(small: Path, tmp_path: Path) -> None:
+    (small / "book" / "intro.html").write_text("<article></article>")
+    with pytest.raises(offline.OfflineError, match="has no place"):
+        offline.make_site(small, (), tmp_path / "site")
+
+
+def test_the_books_front_page_has_one_place_for_the_links() -> None:
+    assert (ROOT / "book" / "intro.md").read_text("utf-8").count(offline.MARK) == 1
+
+
+# The real book in the browser ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Path:
+    if not (pdf.HTML / "index.html").is_file():
+        subprocess.run([sys.executable, ROOT / "book" / "tools" / "render.py"], check=True)
+    return pdf.HTML
+
+
+@pytest.fixture(scope="module")
+def printed(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> pypdf.PdfReader:
+    if pdf.find_browser() is None:
+        pytest.skip(f"{pdf.NO_BROWSER} So the book was not printed.")
+    return pypdf.PdfReader(pdf.print_book(tmp_path_factory.mktemp("pdf") / "book.pdf"))
+
+
+@pytest.mark.slow
+def test_every_page_of_the_book_is_printed_where_the_contents_say(
+    printed: pypdf.PdfReader, rendered: Path
+) -> None:
+    numbers = {}
+    for outlined in printed.outline:  # entries of deeper levels come as lists
+        if not isinstance(outlined, list):
+            numbers[outlined.title] = printed.get_destination_page_number(outlined) + 1
+    contents = " ".join(" ".join(s.extract_text() for s in printed.pages[1:3]).split()) + " "
+    for page in (page for _, names in pdf.parts() for page in names):
+        soup = bs4.BeautifulSoup((rendered / f"{page}.html").read_text("utf-8"), "html.parser")
+        title = " ".join(soup.select_one("article h1").find(string=True).split())
+        number = next(n for outlined, n in numbers.items() if outlined.endswith(title))
+        text = " ".join(printed.pages[number - 1].extract_text().split())
+        assert title in text
+        assert text.startswith(f"{number} ")  # the sheet's number at its foot is drawn first
+        assert f"{title} {number} " in contents
+
+
+@pytest.mark.slow
+def test_links_within_the_pdf_lead_somewhere(printed: pypdf.PdfReader) -> None:
+    places = printed.named_destinations
+    wanted = [
+        annotation.get_object()["/Dest"]
+        for sheet in printed.pages
+        for annotation in sheet.get("/Annots", [])
+        if "/Dest" in annotation.get_object()
+    ]
+    assert len(wanted) > 20
+    assert {str(place) for place in wanted} <= set(places)
+
+
+@pytest.mark.slow
+def test_the_pdf_is_a4_has_bookmarks_and_no_furniture(printed: pypdf.PdfReader) -> None:
+    assert {tuple(round(x) for x in sheet.mediabox[2:]) for sheet in printed.pages} == {(595, 842)}
+    text = " ".join(sheet.extract_text() for sheet in printed.pages)
+    assert "Solution" in text
+    assert "not a medical device" in " ".join(printed.pages[0].extract_text().split())
+    for furniture in ("Search this book", "Show the solution", "Hide code cell", "Link to this"):
+        assert furniture not in text
+
+
+@pytest.fixture
+def unpacked(rendered: Path, tmp_path: Path) -> Path:
+    with zipfile.ZipFile(offline.make_zip(rendered, tmp_path / "book.zip")) as archive:
+        archive.extractall(tmp_path)
+    return tmp_path / offline.FOLDER
+
+
+@pytest.mark.slow
+def test_the_unpacked_zip_is_read_and_searched_without_a_server(unpacked: Path) -> None:
+    browser_path = pdf.find_browser()
+    if browser_path is None:
+        pytest.skip(f"{pdf.NO_BROWSER} So the zip was not opened in a browser.")
+    faults: list[str] = []
+    asked: set[str] = set()
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=pdf.FLAGS)
+        tab = browser.new_page()
+        tab.on("request", lambda request: asked.add(request.url))
+        tab.on("pageerror", lambda error: faults.append(error.message))
+        tab.goto((unpacked / "index.html").as_uri())
+        tab.wait_for_url("**/book/intro.html")
+        tab.goto((unpacked / "search.html").as_uri() + "?q=heartbeat")
+        tab.wait_for_selector("#search-results ul.search li", timeout=10_000)
+        tab.wait_for_selector(".search-summary:has-text('Search finished')", timeout=10_000)
+        assert tab.locator("#search-results ul.search li").count() >= 3
+        tab.locator("#search-results ul.search li a").first.click()
+        tab.wait_for_load_state()
+        assert "search.html" not in tab.url
+        tab.goto((unpacked / "notebooks" / "01_data.html").as_uri())
+        tab.wait_for_selector("mjx-container", timeout=10_000)
+        browser.close()
+    assert not faults
+    for url in map(urlsplit, asked):
+        assert url.scheme == "data" or (url.scheme == "file" and Path(unquote(url.path)).is_file())
