@@ -7,7 +7,7 @@ module imports only from those above it in this list:
 ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
 ``augmentation``, ``layers`` and ``models``, ``training``, ``metrics``, ``plots``, ``experiments``,
 ``tables`` and ``reproduce`` beside the paper, ``published`` results, ``csvfiles``, ``readers``,
-``streams`` and ``inference`` for any recording, ``exercises``.
+``streams`` and ``inference`` for any recording, ``exercises``, ``bench``.
 """
 
 __version__ = "0.1.0"

@@ -122,6 +122,11 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
     reproduce.set_defaults(run=_reproduce)
+
+    bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
+    bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    bench.add_argument("--only", metavar="NAME", help="train, infer, prepare, day or gpu")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -295,6 +300,19 @@ def _reproduce(options: argparse.Namespace) -> None:
     _banner(result["source"])
     print(Path(result["files"][0]).read_text("utf-8"))
     print(f"written: {', '.join(result['files'])}")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    """Measure the speed beside its peers, its limits and its goals."""
+    from ecgkit import bench
+
+    found = {}
+    for part, figures in bench.run(options.only):
+        found[part] = figures
+        if not options.json:
+            print(bench.table(part, figures), flush=True)
+    if options.json:
+        print(json.dumps(found))
 
 
 def _classify(options: argparse.Namespace) -> None:
