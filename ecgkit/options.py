@@ -1,0 +1,133 @@
+"""The command line's options, and how it says that something is wrong: in one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from ecgkit import __version__, aami
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses bad use in one sentence instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        say(f"{message}; `{self.prog} --help` says what there is.")
+        sys.exit(2)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence on one line; what a file smuggled into it moves no cursor."""
+    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    print(f"ecgkit: {line}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the commands and their options."""
+    top = _Parser("ecgkit", description="Heartbeat classification on MIT-BIH.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="find or fetch the recordings and count their beats")
+    _add_source(data)
+    data.add_argument(
+        "--annotations",
+        action="store_true",
+        help="count all labels, also of beats too near a record's end to be cut",
+    )
+    data.add_argument("--split", choices=("random", "patients"), help="count each half")
+    data.add_argument("--fetch", action="store_true", help="download MIT-BIH if it is not here")
+    data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (.npz)")
+    data.set_defaults(command="data")
+
+    train = commands.add_parser("train", help="train a model and test it once")
+    _add_source(train)
+    train.add_argument(
+        "--beats", type=Path, metavar="FILE", help="take the table data --save wrote"
+    )
+    train.add_argument("--model", default="resnet-tcn", help="default: %(default)s")
+    train.add_argument("--recipe", default="ours", help="paper or ours (default)")
+    train.add_argument("--split", choices=("random", "patients"), default="random")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, help="default: the recipe's")
+    train.add_argument("--batch", type=int, help="beats a step; default: the recipe's")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
+    train.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    train.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
+    train.add_argument(
+        "--validation",
+        action="store_true",
+        help="report on a tenth of the training half and leave the test half alone",
+    )
+    train.set_defaults(command="train")
+
+    evaluate = commands.add_parser("evaluate", help="test trained weights on the test half")
+    _add_source(evaluate, mapping=False)
+    evaluate.add_argument("--beats", type=Path, metavar="FILE", help="a table data --save wrote")
+    evaluate.add_argument("--weights", default="published", help="published (default) or a file")
+    evaluate.add_argument("--model", default="resnet-tcn", help="of the published weights")
+    evaluate.add_argument("--recipe", default="ours", help="of the published weights")
+    evaluate.add_argument("--split", choices=("random", "patients"), default="random")
+    evaluate.add_argument("--seed", type=int, default=0, help="of the split")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.set_defaults(command="evaluate")
+
+    _add_classify(commands.add_parser("classify", help="classify each heartbeat of a recording"))
+
+    reproduce = commands.add_parser("reproduce", help="make the paper's runs, tables and figures")
+    _add_source(reproduce)
+    reproduce.add_argument("--beats", type=Path, metavar="FILE", help="a table data --save wrote")
+    reproduce.add_argument(
+        "--quick",
+        action="store_true",
+        help="one seed, few epochs, a sample of the beats: minutes, no results",
+    )
+    reproduce.add_argument("--recipe", default="paper", help="paper (default) or ours")
+    reproduce.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5, 0 to 4")
+    reproduce.add_argument("--models", nargs="+", metavar="MODEL", help="default: all five")
+    reproduce.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/reproduce, or runs/reproduce-quick"
+    )
+    reproduce.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    reproduce.set_defaults(command="reproduce")
+
+    bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
+    bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    bench.add_argument("--only", metavar="NAME", help="train, infer, prepare, day or gpu")
+    bench.set_defaults(command="bench")
+    return top
+
+
+def _add_classify(classify: argparse.ArgumentParser) -> None:
+    """Add the options of `classify`."""
+    classify.add_argument("path", metavar="PATH", help="a WFDB record, .csv or .edf")
+    classify.add_argument("--lead", help="default: MLII, else II, else the first; or 'first'")
+    classify.add_argument("--fs", type=float, metavar="HZ", help="sampling rate, for a CSV")
+    classify.add_argument(
+        "--units", choices=("mV", "uV", "V"), help="default: the file's, or a guess"
+    )
+    classify.add_argument(
+        "--detect", action="store_true", help="detect R peaks even where they are annotated"
+    )
+    classify.add_argument("--weights", default="published", help="published (default) or a file")
+    classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write a line for each beat")
+    classify.add_argument("--plot", type=Path, metavar="FILE.png", help="draw ten seconds of it")
+    classify.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    classify.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    classify.set_defaults(command="classify")
+
+
+def _add_source(command: argparse.ArgumentParser, mapping: bool = True) -> None:
+    """Add the options that say which beats are meant and how to print."""
+    command.add_argument(
+        "--source",
+        choices=("auto", "mitdb", "synthetic"),
+        help="default: ECGKIT_SOURCE, or auto: MIT-BIH where it can be had, else synthetic",
+    )
+    if mapping:
+        command.add_argument("--mapping", choices=tuple(aami.MAPPINGS), default="ec57")
+    command.add_argument("--json", action="store_true", help="print JSON, nothing else")
