@@ -12,6 +12,7 @@ import pytest
 import pywt
 import torch
 from sklearn.model_selection import StratifiedGroupKFold
+from torch.nn import functional as F
 
 from ecgkit import InputError, aami, exercises, heartbeats, published, records, splits, training
 
@@ -306,6 +307,105 @@ def test_split_by_person():
     some = splits.Split(np.array([0]), np.array([1]))
     assert "rows of the table are missing" in says("03.3", lambda *_: some)[1]
     assert "splits.Split" in says("03.3", lambda *_: (np.array([0]), np.array([1])))[1]
+
+
+def test_receptive_field():
+    assert says("05.1", 57)[0]  # 1 + 2 * 4 * (1 + 2 + 4)
+    assert "has two" in says("05.1", 29)[1]  # 1 + 4 * 7
+    assert "at the end" in says("05.1", 56)[1]
+    assert "k - 1" in says("05.1", 71)[1]  # 1 + 2 * 5 * 7
+    assert "without dilation" in says("05.1", 25)[1]  # 1 + 2 * 4 * 3
+    assert "four blocks" in says("05.1", 121)[1]  # 1 + 2 * 4 * 15
+
+
+def causal_by_change(at, compared):
+    """A function that changes one sample and compares those outputs."""
+
+    def is_causal(layer):
+        x = torch.randn(1, 1, 100)
+        changed = x.clone()
+        changed[..., at] += 1
+        with torch.no_grad():
+            return torch.equal(layer(x)[..., compared], layer(changed)[..., compared])
+
+    return is_causal
+
+
+def test_is_causal():
+    assert says("05.2", causal_by_change(80, slice(80)))[0]
+    assert "*before* s" in says("05.2", causal_by_change(80, slice(81)))[1]
+    assert "every layer" in says("05.2", lambda layer: True)[1]
+    assert "every layer" in says("05.2", causal_by_change(80, slice(None)))[1]
+    assert "30 samples ahead" in says("05.2", causal_by_change(20, slice(20)))[1]
+    assert "single sample" in says("05.2", causal_by_change(80, slice(79)))[1]
+    assert "nothing yet" in says("05.2", lambda layer: None)[1]
+
+
+def two_blocks(
+    first, second, x, *, crop=37, edge=(slice(12, None, 2), slice(12, None)), strides=(1, 2, 1, 1),
+    add=True, last_relu=True,
+):  # fmt: skip
+    """The cone of two blocks, k = 7, written out; the settings put a mistake in."""
+    x = x[..., -crop:] if crop else x
+    for block, where, pair in zip((first, second), edge, (strides[:2], strides[2:]), strict=True):
+        h = x
+        for conv, stride in zip((block.conv1, block.conv2), pair, strict=True):
+            h = F.relu(F.conv1d(h, conv.conv.weight, conv.conv.bias, stride))
+        h = h + block.edge(x[..., where]) if add else h
+        x = F.relu(h) if last_relu else h
+    return x[..., -1]
+
+
+def padded(first, second, x, crop=None, strides=(1, 2)):
+    """The same with zeros padded before each convolution."""
+    x = x if crop is None else x[..., -crop:]
+    for block, pair in ((first, strides), (second, (1, 1))):
+        h = x
+        for conv, stride in zip((block.conv1, block.conv2), pair, strict=True):
+            h = F.relu(F.conv1d(F.pad(h, (6, 0)), conv.conv.weight, conv.conv.bias, stride))
+        x = F.relu(h + block.edge(x[..., :: pair[0] * pair[1]]))
+    return x[..., -1]
+
+
+def test_the_cone_of_two_blocks():
+    right, text = says("05.3", two_blocks)
+    assert right
+    # A beat: 31 and 13 positions from 2 and 6 channels to 6, width 7, and the edge; then 7 and 1.
+    assert f"{7 * 6 * (31 * 2 + 13 * 6 + 7 * 6 + 6) + 13 * 2 * 6:,}" in text
+    assert says("05.3", lambda a, b, x: b.decimated(a.decimated(x[..., -37:], 2), 1)[..., 0])[0]
+
+
+@pytest.mark.parametrize(
+    ("hint", "settings"),
+    [
+        ("one position too early", {"edge": (slice(11, None, 2), slice(11, None))}),
+        ("one position too early", {"edge": (slice(11, None, 2), slice(11, 12))}),
+        ("residual edge has another length", {"edge": (slice(13, None, 2), slice(12, None))}),
+        ("where they end", {"edge": (slice(0, 26, 2), slice(0, 1))}),
+        ("neighbouring samples", {"edge": (slice(-13, None), slice(12, None))}),
+        ("edge is missing", {"add": False}),
+        ("ReLU after the sum", {"last_relu": False}),
+        ("not for 60", {"crop": None, "edge": (slice(12, None, 2), slice(12, None))}),
+        (
+            "stride on a first convolution",
+            {"strides": (2, 1, 1, 1), "edge": 2 * [slice(-10, None)]},
+        ),
+    ],
+)
+def test_mistakes_in_the_cone_of_two_blocks(hint, settings):
+    right, text = says("05.3", lambda first, second, x: two_blocks(first, second, x, **settings))
+    assert not right
+    assert hint in text
+
+
+def test_padding_or_computing_everything_in_the_cone_of_two_blocks():
+    assert "not for 60" in says("05.3", padded)[1]
+    assert "multiplications" in says("05.3", lambda a, b, x: padded(a, b, x, crop=37))[1]
+    assert "multiplications" in says("05.3", lambda a, b, x: b(a(x))[..., -1])[1]
+    assert "stride stands on" in says("05.3", lambda a, b, x: padded(a, b, x, 37, (2, 1)))[1]
+    assert "(b, c, 1)" in says("05.3", lambda a, b, x: b(a(x))[..., -1:])[1]
+    assert "shape (3, 6, 37)" in says("05.3", lambda a, b, x: b(a(x)))[1]
+    assert "nothing yet" in says("05.3", lambda a, b, x: None)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

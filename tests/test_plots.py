@@ -8,9 +8,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 from ecgkit import InputError, aami, metrics, plots
 from ecgkit.heartbeats import Heartbeats
+from ecgkit.models import TCN
 from ecgkit.splits import Split
 
 mpl.use("Agg")
@@ -147,6 +149,18 @@ FIGURES = {
         "Test half | Not the paper's figure. | (a) resnet, N row: 44,650 as N | "
         "(b) tcn, N row: 1 as N | (c) resnet-tcn",
     ),
+    "along_samples": (
+        lambda synthetic: plots.along_samples(
+            {"a": np.array([0.0, 0, 1, 2]), "b": np.array([0.0, 3, 4, 5])},
+            -3,
+            -1,
+            "change",
+            "What moves",
+            synthetic,
+        ),
+        "What moves | change over samples | a is above zero from sample -1 to 0 only | "
+        "b is above zero from sample -2 to 0 only | A line marks -1",
+    ),
     "accuracy_bars": (
         lambda synthetic: plots.accuracy_bars(
             {
@@ -224,6 +238,48 @@ ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "pap
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
 
+def small_tcn():
+    with torch.device("meta"):  # no weights
+        return TCN((4, 4), kernel_size=3, squeeze=None)
+
+
+# Schematic drawings show no data: a maker for each, and what its alt text has to say. Shapes are
+# those of the paper's section III: dilations 1 2 4 8; 32 64 128 256 and 32 48 64 kernels; a stem of
+# four branches; lengths halved twice.
+DIAGRAMS = {
+    # Kernel size 2: one dot at the top, twice as many a row below, 2 ** 4 at the bottom.
+    "dilated_convolution": (
+        plots.dilated_convolution,
+        "d = 1, 2, 4, 8 | 1, 2, 4, 8, 16 dots | all of the last 16 samples",
+    ),
+    "framework": (
+        plots.framework,
+        "recording | denoising | beats of 180 samples | augmentation, in training only | "
+        "6 residual modules, gives 2,880 | 4 temporal blocks | gives 256 | 3,136 features | "
+        "N S V F",
+    ),
+    "tcn": (
+        plots.tcn,
+        "kernel size 7 | weight norm | ReLU | dropout 0.3 | 1 × 1 convolution | 1 × 180 in | "
+        "dilation 1, 2, 4 and 8 | 32 × 180, 64 × 180, 128 × 180 and 256 × 180 | "
+        "squeeze-and-excitation",
+    ),
+    "resnet": (
+        plots.resnet,
+        "conv 1, conv 3, conv 5 and max-pool 3, conv 1, each of 8 channels | 32 × 180 goes "
+        "through 2 modules, 32 kernels, to 32 × 180; 2 modules, 48 kernels, first with stride 2, "
+        "to 48 × 90; 2 modules, 64 kernels, first with stride 2, to 64 × 45; flattened, 2,880",
+    ),
+    # Two blocks of kernel size 3: 1 + 2, + 2, then at distance 1 from 0 to 8, and 4 more.
+    "cone": (
+        lambda: plots.cone(small_tcn(), 20, "Read"),
+        "Read | each of 20 positions | "
+        "input 13, inside block 1 11, block 1 5, inside block 2 3, block 2 1",
+    ),
+}
+EVERY_DIAGRAM = pytest.mark.parametrize("name", DIAGRAMS)
+
+
 def words(figure):
     return [text.get_text() for text in figure.findobj(mpl.text.Text)]
 
@@ -238,6 +294,8 @@ def test_every_public_plot_is_tested_here():
     }
     public -= {"step_times"}  # of a machine, not of data: it has no synthetic kind
     assert public == FIGURES.keys(), "give each new plot an entry in FIGURES"
+    tested = FIGURES.keys() | DIAGRAMS.keys()
+    assert public == tested, "give each new plot an entry in FIGURES or in DIAGRAMS"
 
 
 # Alt text and the mark
@@ -329,6 +387,82 @@ def test_the_same_figure_is_the_same_png_twice(tmp_path):
         figure = plots.confusion_matrix(MATRIX, "Test half")
         figure.savefig(tmp_path / name, format="png", metadata={"Software": None})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+# Schematic drawings
+
+
+@EVERY_DIAGRAM
+def test_a_diagrams_alt_text_says_its_parts_and_shapes(name):
+    make, said = DIAGRAMS[name]
+    alt = make().get_label()
+    for part in said.split(" | "):
+        assert part in alt
+    assert alt.endswith(".")
+
+
+@EVERY_DIAGRAM
+def test_a_diagram_fits_the_column_and_its_words_lie_inside_it_and_on_no_others(name):
+    figure = DIAGRAMS[name][0]()
+    assert figure.get_figwidth() <= plots.WIDTH_IN
+    figure.canvas.draw()
+    place = {
+        text: text.get_window_extent()
+        for text in figure.findobj(mpl.text.Text)
+        if text.get_text().strip() and text.get_visible()
+    }
+    for text, box in place.items():
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1, text.get_text()
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1, text.get_text()
+        assert text.get_fontsize() >= 12, text.get_text()  # 7 px on a screen of 400 px
+    for a, b in combinations(place, 2):
+        assert not place[a].overlaps(place[b]), (a.get_text(), b.get_text())
+
+
+@EVERY_DIAGRAM
+def test_a_diagram_draws_no_random_number(name):
+    before = torch.random.get_rng_state()
+    DIAGRAMS[name][0]()
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_the_cone_of_the_drawing_is_the_sixteen_samples_of_four_doublings():
+    axes = plots.dilated_convolution().axes[0]
+    rows = {}
+    for dots in axes.collections:
+        if len(dots.get_facecolor()) and tuple(dots.get_facecolor()[0][:3]) != (1, 1, 1):
+            for x, y in dots.get_offsets():
+                rows.setdefault(int(y), []).append(int(x))
+    assert rows[4] == [0]
+    assert sorted(rows[3]) == [-8, 0]
+    assert sorted(rows[2]) == [-12, -8, -4, 0]
+    assert sorted(rows[1]) == [-14, -12, -10, -8, -6, -4, -2, 0]
+    assert sorted(rows[0]) == list(range(-15, 1))
+
+
+def test_the_cone_of_two_blocks_is_the_one_worked_by_hand():
+    # Dilation 2, then 1; kernel size 3. The last step reads 0 -2 -4 of the hidden layer, these read
+    # 0 to -8 in steps of 2 of block 1, these 0 to -10 of its hidden layer, these 0 to -12.
+    axes = plots.cone(small_tcn(), 20, "Read").axes[0]
+    read = {}
+    for strokes in axes.collections[1::2]:
+        x, y = np.array(strokes.get_segments()).mean(axis=1).T
+        read[round(y[0])] = sorted(x.astype(int).tolist(), reverse=True)
+    assert read == {
+        4: [0],
+        3: [0, -2, -4],
+        2: [0, -2, -4, -6, -8],
+        1: list(range(0, -11, -1)),
+        0: list(range(0, -13, -1)),
+    }
+
+
+def test_along_samples_leaves_zeros_out():
+    figure = FIGURES["along_samples"][0](synthetic=False)
+    a, b = figure.axes[0].get_lines()[:2]
+    assert a.get_xdata().tolist() == [-3, -2, -1, 0]
+    assert np.isnan(a.get_ydata()).tolist() == [True, True, False, False]
+    assert a.get_linestyle() != b.get_linestyle()
 
 
 # ECG paper

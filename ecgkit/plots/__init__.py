@@ -6,6 +6,8 @@ common colour blindness, and each class has its letter as a second cue.
 """
 
 from ecgkit.plots.beats import beat_windows, halves_by_record, nearest_beats
+from ecgkit.plots.cones import along_samples, cone
+from ecgkit.plots.diagrams import dilated_convolution, framework, resnet, tcn
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
 from ecgkit.plots.learning import learning_curves, step_times
 from ecgkit.plots.results import (
@@ -23,22 +25,28 @@ __all__ = [
     "SYNTHETIC_MARK",
     "WIDTH_IN",
     "accuracy_bars",
+    "along_samples",
     "band_responses",
     "band_signals",
     "beat_windows",
     "beats_by_class",
     "class_counts",
+    "cone",
     "confusion_matrices",
     "confusion_matrix",
     "counts_by_record",
+    "dilated_convolution",
     "ecg_paper",
     "ecg_strip",
+    "framework",
     "halves_by_record",
     "learning_curves",
     "nearest_beats",
     "over_frequency",
     "paper_panels",
+    "resnet",
     "save",
     "show",
     "step_times",
+    "tcn",
 ]
