@@ -408,6 +408,38 @@ def test_padding_or_computing_everything_in_the_cone_of_two_blocks():
     assert "nothing yet" in says("05.3", lambda a, b, x: None)[1]
 
 
+def test_copies():
+    # Geometric means with 900: sqrt(900 x 36) = 180, sqrt(900 x 100) = 300, sqrt(900 x 4) = 60.
+    assert says("04.1", [0, 180 - 36, 300 - 100, 60 - 4])[0]
+    assert "originals" in says("04.1", [900, 180, 300, 60])[1]
+    assert "balance 1" in says("04.1", [0, 864, 800, 896])[1]
+    assert "geometric" in says("04.1", [0, 468 - 36, 500 - 100, 452 - 4])[1]
+    assert "four numbers" in says("04.1", [144, 200, 56])[1]
+
+
+def test_shortest_crop():
+    # 100 ms stay at or below 120 ms if (180 - 1)/(length - 1) <= 1.2: length >= 150.2, so 151.
+    assert says("04.2", 151 / 180)[0]
+    assert says("04.2", 0.84)[0]
+    assert "gaps" in says("04.2", 1 / 1.2)[1]  # 150 samples: 179/149 = 1.2013
+    assert "1 - 0.2" in says("04.2", 0.8)[1]
+    assert "share" in says("04.2", 151)[1]
+    assert "shorter" in says("04.2", 0.9)[1]
+    assert "ms" in says("04.2", 0.75)[1]
+
+
+def test_resize_one():
+    def resized(beat, start, last, n):
+        return np.interp(np.linspace(start, last, n), np.arange(len(beat)), beat)
+
+    assert says("04.3", lambda b, s, m: resized(b, s, s + m - 1, len(b)))[0]
+    assert "one sample beyond" in says("04.3", lambda b, s, m: resized(b, s, s + m, len(b)))[1]
+    assert "back to the beat's length" in says("04.3", lambda b, s, m: b[s : s + m])[1]
+    assert "start" in says("04.3", lambda b, s, m: resized(b, 0, m - 1, len(b)))[1]
+    nearest = lambda b, s, m: b[np.linspace(s, s + m - 1, len(b)).round().astype(int)]  # noqa: E731
+    assert "nearest" in says("04.3", nearest)[1]
+
+
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):
     monkeypatch.delenv("ECGKIT_PROFILE", raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

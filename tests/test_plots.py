@@ -233,8 +233,51 @@ FIGURES = {
         ),
         "What is left | amplitude (dB) of one way, both ways | mains at 60 Hz | Both fall at",
     ),
+    "crops": (
+        # 0 to 134 of 180: 179/134 = 1.34 times as wide, R peak at 90 x 179/134 = 120; 45 to 179:
+        # at 45 x 179/134 = 60.
+        lambda synthetic: plots.crops(
+            np.sin(np.arange(180) / 9), [0, 45], [135, 135], "Two crops", synthetic=synthetic
+        ),
+        "Two crops | samples 0 to 134 drawn 1.34 times as wide, R peak at column 120 | "
+        "samples 45 to 179 drawn 1.34 times as wide, R peak at column 60 | middle, column 90",
+    ),
+    "spreads": (
+        lambda synthetic: plots.spreads(
+            {
+                "N": {"as cut": np.arange(80, 101)},  # 0 to 20 in steps of 1: 10 % at 82
+                "S": {"as cut": np.arange(80, 101), "copies": np.arange(100, 121)},
+            },
+            "Widths",
+            "QRS width (ms)",
+            (120, "120 ms"),
+            synthetic,
+        ),
+        "Widths | N as cut 90 (82 to 98) | S as cut 90 (82 to 98) | S copies 110 (102 to 118) | "
+        "dotted line marks 120 ms",
+    ),
+    "epoch_draws": (
+        # Geometric means with 400: sqrt(400 x 100) = 200, sqrt(400 x 25) = 100, sqrt(1600) = 40.
+        lambda synthetic: plots.epoch_draws([400, 100, 25, 4], [1, 0.5], "An epoch", synthetic),
+        "balance 1: N 400 and 0 copies, S 100 and 300 copies, V 25 and 375 copies, "
+        "F 4 and 396 copies | balance 0.5: N 400 and 0 copies, S 100 and 100 copies, "
+        "V 25 and 75 copies, F 4 and 36 copies",
+    ),
+    "method_points": (
+        lambda synthetic: plots.method_points(
+            {
+                "S": {"nothing": [0.5, 0.6], "crops": [0.7, 0.8]},
+                "F": {"nothing": [0.4], "crops": [0.9]},
+                "mean": {"nothing": [0.45], "crops": [0.85]},
+            },
+            "Methods",
+            "F1 (%)",
+            synthetic,
+        ),
+        "Methods | S: nothing 55.0 %, crops 75.0 % | F: nothing 40.0 %, crops 90.0 % | mean:",
+    ),
 }
-ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels")
+ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels", "crops")
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
 
@@ -503,6 +546,23 @@ def test_ecg_paper_has_small_squares_of_40_ms_and_0_1_mv_and_large_ones_of_200_m
 def test_ecg_is_drawn_on_ecg_paper(name):
     for axes in FIGURES[name][0](synthetic=False).axes:
         assert_is_ecg_paper(axes)
+
+
+# Crops
+
+
+def test_a_crop_is_drawn_at_the_patients_time_and_fills_its_panel():
+    beat = np.sin(np.arange(180) / 9)
+    cut, got = plots.crops(beat, [36], [144], "A crop").axes
+    # From sample 36, 54 before the R peak, to 179, 89 after it, at 360 Hz.
+    assert got.get_xlim() == pytest.approx((-0.15, 89 / 360))
+    assert cut.get_xlim() == pytest.approx((-0.25, 89 / 360))
+    drawn = got.lines[0]
+    assert len(drawn.get_xdata()) == 180
+    columns = 90 + 360 * np.asarray(drawn.get_xdata())
+    np.testing.assert_allclose(drawn.get_ydata(), np.interp(columns, np.arange(180), beat))
+    # The middle column, 90 of 0 to 179, shows sample 36 + 90 x 143/179.
+    assert got.lines[1].get_xdata()[0] == pytest.approx((36 + 90 * 143 / 179 - 90) / 360)
 
 
 # Strips

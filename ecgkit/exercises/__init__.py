@@ -26,6 +26,7 @@ PAGES = {
     "01": "data",
     "02": "denoising",
     "03": "heartbeats",
+    "04": "augmentation",
     "05": "tcn",
     "08": "training",
 }

@@ -5,6 +5,7 @@ see the picture is told. :func:`show` displays a figure with it. Colours are tol
 common colour blindness, and each class has its letter as a second cue.
 """
 
+from ecgkit.plots.augmented import crops, epoch_draws, method_points, spreads
 from ecgkit.plots.beats import beat_windows, halves_by_record, nearest_beats
 from ecgkit.plots.cones import along_samples, cone
 from ecgkit.plots.diagrams import dilated_convolution, framework, resnet, tcn
@@ -35,18 +36,22 @@ __all__ = [
     "confusion_matrices",
     "confusion_matrix",
     "counts_by_record",
+    "crops",
     "dilated_convolution",
     "ecg_paper",
     "ecg_strip",
+    "epoch_draws",
     "framework",
     "halves_by_record",
     "learning_curves",
+    "method_points",
     "nearest_beats",
     "over_frequency",
     "paper_panels",
     "resnet",
     "save",
     "show",
+    "spreads",
     "step_times",
     "tcn",
 ]
