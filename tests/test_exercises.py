@@ -12,9 +12,20 @@ import pytest
 import pywt
 import torch
 from sklearn.model_selection import StratifiedGroupKFold
+from torch import nn
 from torch.nn import functional as F
 
-from ecgkit import InputError, aami, exercises, heartbeats, published, records, splits, training
+from ecgkit import (
+    InputError,
+    aami,
+    exercises,
+    heartbeats,
+    models,
+    published,
+    records,
+    splits,
+    training,
+)
 
 EXERCISES = [
     f"{page}.{number}"
@@ -438,6 +449,112 @@ def test_resize_one():
     assert "start" in says("04.3", lambda b, s, m: resized(b, 0, m - 1, len(b)))[1]
     nearest = lambda b, s, m: b[np.linspace(s, s + m - 1, len(b)).round().astype(int)]  # noqa: E731
     assert "nearest" in says("04.3", nearest)[1]
+
+
+def test_output_length():
+    # 180 + 6 + 6 samples; the filter of 7 begins at 0, 4, ..., 184: 47 places, 191 being the last.
+    assert says("06.1", len(range(0, 180 + 12 - 7 + 1, 4)))[0]
+    assert "whole places" in says("06.1", 47.25)[1]
+    assert "rounds up" in says("06.1", 48)[1]
+    assert "counts the steps" in says("06.1", 46)[1]
+    assert "Dividing by the stride" in says("06.1", 45)[1]
+    assert "without padding" in says("06.1", 44)[1]
+
+
+def wide(width=25, padding=12, channels=8):
+    resnet = models.ResNet()
+    resnet.stem.conv5 = nn.Conv1d(1, channels, width, padding=padding)
+    return resnet
+
+
+def test_wide_stem():
+    assert says("06.2", wide())[0]
+    assert "still 5 wide" in says("06.2", models.ResNet())[1]
+    assert "should be 25" in says("06.2", wide(15, 7))[1]
+    assert "same length" in says("06.2", wide(padding=2))[1]
+    assert "both ends" in says("06.2", wide(padding=24))[1]
+    assert "counts on 8" in says("06.2", wide(channels=32))[1]
+    assert "whole network" in says("06.2", wide().stem)[1]
+
+
+class Residual(nn.Module):
+    """A residual module in several variants, right and wrong."""
+
+    def __init__(self, channels, variant):
+        super().__init__()
+        self.variant = variant
+        self.norm1, self.norm2 = nn.BatchNorm1d(channels), nn.BatchNorm1d(channels)
+        self.conv1 = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        h = self.conv1(self.norm1(x).relu())
+        h = self.conv2(self.norm2(h).relu())
+        if self.variant == "no edge":
+            return h
+        if self.variant == "post":
+            h = self.norm2(self.conv2(self.norm1(self.conv1(x)).relu()))
+            return (h + x).relu()
+        if self.variant == "unused":
+            return x + self.conv1(self.norm1(x).relu())
+        return x + h.relu() if self.variant == "relu in F" else x + h
+
+
+def test_pre_activation():
+    def said(variant):
+        return says("06.3", lambda channels: Residual(channels, variant))
+
+    assert said("right")[0]
+    assert "where is the residual edge" in said("no edge")[1]
+    assert "behind the addition" in said("post")[1]
+    assert "not used" in said("unused")[1]
+    assert "never subtracts" in said("relu in F")[1]
+
+
+def test_linear_parameters():
+    assert says("07.1", nn.Linear(3136, 4).weight.numel() + 4)[0]
+    assert "bias" in says("07.1", 4 * 3136)[1]
+    assert "one branch" in says("07.1", 4 * 2881)[1]
+    assert "each class" in says("07.1", 3136)[1]
+
+
+def test_stride_multiplications():
+    # 3 coefficients x 32 channels in x 48 out, at 90 places
+    assert says("07.2", 414_720)[0]
+    assert "Twice" in says("07.2", 829_440)[1]
+    assert "weights" in says("07.2", 4608)[1]
+    assert "each* input channel" in says("07.2", 12_960)[1]
+
+
+class Additive(nn.Module):
+    """A classifier that adds its branches in several variants, right and wrong."""
+
+    def __init__(self, variant):
+        super().__init__()
+        self.variant = variant
+        self.resnet, self.tcn = models.ResNet(), models.TCN()
+        self.from_resnet, self.from_tcn = nn.Linear(2880, 64), nn.Linear(256, 64)
+        self.linear = nn.Linear(128 if variant == "concatenated" else 64, 4)
+
+    def forward(self, beats):
+        r, t = self.from_resnet(self.resnet(beats)), self.from_tcn(self.tcn(beats))
+        if self.variant == "concatenated":
+            return self.linear(torch.cat([r, t], dim=1))
+        if self.variant == "in forward":
+            return nn.Linear(64, 4)(r + t)
+        logits = self.linear((r if self.variant == "one branch" else r + t).relu())
+        return logits.softmax(dim=1) if self.variant == "softmax" else logits
+
+
+def test_additive():
+    def said(variant):
+        return says("07.3", lambda: Additive(variant))
+
+    assert said("right")[0]
+    assert "side by side" in said("concatenated")[1]
+    assert "no gradient" in said("one branch")[1]
+    assert "Return logits" in said("softmax")[1]
+    assert "(6, 4)" in says("07.3", models.TCN)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

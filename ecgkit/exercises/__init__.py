@@ -28,6 +28,8 @@ PAGES = {
     "03": "heartbeats",
     "04": "augmentation",
     "05": "tcn",
+    "06": "resnet",
+    "07": "resnet_tcn",
     "08": "training",
 }
 """Page number -> module of its checks."""

@@ -11,6 +11,7 @@ from ecgkit.plots.cones import along_samples, cone
 from ecgkit.plots.diagrams import dilated_convolution, framework, resnet, tcn
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
 from ecgkit.plots.learning import learning_curves, step_times
+from ecgkit.plots.networks import feature_maps, filters, line_panels, shares
 from ecgkit.plots.results import (
     accuracy_bars,
     class_counts,
@@ -41,15 +42,19 @@ __all__ = [
     "ecg_paper",
     "ecg_strip",
     "epoch_draws",
+    "feature_maps",
+    "filters",
     "framework",
     "halves_by_record",
     "learning_curves",
+    "line_panels",
     "method_points",
     "nearest_beats",
     "over_frequency",
     "paper_panels",
     "resnet",
     "save",
+    "shares",
     "show",
     "spreads",
     "step_times",
