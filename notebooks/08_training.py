@@ -175,8 +175,9 @@ axes.set(xlabel="share of the run", ylabel="learning rate", yscale="log")
 axes.set_ylim(1e-6, 5e-3)
 axes.legend(frameon=False)
 figure.set_label(
-    "Learning rate over a run, logarithmic: the paper's a level line at 0.0001; "
-    "ours rises to 0.002 in the first tenth and falls along a cosine to zero."
+    "Learning rate over a run, logarithmic: the paper's a level line at "
+    "0.0001; ours rises to 0.002 in the first tenth and falls along a "
+    "cosine to zero."
 )
 plots.show(figure)
 
@@ -227,12 +228,12 @@ plots.show(
 c = best["config"]
 display(
     Markdown(
-        f"Trained on {best['data']['source']} in {c['epochs']} epochs of batch "
-        f"{c['batch']}, in {c['precision']}, in {best['seconds'] / 60:.0f} "
-        f"minutes on {best['device']}. The loss is still falling where the "
-        "learning rate reaches zero. It does not go to zero itself: with label "
-        f"smoothing of {c['label_smoothing']} the target is never quite 1, and "
-        "crops and dropout are at work in training only."
+        f"Trained on {best['data']['source']} in {c['epochs']} epochs of "
+        f"batch {c['batch']}, in {c['precision']}, in "
+        f"{best['seconds'] / 60:.0f} minutes on {best['device']}. The loss is still falling where the "
+        "learning rate reaches zero. It does not go to zero itself: with "
+        f"label smoothing of {c['label_smoothing']} the target is never quite "
+        "1, and crops and dropout are at work in training only."
     )
 )
 
@@ -324,9 +325,9 @@ dropout = 100 * times["cone"]["dropout"] / total["cone"]
 last = list(total)[-1]
 display(
     Markdown(
-        f"On this machine, with {torch.get_num_threads()} threads: the cone is "
-        f"{total['dense'] / total['cone']:.1f} times as fast as the dense form, "
-        f"the rearranged one {total['dense'] / total['fast']:.1f} times"
+        f"On this machine, with {torch.get_num_threads()} threads: the cone "
+        f"is {total['dense'] / total['cone']:.1f} times as fast as the dense "
+        f"form, the rearranged one {total['dense'] / total['fast']:.1f} times"
         + (
             f", in bfloat16 {total['dense'] / total['bfloat16']:.1f} times"
             if "bfloat16" in total
