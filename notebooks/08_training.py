@@ -230,10 +230,10 @@ display(
     Markdown(
         f"Trained on {best['data']['source']} in {c['epochs']} epochs of "
         f"batch {c['batch']}, in {c['precision']}, in "
-        f"{best['seconds'] / 60:.0f} minutes on {best['device']}. The loss is still falling where the "
-        "learning rate reaches zero. It does not go to zero itself: with "
-        f"label smoothing of {c['label_smoothing']} the target is never quite "
-        "1, and crops and dropout are at work in training only."
+        f"{best['seconds'] / 60:.0f} minutes on {best['device']}. The loss "
+        "does not go to zero: with label smoothing of "
+        f"{c['label_smoothing']} the target is never quite 1, and crops and "
+        "dropout are at work in training only."
     )
 )
 
