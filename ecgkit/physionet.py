@@ -134,6 +134,7 @@ def fetch(names: list[str], directory: Path, address: str) -> None:
         for _ in tqdm(jobs, f"MIT-BIH from {host}", len(names), unit="file"):
             pass
     except (OSError, ValueError) as error:  # requests raises the first, a wrong hash the second
+        pool.shutdown(cancel_futures=True)  # files on their way land before they are counted
         left = len(wrong_files(directory, {name: SHA256[name] for name in names}))
         raise InputError(
             f"The download of MIT-BIH from {host} broke off with {left} of {len(names)} files to "
