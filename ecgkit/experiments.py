@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import ecgkit
-from ecgkit import InputError, files, metrics, splits, training
+from ecgkit import InputError, checkpoints, files, metrics, splits, training
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
@@ -191,14 +191,14 @@ def train(
         "versions": versions(),
     }
     if out is not None and writes:
-        training.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
+        checkpoints.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
         write_json(out / RUN, record)
     return network, record
 
 
 def _claim(out: Path, resume: bool) -> None:
     """Refuse a directory that holds another run's files, so that none is overwritten."""
-    there = [name for name in (RUN, WEIGHTS, training.CHECKPOINT) if (out / name).exists()]
+    there = [name for name in (RUN, WEIGHTS, checkpoints.CHECKPOINT) if (out / name).exists()]
     if there and not resume:
         raise InputError(
             f"{out} already holds {there[0]}: add --resume to go on with that run, or give another "

@@ -49,6 +49,7 @@ import numpy as np
 import torch
 from ecgkit import (
     aami,
+    checkpoints,
     exercises,
     experiments,
     heartbeats,
@@ -610,7 +611,7 @@ display(Markdown("\n".join(table)))
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "small.safetensors"
 about = {"note": "untrained"}
-training.write_safetensors(path, untrained.state_dict(), about)
+checkpoints.write_safetensors(path, untrained.state_dict(), about)
 content = path.read_bytes()
 (length,) = struct.unpack("<Q", content[:8])
 header = json.loads(content[8 : 8 + length])

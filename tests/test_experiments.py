@@ -13,10 +13,11 @@ import torch
 from numpy.testing import assert_array_equal
 from safetensors.torch import load_file, save_file
 
-from ecgkit import InputError, experiments, metrics, published, splits, training
+from ecgkit import InputError, checkpoints, experiments, metrics, published, splits, training
+from ecgkit.checkpoints import CHECKPOINT
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import build
-from ecgkit.training import CHECKPOINT, Recipe
+from ecgkit.training import Recipe
 
 RUN_KEYS = {  # DESIGN of a run's JSON, and the half that was tested on
     *("model", "recipe", "split", "seed", "mapping", "config", "data", "split_hash"),
@@ -138,7 +139,7 @@ def test_a_directory_that_cannot_be_made_is_refused_before_training(beats, tmp_p
 
 def test_a_run_cut_off_is_resumed_to_the_same_result(finished, beats, tmp_path, monkeypatch):
     network, record, _ = finished
-    save, saved = training._save, []
+    save, saved = checkpoints.save, []
 
     def cut_off(*state):
         save(*state)

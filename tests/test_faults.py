@@ -18,7 +18,16 @@ import torch
 import wfdb
 from safetensors.numpy import load_file, save_file
 
-from ecgkit import InputError, experiments, models, physionet, readers, records, synthetic, training
+from ecgkit import (
+    InputError,
+    checkpoints,
+    experiments,
+    models,
+    physionet,
+    readers,
+    records,
+    synthetic,
+)
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
@@ -29,7 +38,7 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tcn.safetensors"
     about = {**dict.fromkeys(experiments.ABOUT, "none"), "model": "tcn"}
-    training.write_safetensors(path, models.build("tcn").state_dict(), about)
+    checkpoints.write_safetensors(path, models.build("tcn").state_dict(), about)
     return path
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.metrics import precision_recall_fscore_support
 
-from ecgkit import InputError, experiments, plots, reproduce, tables, training
+from ecgkit import InputError, checkpoints, experiments, plots, reproduce, tables, training
 from ecgkit.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
@@ -152,7 +152,7 @@ def test_weights_that_are_lost_or_damaged_are_made_again(finished, beats, traine
 
 def test_a_call_that_is_interrupted_goes_on_where_it_was(finished, beats, tmp_path, monkeypatch):
     out, first = finished
-    save, saved = training._save, []
+    save, saved = checkpoints.save, []
 
     def cut_off(*state):
         save(*state)
@@ -166,7 +166,7 @@ def test_a_call_that_is_interrupted_goes_on_where_it_was(finished, beats, tmp_pa
             make(beats, tmp_path)
     assert list(records(tmp_path)) == NAMES[:1]
     saved.clear()
-    monkeypatch.setattr(training, "_save", lambda *s: (save(*s), saved.append(s[0].parent.name)))
+    monkeypatch.setattr(checkpoints, "save", lambda *s: (save(*s), saved.append(s[0].parent.name)))
     again = make(beats, tmp_path)
     assert saved == [NAMES[1], *np.repeat(NAMES[2:], 2)]  # one epoch of the run that was cut off
     assert again["models"] == first["models"]

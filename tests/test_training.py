@@ -14,9 +14,10 @@ from numpy.testing import assert_array_equal
 from safetensors.torch import save_file
 from torch import nn
 
-from ecgkit import InputError, experiments, models, training
+from ecgkit import InputError, checkpoints, experiments, models, training
+from ecgkit.checkpoints import CHECKPOINT
 from ecgkit.models import TCN, HeartbeatClassifier, ResNet
-from ecgkit.training import CHECKPOINT, Recipe, fit, learning_rate, pick_device, predict
+from ecgkit.training import Recipe, fit, learning_rate, pick_device, predict
 
 CPU = torch.device("cpu")
 
@@ -379,7 +380,7 @@ def test_a_write_that_breaks_off_leaves_the_last_checkpoint_whole(tmp_path, monk
 
     with monkeypatch.context() as patch:
         if fails == "save_file":
-            patch.setattr(training, "save_file", full_disk)
+            patch.setattr(checkpoints, "save_file", full_disk)
         else:
             patch.setattr(os, "replace", no_replace)
             patch.setattr(Path, "replace", no_replace)
