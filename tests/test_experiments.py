@@ -147,7 +147,7 @@ def test_a_run_cut_off_is_resumed_to_the_same_result(finished, beats, tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_save", cut_off)
+        patch.setattr(checkpoints, "save", cut_off)
         with pytest.raises(KeyboardInterrupt):
             train(beats, seed=3, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]

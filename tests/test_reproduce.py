@@ -161,7 +161,7 @@ def test_a_call_that_is_interrupted_goes_on_where_it_was(finished, beats, tmp_pa
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_save", cut_off)
+        patch.setattr(checkpoints, "save", cut_off)
         with pytest.raises(KeyboardInterrupt):
             make(beats, tmp_path)
     assert list(records(tmp_path)) == NAMES[:1]

@@ -56,13 +56,13 @@ def half(real, first, second, *rest):
     os.truncate(draft, draft.stat().st_size // 2)
     die()
 
-from ecgkit import augmentation, training
+from ecgkit import augmentation, checkpoints
 from ecgkit.__main__ import main
 
 if point == "step":
     patched(augmentation, "random_crops", before=die)
 elif point == "half a draft":
-    patched(training, "save_file", before=half)
+    patched(checkpoints, "save_file", before=half)
 elif point == "half a record":
     patched(pathlib.Path, "write_text", before=half)
 elif point == "before replacing":
