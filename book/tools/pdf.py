@@ -23,7 +23,8 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 from notebook_format import ROOT
 from playwright import sync_api
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
 import ecgkit
 
@@ -214,6 +215,7 @@ def print_book(target: Path = PDF, html: Path = HTML) -> Path:
                 tab.close()
                 numbers = page_numbers(draft)
             browser.close()
+        _spell_bookmarks(draft, document.read_text("utf-8"))
         draft.replace(target)
     except sync_api.Error as error:
         raise PrintError(f"Chromium did not print the book: {error.message}") from error
@@ -233,6 +235,22 @@ def page_numbers(path: Path) -> dict[str, int]:
         assert sheet is not None
         numbers[page] = sheet + 1
     return numbers
+
+
+def _spell_bookmarks(path: Path, document: str) -> None:
+    """Give the bookmarks their blanks back: Chromium drops those where a heading breaks."""
+    soup = BeautifulSoup(document, "html.parser")
+    headings = (" ".join(h.get_text().split()) for h in soup.find_all(("h1", "h2", "h3", "h4")))
+    spelled = {heading.replace(" ", ""): heading for heading in headings}
+    book = PdfWriter(clone_from=path)
+    waiting = [book.get_outline_root()]
+    while waiting:
+        mark = waiting.pop().get_object()
+        if "/Title" in mark:
+            bare = "".join(str(mark["/Title"]).split())
+            mark[NameObject("/Title")] = TextStringObject(spelled.get(bare, mark["/Title"]))
+        waiting += [mark[key] for key in ("/First", "/Next") if key in mark]
+    book.write(path)
 
 
 def main() -> int:
