@@ -125,7 +125,6 @@ def _train(options: argparse.Namespace) -> None:
             precision=options.precision,
             validation=options.validation,
             progress=first and not options.json,
-            writes=first,
         )
     if not first:
         return

@@ -104,7 +104,6 @@ def train(
     precision: str = "auto",
     validation: bool = False,
     progress: bool = True,
-    writes: bool = True,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Train one model and test it once, after the last epoch.
 
@@ -128,8 +127,6 @@ def train(
         leave the test half alone: for making choices.
     progress
         Show a bar.
-    writes
-        Whether this process writes the run's files; see :func:`ecgkit.training.processes`.
 
     Returns
     -------
@@ -190,7 +187,7 @@ def train(
         "device": describe_device(next(network.parameters()).device),
         "versions": versions(),
     }
-    if out is not None and writes:
+    if out is not None and training.is_first():
         checkpoints.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
         write_json(out / RUN, record)
     return network, record

@@ -119,18 +119,23 @@ def has_bfloat16() -> bool:
 def processes() -> Iterator[bool]:
     """Join the processes that ``torchrun`` started, if it did, and part again.
 
-    Yields whether this is the one that writes and prints: the only one, or the first.
+    Yields :func:`is_first`.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield True
+        yield is_first()
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group()
     try:
-        yield distributed.get_rank() == 0
+        yield is_first()
     finally:
         distributed.destroy_process_group()
+
+
+def is_first() -> bool:
+    """Whether this process writes and prints: the only one, or the first of several."""
+    return _place()[0] == 0
 
 
 def _place() -> tuple[int, int]:
@@ -245,14 +250,14 @@ def fit(
         network = DistributedDataParallel(network)
     for epoch in range(len(curve), recipe.epochs):
         start = time.perf_counter()
-        torch.manual_seed(seed * 1_000_003 + epoch + rank * 2**32)  # dropout
+        torch.manual_seed(_dropout_seed(seed, epoch, rank))
         model.train()
         total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
         bar = tqdm(
             _batches(x, y, recipe, seed, epoch),
             f"epoch {epoch + 1}/{recipe.epochs}",
             steps_per_epoch,
-            disable=not progress or rank > 0,
+            disable=not progress,
             leave=False,
         )
         for i, (batch, target) in enumerate(bar):
@@ -289,6 +294,14 @@ def fit(
         if out is not None and rank == 0:
             checkpoints.save(out / CHECKPOINT, model, optimizer, scaler, identity, curve)
     return curve
+
+
+def _dropout_seed(seed: int, epoch: int, rank: int) -> int:
+    """Seed of an epoch's dropout: its own for each process, whose beats are its own, too.
+
+    A CPU's generator takes the lower 32 bits of a seed alone: the rank has to show in them.
+    """
+    return seed * 1_000_003 + epoch + rank * 1_234_567_891
 
 
 def _check(beats: NDArray[np.float32], labels: NDArray[np.integer]) -> None:

@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -520,12 +521,21 @@ def test_a_cpu_takes_bfloat16_where_it_multiplies_it_and_never_float16(native, m
             training.pick_precision(CPU, name)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux lists the CPU's instructions.")
 def test_whether_the_cpu_multiplies_bfloat16_is_what_the_kernel_says():
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        pytest.skip("Only Linux lists the CPU's instructions in /proc/cpuinfo.")
-    flags = cpuinfo.read_text().split("flags", 1)[-1].splitlines()[0].split()
-    assert training.has_bfloat16() == bool({"avx512_bf16", "amx_bf16", "amx_tile"} & set(flags))
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    words = {word for line in lines if line.startswith("flags") for word in line.split()}
+    assert training.has_bfloat16() == bool({"avx512_bf16", "amx_bf16", "amx_tile"} & words)
+
+
+def test_each_process_and_epoch_drops_other_activations():
+    # On a CPU two seeds that agree in their lower 32 bits draw the same numbers.
+    drawn = set()
+    for rank in range(4):
+        for epoch in range(3):
+            torch.manual_seed(training._dropout_seed(0, epoch, rank))
+            drawn.add(tuple(torch.rand(4).tolist()))
+    assert len(drawn) == 12
 
 
 def test_bfloat16_trains_on_a_cpu_and_keeps_weights_in_float32():

