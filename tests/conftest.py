@@ -1,6 +1,8 @@
 """What the tests share: an empty cache each, the embedded records, MIT-BIH where it is given."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,28 @@ def mitdb():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGKIT_DATA", GIVEN)
         return records.find("mitdb")
+
+
+@pytest.fixture(scope="session")
+def rendered():
+    """Folder of the rendered book, which is rendered if nobody has."""
+    import pdf  # of book/tools; few tests need it
+
+    if not (pdf.HTML / "index.html").is_file():
+        tool = Path(pdf.__file__).with_name("render.py")
+        subprocess.run([sys.executable, tool], check=True)
+    return pdf.HTML
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the system's browser, without which no page can be looked at."""
+    import pdf  # of book/tools; few tests need it
+
+    path = pdf.find_browser()
+    if path is None:
+        pytest.skip(f"{pdf.NO_BROWSER} Without it the book is not looked at in a browser.")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
+import address
 import nbformat
 import pytest
+from notebook_format import code_hash, mark
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-
-import address  # noqa: E402
-from notebook_format import code_hash, mark  # noqa: E402
 
 # Put together here, so that the check of this project's own files finds no strange address.
 COLAB = "colab.research.google.com/" + "github/{}/blob/main/notebooks/05_tcn.ipynb"

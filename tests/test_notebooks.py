@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 
 import nbformat
+import notebook_format
+import on_this_machine
 import pytest
+import run_notebooks
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-
-import notebook_format  # noqa: E402
-import on_this_machine  # noqa: E402
-import run_notebooks  # noqa: E402
 
 PAGES = sorted(notebook_format.NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import bs4
+import offline
+import pdf
 import pypdf
 import pytest
 from playwright import sync_api
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book" / "tools"))
-
-import offline  # noqa: E402
-import pdf  # noqa: E402
 
 FRONT = """<article><section id="start"><h1>Front</h1>
 <p><a href="../notebooks/00_one.html#start">one</a> <a href="#start">top</a>
@@ -198,16 +194,9 @@ def test_the_books_front_page_has_one_place_for_the_links() -> None:
 
 
 @pytest.fixture(scope="module")
-def rendered() -> Path:
-    if not (pdf.HTML / "index.html").is_file():
-        subprocess.run([sys.executable, ROOT / "book" / "tools" / "render.py"], check=True)
-    return pdf.HTML
-
-
-@pytest.fixture(scope="module")
-def printed(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> pypdf.PdfReader:
-    if pdf.find_browser() is None:
-        pytest.skip(f"{pdf.NO_BROWSER} So the book was not printed.")
+def printed(
+    rendered: Path, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> pypdf.PdfReader:
     return pypdf.PdfReader(pdf.print_book(tmp_path_factory.mktemp("pdf") / "book.pdf"))
 
 
@@ -261,14 +250,13 @@ def unpacked(rendered: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_the_unpacked_zip_is_read_and_searched_without_a_server(unpacked: Path) -> None:
-    browser_path = pdf.find_browser()
-    if browser_path is None:
-        pytest.skip(f"{pdf.NO_BROWSER} So the zip was not opened in a browser.")
+def test_the_unpacked_zip_is_read_and_searched_without_a_server(
+    unpacked: Path, chromium: str
+) -> None:
     faults: list[str] = []
     asked: set[str] = set()
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=pdf.FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=pdf.FLAGS)
         tab = browser.new_page()
         tab.on("request", lambda request: asked.add(request.url))
         tab.on("pageerror", lambda error: faults.append(error.message))

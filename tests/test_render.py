@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,22 +12,21 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import bs4
+import pdf
 import pytest
 from playwright import sync_api
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-HTML = ROOT / "book" / "_build" / "html"
+HTML = pdf.HTML
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
-def pages() -> dict[str, Any]:
-    """Every rendered page, parsed, by its path; renders the book if nobody has."""
-    if not (HTML / "index.html").is_file():
-        subprocess.run([sys.executable, ROOT / "book" / "tools" / "render.py"], check=True)
+def pages(rendered: Path) -> dict[str, Any]:
+    """Every rendered page, parsed, by its path."""
     paths = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
     return {
         p.relative_to(HTML).as_posix(): bs4.BeautifulSoup(p.read_text("utf-8"), "html.parser")
@@ -39,20 +35,12 @@ def pages() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(chromium: str) -> Iterator[Any]:
     """The system's Chromium, driven by playwright."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip(
-            "No Chromium on this machine, so the pages were not looked at in a browser. "
-            "On Debian: apt-get install chromium fonts-dejavu."
-        )
     with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=path, args=flags)
-        yield chromium
-        chromium.close()
+        browser = playwright.chromium.launch(executable_path=chromium, args=pdf.FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
