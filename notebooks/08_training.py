@@ -40,7 +40,6 @@ if missing:  # --no-deps: torch, numpy and pandas stay as they are
     importlib.invalidate_caches()
 
 # %%
-import inspect
 import os
 import tempfile
 import time
@@ -52,6 +51,7 @@ import torch
 from ecgkit import (
     exercises,
     experiments,
+    fast,
     heartbeats,
     models,
     plots,
@@ -61,6 +61,7 @@ from ecgkit import (
     splits,
     training,
 )
+from ecgkit.bench import networks
 from ecgkit.fast import Fast
 from ecgkit.training import Recipe
 from IPython.display import Markdown, display
@@ -266,28 +267,11 @@ def kind(operation):
     return "the rest"
 
 
-def dense(network, beats):
-    resnet, tcn = network.branches["resnet"], network.branches["tcn"]
-    last = tcn.sequence(beats.unsqueeze(1))[..., -1]
-    features = [resnet(beats), tcn.se(last, squeezed=last)]
-    return network.linear(torch.cat(features, dim=1))
-
-
-def profile(forward, network, dtype=torch.float32, steps=5):
-    x = torch.from_numpy(training_half.signals[:128])
-    y = torch.from_numpy(training_half.labels[:128].astype(np.int64))
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
-
-    def step():
-        mixed = dtype != torch.float32
-        with torch.autocast("cpu", dtype, enabled=mixed):
-            logits = forward(x)
-        loss = F.cross_entropy(logits.float(), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
+def profile(network, dtype=torch.float32, steps=5):
+    rows = slice(128)
+    x = torch.from_numpy(training_half.signals[rows])
+    y = torch.from_numpy(training_half.labels[rows].astype(np.int64))
+    step = networks.training_step(network, x, y, dtype)
     for _ in range(2):  # the first ones set things up
         step()
     start = time.perf_counter()
@@ -303,16 +287,23 @@ def profile(forward, network, dtype=torch.float32, steps=5):
     return {name: wall_ms * part / total for name, part in spent.items()}
 
 
+# %% [markdown]
+# Network and step are those of `ecgkit bench`: a pair of networks with the same
+# weights, one of them with its TCN in the dense form, and the step that `fit`
+# makes with a batch.
+
 # %%
-torch.manual_seed(0)
-network = models.build("resnet-tcn").train()
+exercises.show_code(networks.training_step)
+
+# %%
+network, dense = networks.pair("resnet-tcn")
 times = {
-    "dense": profile(lambda x: dense(network, x), network, steps=2),
-    "cone": profile(network, network),
-    "fast": profile(Fast(network), network),
+    "dense": profile(dense, steps=2),
+    "cone": profile(network),
+    "fast": profile(Fast(network)),
 }
 if training.has_bfloat16():
-    times["bfloat16"] = profile(Fast(network), network, torch.bfloat16)
+    times["bfloat16"] = profile(Fast(network), torch.bfloat16)
 plots.show(plots.step_times(times, "One training step on this CPU, batch 128"))
 
 # %%
@@ -358,8 +349,8 @@ display(
 # together in loss, gradient and running figures. Its heart:
 
 # %%
-for function in ("_temporal_block", "_convolve", "_relu_and_dropout"):
-    exercises.show_code(getattr(inspect.getmodule(Fast), function))
+for part in (fast._temporal_block, fast._convolve, fast._relu_and_dropout):
+    exercises.show_code(part)
 
 # %%
 plain = models.build("resnet-tcn").eval()
@@ -407,9 +398,10 @@ signals = torch.from_numpy(sample.signals).to(place)
 labels = torch.from_numpy(sample.labels.astype(np.int64)).to(place)
 start = time.perf_counter()
 order = torch.randperm(len(labels), device=place)
-seen_here = sum(
-    len(labels[rows]) + 0 * len(signals[rows]) for rows in order.split(128)
-)
+seen_here = 0
+for rows in order.split(128):
+    batch = signals[rows], labels[rows]
+    seen_here += len(batch[1])
 resident_s = time.perf_counter() - start
 assert seen == seen_here == len(sample)
 print(f"DataLoader {1e6 * loader_s / seen:.1f} microseconds a beat")
