@@ -1,4 +1,4 @@
-"""Put a finished run into ``ecgkit/published`` and draw the README's picture from it.
+"""Put a finished run into ``ecgkit/published``, and draw the README's picture anew if it is of it.
 
 ::
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from notebook_format import PUBLISHED, ROOT
 
-from ecgkit import InputError, experiments, plots
+from ecgkit import InputError, experiments, plots, published
 
 LIMIT_BYTES = 12_000_000
 PICTURE = ROOT / "book" / "_static" / "front.png"
@@ -74,7 +74,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         name = publish(options.run, not options.no_weights)
-        if not options.no_weights:
+        if name == published.find()["name"]:  # the model that is loaded unless another is named
             draw(name)
     except InputError as error:
         print(error, file=sys.stderr)
