@@ -6,8 +6,12 @@ Everything happens on the device that holds the beats, and is drawn afresh in ea
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ecgkit import InputError, aami
 
@@ -65,6 +69,37 @@ def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.
     length = torch.randint(round(shortest * n), n + 1, (b,), device=place, generator=generator)
     start = torch.rand(b, device=place, generator=generator) * (n - length + 1)
     return crop_and_resize(beats, start.long(), length)
+
+
+def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: float) -> Tensor:
+    """Change each beat as electrodes, muscles and breathing would: amplitude, noise, drift.
+
+    Parameters
+    ----------
+    beats
+        Float, shape (b, n), in mV, half a second each.
+    generator
+        Source of randomness, on the beats' device.
+    gain
+        Standard deviation of the logarithm of the factor that a beat is multiplied by.
+    noise_mv
+        Root mean square, over many beats, of noise below 90 Hz and, as much again, of a sine of
+        0.3 to 1.5 Hz: what denoising lets pass. Each beat draws its own share of both.
+
+    Returns
+    -------
+    Float, shape (b, n).
+    """
+    b, n = beats.shape
+    how: dict[str, Any] = {"device": beats.device, "generator": generator}
+    factor = torch.exp(gain * torch.randn(b, 1, **how))
+    of_noise, of_drift = noise_mv * torch.randn(2, b, 1, **how)
+    white = torch.randn(b, n + 3, **how)
+    noise = 2 * F.avg_pool1d(white, 4, stride=1)  # (b, n), of variance 1 again, none at 90 Hz
+    turns, phase = 0.15 + 0.6 * torch.rand(b, 1, **how), torch.rand(b, 1, **how)
+    along = torch.arange(n, device=beats.device) / n
+    drift = math.sqrt(2) * torch.sin(2 * math.pi * (turns * along + phase))
+    return factor * beats + of_noise * noise + of_drift * drift
 
 
 def target_counts(counts: Tensor, balance: float = 1.0) -> Tensor:

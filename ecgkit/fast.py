@@ -52,14 +52,14 @@ class Fast(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, beats: Tensor) -> Tensor:
-        """Classify beats, (b, 180) -> logits (b, 4)."""
+    def forward(self, beats: Tensor, each: bool = False) -> Tensor:
+        """Classify beats, (b, 180) -> logits (b, 4); for ``each`` see the network's own."""
         network = self.network
         if beats.device.type != "cpu" or not _is_plain(network):
-            return network(beats)
+            return network(beats, each) if each else network(beats)
         network = cast(HeartbeatClassifier, network)
         features = [_features(branch, beats) for branch in network.branches.values()]
-        return network.linear(torch.cat(features, dim=1))
+        return network.answers(features) if each else network.linear(torch.cat(features, dim=1))
 
 
 def _is_plain(network: nn.Module) -> bool:

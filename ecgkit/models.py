@@ -161,8 +161,21 @@ class HeartbeatClassifier(nn.Module):
         """Concatenate the branches' features, (b, 180) -> (b, 3136) for the joint model."""
         return torch.cat([branch(beats) for branch in self.branches.values()], dim=1)
 
-    def forward(self, beats: Tensor) -> Tensor:
-        """Classify beats, (b, 180) -> logits (b, 4)."""
+    def answers(self, features: Sequence[Tensor]) -> Tensor:
+        """Let all branches answer together, and each alone: the others' votes count as zero.
+
+        Features of each branch, (b, n_features) -> logits (1 + branches, b, 4), together first. A
+        vote is a branch's part of the logits; all share the linear layer's bias.
+        """
+        widths = [found.shape[1] for found in features]
+        parts = zip(features, self.linear.weight.split(widths, dim=1), strict=True)
+        votes = torch.stack([F.linear(found, weight) for found, weight in parts])
+        return torch.cat([votes.sum(dim=0, keepdim=True), votes]) + self.linear.bias
+
+    def forward(self, beats: Tensor, each: bool = False) -> Tensor:
+        """Classify beats, (b, 180) -> logits (b, 4); with ``each`` see :meth:`answers`."""
+        if each:
+            return self.answers([branch(beats) for branch in self.branches.values()])
         return self.linear(self.features(beats))
 
 

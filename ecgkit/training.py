@@ -52,6 +52,14 @@ class Recipe:
         Share of the target spread over all classes.
     balance, shortest_crop
         See :mod:`ecgkit.augmentation`.
+    cropped_originals
+        Share of the training beats themselves that are cropped like the copies; drawn afresh in
+        each epoch.
+    gain, noise_mv
+        See :func:`ecgkit.augmentation.disturb`; it acts on copies and originals.
+    each_branch
+        Weight of the loss of each branch alone, beside that of all together; see
+        :meth:`ecgkit.models.HeartbeatClassifier.answers`. 0 asks for the common answer only.
     """
 
     epochs: int = 50
@@ -62,6 +70,10 @@ class Recipe:
     label_smoothing: float = 0.0
     balance: float = 1.0
     shortest_crop: float = 0.75
+    cropped_originals: float = 0.0
+    gain: float = 0.0
+    noise_mv: float = 0.0
+    each_branch: float = 0.0
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -173,7 +185,27 @@ def _batches(
     for chosen, copy in zip(rows.split(recipe.batch), is_copy.split(recipe.batch), strict=True):
         x = beats[chosen]  # (b, n)
         crops = augmentation.random_crops(x, generator, recipe.shortest_crop)
-        yield torch.where(copy[:, None], crops, x), labels[chosen]
+        if recipe.cropped_originals:
+            drawn = torch.rand(len(x), device=x.device, generator=generator)
+            copy = copy | (drawn < recipe.cropped_originals)
+        x = torch.where(copy[:, None], crops, x)
+        if recipe.gain or recipe.noise_mv:
+            x = augmentation.disturb(x, generator, recipe.gain, recipe.noise_mv)
+        yield x, labels[chosen]
+
+
+def _losses(network: nn.Module, beats: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Sum a batch's losses: of the answer of all branches, and of each branch's own if asked."""
+    smoothing = recipe.label_smoothing
+    if not recipe.each_branch:
+        logits = network(beats).float()
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
+    answers = network(beats, each=True).float()  # (1 + branches, b, 4)
+    together, *alone = (
+        F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
+        for logits in answers
+    )
+    return together + recipe.each_branch * torch.stack(alone).sum()
 
 
 def fit(
@@ -267,13 +299,8 @@ def fit(
             # for all, one that counts for nothing. The processes' gradients are then averaged.
             mine = slice(rank, None, world) if rank < len(target) else slice(1)
             with _mixed(place, dtype):
-                logits = network(batch[mine])
-            losses = F.cross_entropy(
-                logits.float(),
-                target[mine],
-                label_smoothing=recipe.label_smoothing,
-                reduction="sum",
-            ) * (rank < len(target))
+                losses = _losses(network, batch[mine], target[mine], recipe)
+            losses = losses * (rank < len(target))
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(losses * (world / len(target))).backward()
             scaler.step(optimizer)

@@ -8,7 +8,13 @@ import torch
 from numpy.testing import assert_array_equal
 
 from ecgkit import InputError, augmentation, experiments, training
-from ecgkit.augmentation import crop_and_resize, epoch_order, random_crops, target_counts
+from ecgkit.augmentation import (
+    crop_and_resize,
+    disturb,
+    epoch_order,
+    random_crops,
+    target_counts,
+)
 from ecgkit.training import Recipe
 
 N, S, V, F = range(4)
@@ -149,6 +155,46 @@ def test_the_beats_themselves_are_left_as_they_were():
     before = beats.clone()
     random_crops(beats, seeded(1))
     assert torch.equal(beats, before)
+
+
+# Disturbances
+
+
+def test_disturbed_by_gain_alone_a_beat_keeps_its_shape():
+    beats = torch.randn(20_000, 180, generator=seeded())
+    factor = disturb(beats, seeded(1), gain=0.2, noise_mv=0.0) / beats
+    assert torch.allclose(factor, factor[:, :1].expand_as(factor), rtol=1e-4)
+    logs = factor[:, 0].log()
+    assert abs(logs.mean()) < 5 * 0.2 / math.sqrt(20_000)
+    assert logs.std() == pytest.approx(0.2, rel=0.03)
+
+
+def test_noise_and_drift_have_the_power_asked_for_and_are_as_strong_as_each_other():
+    added = disturb(torch.zeros(40_000, 180), seeded(), gain=0.1, noise_mv=0.05)
+    assert added.square().mean() == pytest.approx(2 * 0.05**2, rel=0.03)
+    # A drift of under 1.5 Hz moves by little in a sample, so steps are the noise's alone: the sum
+    # of 4 white samples over 2, moved on by one, loses a sample and gains one: 2 / 4 of 0.05^2.
+    assert added.diff(dim=1).square().mean() == pytest.approx(2 / 4 * 0.05**2, rel=0.05)
+
+
+def test_the_noise_has_nothing_at_90_hz():
+    added = disturb(torch.zeros(5000, 180), seeded(), gain=0.0, noise_mv=1.0)
+    steps = added.diff(dim=1).numpy()  # without the drift
+    power = np.square(np.abs(np.fft.rfft(steps * np.hanning(179)))).mean(axis=0)
+    hz = np.fft.rfftfreq(179, 1 / 360)
+    assert power[np.abs(hz - 90).argmin()] < 0.01 * power[np.abs(hz - 45).argmin()]
+
+
+def test_each_beat_is_disturbed_in_its_own_way_and_a_seed_repeats_it():
+    once, again = (disturb(torch.zeros(50, 180), seeded(4), 0.1, 0.05) for _ in range(2))
+    assert torch.equal(once, again)
+    loud = once.std(dim=1)
+    assert loud.max() > 5 * loud.min()
+
+
+def test_without_gain_and_noise_nothing_is_disturbed():
+    beats = torch.randn(50, 180, generator=seeded())
+    assert torch.equal(disturb(beats, seeded(1), gain=0.0, noise_mv=0.0), beats)
 
 
 # Balance

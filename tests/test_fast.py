@@ -54,6 +54,20 @@ def test_loss_gradients_and_running_figures_are_the_plain_ones(name, training):
 
 
 @EVERY
+@pytest.mark.parametrize("training", [True, False])
+def test_the_answers_of_each_branch_and_their_gradients_are_the_plain_ones(name, training):
+    plain = network(name).double().train(training)
+    twin = copy.deepcopy(plain)
+    beats = torch.randn(16, 180).double()
+    expected, found = plain(beats, each=True), Fast(twin)(beats, each=True)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+    for model, answers in ((plain, expected), (twin, found)):
+        answers.square().sum().backward()
+        model.gradients = {key: p.grad for key, p in model.named_parameters()}
+    assert_close(twin.gradients, plain.gradients, rtol=1e-8, atol=1e-10)
+
+
+@EVERY
 def test_in_float32_logits_differ_by_rounding_alone(name):
     model = network(name).eval()
     beats = torch.randn(64, 180)

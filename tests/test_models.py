@@ -482,6 +482,27 @@ def test_the_joint_model_puts_one_linear_layer_on_2880_and_256_features():
         np.testing.assert_allclose(model(beats).numpy(), logits, atol=1e-5)
 
 
+def test_all_branches_answer_together_first_and_then_each_as_if_the_other_said_nothing():
+    torch.manual_seed(0)
+    model = build("resnet-tcn").double().eval()
+    beats = torch.randn(5, 180).double()
+    together, resnet, tcn = model(beats, each=True)
+    torch.testing.assert_close(together, model(beats), rtol=1e-10, atol=1e-12)
+    features = model.features(beats)
+    for found, silent in ((resnet, slice(2880, None)), (tcn, slice(2880))):
+        heard = features.clone()
+        heard[:, silent] = 0
+        torch.testing.assert_close(found, model.linear(heard), rtol=1e-10, atol=1e-12)
+
+
+def test_the_one_branch_of_a_model_answers_as_the_model():
+    model = build("tcn").eval()
+    beats = torch.randn(3, 180)
+    together, alone = model(beats, each=True)
+    assert torch.equal(together, alone)
+    torch.testing.assert_close(together, model(beats))
+
+
 def count_tcn(se):
     n = 0
     for a, b in ((1, 32), (32, 64), (64, 128), (128, 256)):

@@ -32,6 +32,10 @@ SCHEDULES = {
         weight_decay=0.01,
         label_smoothing=0.05,
         balance=0.5,
+        cropped_originals=0.3,
+        gain=0.1,
+        noise_mv=0.05,
+        each_branch=0.5,
     ),
 }
 
@@ -87,6 +91,45 @@ def test_the_first_loss_of_a_network_that_knows_nothing_is_ln_4():
     nn.init.zeros_(network.bias)
     (entry,) = train(network, Recipe(epochs=1, batch=1000))
     assert entry["loss"] == pytest.approx(math.log(4), abs=1e-6)
+
+
+def test_each_branch_that_knows_nothing_adds_its_own_ln_4():
+    network = HeartbeatClassifier(resnet=ResNet(), tcn=TCN(channels=(4, 8)))
+    nn.init.zeros_(network.linear.weight)
+    nn.init.zeros_(network.linear.bias)
+    (entry,) = train(network, Recipe(epochs=1, batch=1000, each_branch=0.5))
+    assert entry["loss"] == pytest.approx(2 * math.log(4), abs=1e-5)  # 1 + 0.5 + 0.5 times
+
+
+def batches(recipe, counts=(40, 30, 20, 10)):
+    """What the network is given in one epoch, in one batch, beside the beats it was drawn from."""
+    seen = []
+
+    class Recorder(nn.Linear):
+        def forward(self, x):
+            seen.append(x.clone())
+            return super().forward(x)
+
+    x, y = make_beats(counts=counts)
+    train(Recorder(180, 4), recipe, beats=(x, y))
+    (given,) = seen
+    return given.numpy(), x
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (1.0, 4000), (0.25, 1000)])
+def test_a_share_of_the_originals_is_cropped_too(share, expected):
+    recipe = Recipe(epochs=1, batch=10_000, balance=0.0, cropped_originals=share)
+    given, beats = batches(recipe, counts=(1000, 1000, 1000, 1000))
+    whole = {beat.tobytes() for beat in beats}
+    cropped = sum(beat.tobytes() not in whole for beat in given)
+    chance = math.sqrt(4000 * share * (1 - share))  # and 1 crop in 46 keeps all 180 samples
+    assert expected * 45 / 46 - 5 * chance - 50 * share <= cropped <= expected + 5 * chance
+
+
+def test_originals_and_copies_are_disturbed_when_asked_for():
+    given, beats = batches(Recipe(epochs=1, batch=10_000, noise_mv=0.1))
+    assert not {beat.tobytes() for beat in beats} & {beat.tobytes() for beat in given}
+    assert len(given) == 160
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
