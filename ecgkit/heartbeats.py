@@ -44,7 +44,7 @@ class Heartbeats:
     Attributes
     ----------
     signals
-        Float32, shape (n, 180), in mV, R peak at column 90.
+        Float32, shape (n, 180), in mV, R peak at column 90 (``before`` of :func:`prepare`).
     labels
         Int8, shape (n,): index into :data:`ecgkit.aami.CLASSES`.
     symbols
@@ -160,7 +160,9 @@ def kept(r_peaks: NDArray[np.integer], n_samples: int) -> NDArray[np.bool_]:
     return (r_peaks >= MARGIN_BEFORE) & (r_peaks + MARGIN_AFTER <= n_samples)
 
 
-def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[np.float32]:
+def cut(
+    signal: NDArray[np.floating], r_peaks: NDArray[np.integer], before: int = BEFORE
+) -> NDArray[np.float32]:
     """Cut the 180 samples around each R peak (paper, section IV-A).
 
     Parameters
@@ -169,6 +171,8 @@ def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[n
         Shape (samples,), one lead, in mV.
     r_peaks
         Integer, shape (n,): sample numbers for which :func:`kept` is true.
+    before
+        How many of the 180 samples lie before the R peak.
 
     Returns
     -------
@@ -185,13 +189,14 @@ def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[n
     >>> beats.shape, float(beats[0, 0]), float(beats[0, 90])
     ((1, 180), 410.0, 500.0)
     """
-    beyond = r_peaks[(r_peaks < BEFORE) | (r_peaks + AFTER > len(signal))]
+    after = BEFORE + AFTER - before
+    beyond = r_peaks[(r_peaks < before) | (r_peaks + after > len(signal))]
     if len(beyond):
         raise InputError(
             f"The beat at sample {beyond[0]} reaches beyond the signal's {len(signal)} samples: "
             "leave out those for which heartbeats.kept() is false."
         )
-    windows = np.asarray(r_peaks)[:, None] + np.arange(-BEFORE, AFTER)  # (n, 180)
+    windows = np.asarray(r_peaks)[:, None] + np.arange(-before, after)  # (n, 180)
     return np.asarray(signal, dtype=np.float32)[windows]
 
 
@@ -201,6 +206,7 @@ def prepare(
     lead: str = "MLII",
     zeroed: Sequence[str] = ("A9", "D1", "D2"),
     cached: bool = True,
+    before: int = BEFORE,
 ) -> Heartbeats:
     """Read, denoise and cut all records of a source.
 
@@ -217,6 +223,8 @@ def prepare(
         Wavelet bands set to zero, see :func:`ecgkit.denoising.denoise`; none leaves the signal.
     cached
         Keep the table in the per-user cache and read it from there the next time.
+    before
+        How many of a beat's 180 samples lie before its R peak.
 
     Returns
     -------
@@ -232,6 +240,8 @@ def prepare(
     aami.mapping(mapping)  # a wrong name is said before anything is read
     source = source or records.find()
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
+    if before != BEFORE:
+        plan["before"] = before
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     path = physionet.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
@@ -241,7 +251,7 @@ def prepare(
             path.unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
         read = pool.map(
-            lambda name: _beats_of(source.read(name, lead), lead, zeroed), source.records
+            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before), source.records
         )
         parts = list(read)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
@@ -261,7 +271,7 @@ def prepare(
     return beats
 
 
-def _beats_of(record: Record, lead: str, zeroed: Sequence[str]) -> dict[str, NDArray]:
+def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> dict[str, NDArray]:
     """Return one record's columns of the table."""
     from ecgkit import denoising, records
 
@@ -275,7 +285,7 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str]) -> dict[str, NDA
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
     return {
-        "signals": cut(signal, samples),
+        "signals": cut(signal, samples, before),
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,
