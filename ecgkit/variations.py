@@ -10,6 +10,7 @@ The runs are hurried ones: they compare readings with each other, not with the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 RECIPES = {
     "hurried": Recipe(epochs=4, batch=256, learning_rate=1e-3, schedule="one-cycle"),
-    "hurried-tcn": Recipe(3, 256, 1e-3, "one-cycle", balance=0.0),
+    "hurried-tcn": Recipe(
+        epochs=3, batch=256, learning_rate=1e-3, schedule="one-cycle", balance=0.0
+    ),
 }
 """Recipes of these runs alone: the paper's in a twelfth of the epochs, and one with few draws."""
 
@@ -41,7 +44,7 @@ GROUPS = {
 SEEDS = (0, 1, 2)
 """Seeds of these; any other variation is made with the first alone."""
 
-QUICK = {"epochs": 1, "batch": 32}
+QUICK: dict[str, Any] = {"epochs": 1, "batch": 32}
 QUICK_BEATS, QUICK_RARE = 300, 40
 """What ``quick`` changes of a recipe, and how many beats it takes."""
 
@@ -247,7 +250,7 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ``against``, and of ``accuracy`` and ``mean_f1`` each, as shares, the ``value``; the
     ``difference`` to seed 0 of ``against``; the standard deviation ``sd`` (n - 1) of the seeds of
     ``against``; and ``large``, whether the difference is larger than 2 sd. None where there is no
-    such run, or a single seed.
+    such run, a single seed, or a figure that is not defined.
     """
     of = {(run["variation"], run["seed"]): tables.figures(dict(run)) for run in runs}
     rows = []
@@ -256,15 +259,20 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             continue
         row: dict[str, Any] = {"variation": name, "against": variation.against}
         for key in ("accuracy", "mean_f1"):
-            value = of[name, SEEDS[0]][key]
+            value = _defined(of[name, SEEDS[0]][key])
             settled = {seed: f[key] for (other, seed), f in of.items() if other == row["against"]}
-            compared = name not in GROUPS and SEEDS[0] in settled
-            difference = value - settled[SEEDS[0]] if compared else None
-            sd = tables.spread(list(settled.values()))["sd"] if len(settled) > 1 else None
+            sd = tables.spread([*settled.values()])["sd"] if settled else None
+            beside = None if name in GROUPS else _defined(settled.get(SEEDS[0], math.nan))
+            difference = None if value is None or beside is None else value - beside
             large = None if difference is None or sd is None else abs(difference) > 2 * sd
             row[key] = {"value": value, "difference": difference, "sd": sd, "large": large}
         rows.append(row)
     return rows
+
+
+def _defined(figure: float) -> float | None:
+    """Turn NaN into what JSON has for it."""
+    return None if math.isnan(figure) else figure
 
 
 def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -312,13 +320,16 @@ def _line(row: dict[str, Any]) -> str:
     variation, figures = VARIATIONS[row["variation"]], (row["accuracy"], row["mean_f1"])
     cells = [variation.point, variation.paper, variation.change]
     for figure in figures:
-        cells += [f"{100 * figure['value']:.2f}"]
-        known = figure["difference"] is not None
-        cells += [f"{100 * figure['difference']:+.2f}" if known else "-"]
+        cells += [_points(figure["value"], ".2f"), _points(figure["difference"], "+.2f")]
     named = zip(("accuracy", "mean F1"), figures, strict=True)
     said = " and ".join(name for name, figure in named if figure["large"]) or "neither"
     cells += ["-" if row["accuracy"]["large"] is None else said]
     return f"| {' | '.join(cells)} |"
+
+
+def _points(share: float | None, how: str) -> str:
+    """Write a share in per cent, "-" where it is not defined."""
+    return "-" if share is None else format(100 * share, how)
 
 
 def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> str:
@@ -329,8 +340,8 @@ def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]
     often = 2 * stats.t.sf(2 / 2**0.5, n - 1)  # a difference of two runs has sd * sqrt(2)
     return (
         f"{n} seeds of `{reference}`, each with its own split and first weights: standard "
-        f"deviation (n - 1) {100 * row['accuracy']['sd']:.3f} points of accuracy, "
-        f"{100 * row['mean_f1']['sd']:.3f} of mean F1. That is a rough measure of luck: two runs "
+        f"deviation (n - 1) {_points(row['accuracy']['sd'], '.3f')} points of accuracy, "
+        f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: two runs "
         f"that differ by luck alone would be more than 2 of these sd apart in {often:.0%} of "
         "cases. What is not larger cannot be told from luck; what is deserves more seeds."
     )

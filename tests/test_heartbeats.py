@@ -79,6 +79,17 @@ def test_a_beat_is_the_90_samples_before_its_r_peak_and_the_90_from_it_on():
     assert cut(signal, np.array([], dtype=int)).shape == (0, 180)
 
 
+def test_the_r_peak_can_be_the_90th_sample_instead_of_the_91st():
+    signal = np.arange(1000.0)
+    (beat,) = cut(signal, np.array([500]), before=89)
+    assert (beat == np.arange(411, 591)).all()
+    assert beat[89] == 500
+    cut(signal, np.array([89, 909]), before=89)
+    for r in (88, 910):
+        with pytest.raises(InputError, match=rf"beat at sample {r} reaches beyond"):
+            cut(signal, np.array([r]), before=89)
+
+
 @pytest.mark.parametrize("r", [89, 911])
 def test_a_beat_that_reaches_beyond_the_signal_is_refused(r):
     with pytest.raises(InputError, match=rf"beat at sample {r} reaches beyond .* 1000 samples"):
@@ -151,7 +162,7 @@ def test_a_second_call_reads_the_cache_and_gives_the_same_table(tiny, unread):
     unread()
     assert same(prepare(tiny), first)
     assert same(prepare(tiny, mapping="literature"), first.relabelled("literature"))
-    for other in ({"zeroed": ["D1"]}, {"lead": "first"}, {"cached": False}):
+    for other in ({"zeroed": ["D1"]}, {"lead": "first"}, {"before": 89}, {"cached": False}):
         with pytest.raises(AssertionError, match="was read"):
             prepare(tiny, **other)
     with pytest.raises(AssertionError, match="was read"):
