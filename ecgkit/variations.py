@@ -341,7 +341,8 @@ def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]
     return (
         f"{n} seeds of `{reference}`, each with its own split and first weights: standard "
         f"deviation (n - 1) {_points(row['accuracy']['sd'], '.3f')} points of accuracy, "
-        f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: two runs "
-        f"that differ by luck alone would be more than 2 of these sd apart in {often:.0%} of "
-        "cases. What is not larger cannot be told from luck; what is deserves more seeds."
+        f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: "
+        "two runs that differ by luck alone would be more than 2 of these sd apart in "
+        f"{often:.0%} of cases. What is not larger cannot be told from luck; what is larger "
+        "deserves more seeds."
     )

@@ -178,7 +178,7 @@ def test_a_run_of_another_variation_in_the_way_is_a_sentence(make, tmp_path):
     (tmp_path / "crops-50-0").rename(tmp_path / "lead-first-0")
     with pytest.raises(InputError, match=r"\(lead is None there, first here\)"):
         make(tmp_path, ["lead-first"])
-    with pytest.raises(InputError, match=r"\(lead is None there, first here\)"):
+    with pytest.raises(InputError, match=r"\(batch is 32 there, 256 here\)"):
         make(tmp_path, ["lead-first"], quick=False)
 
 
@@ -264,7 +264,7 @@ def test_how_often_luck_exceeds_two_sd_is_students_integral():
 def test_one_seed_alone_gives_no_verdict():
     runs = [a_run("settled", 0, 80), a_run("crops-50", 0, 90)]
     text = variations.markdown(runs)
-    assert line_of(text, "50-100 %")[4] == "+5.00"
+    assert line_of(text, "50-100 %")[4] == "+2.50"
     assert line_of(text, "50-100 %")[7] == "-"
     assert "it takes two seeds" in text
 
