@@ -160,9 +160,7 @@ def kept(r_peaks: NDArray[np.integer], n_samples: int) -> NDArray[np.bool_]:
     return (r_peaks >= MARGIN_BEFORE) & (r_peaks + MARGIN_AFTER <= n_samples)
 
 
-def cut(
-    signal: NDArray[np.floating], r_peaks: NDArray[np.integer], before: int = BEFORE
-) -> NDArray[np.float32]:
+def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[np.float32]:
     """Cut the 180 samples around each R peak (paper, section IV-A).
 
     Parameters
@@ -171,8 +169,6 @@ def cut(
         Shape (samples,), one lead, in mV.
     r_peaks
         Integer, shape (n,): sample numbers for which :func:`kept` is true.
-    before
-        How many of the 180 samples lie before the R peak.
 
     Returns
     -------
@@ -189,14 +185,13 @@ def cut(
     >>> beats.shape, float(beats[0, 0]), float(beats[0, 90])
     ((1, 180), 410.0, 500.0)
     """
-    after = BEFORE + AFTER - before
-    beyond = r_peaks[(r_peaks < before) | (r_peaks + after > len(signal))]
+    beyond = r_peaks[(r_peaks < BEFORE) | (r_peaks + AFTER > len(signal))]
     if len(beyond):
         raise InputError(
             f"The beat at sample {beyond[0]} reaches beyond the signal's {len(signal)} samples: "
             "leave out those for which heartbeats.kept() is false."
         )
-    windows = np.asarray(r_peaks)[:, None] + np.arange(-before, after)  # (n, 180)
+    windows = np.asarray(r_peaks)[:, None] + np.arange(-BEFORE, AFTER)  # (n, 180)
     return np.asarray(signal, dtype=np.float32)[windows]
 
 
@@ -285,7 +280,7 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> 
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
     return {
-        "signals": cut(signal, samples, before),
+        "signals": cut(signal, samples + BEFORE - before),
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,
