@@ -7,8 +7,9 @@ module imports only from those above it in this list:
 ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
 ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU, ``checkpoints`` and ``training``,
 ``metrics``, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the paper,
-``published`` results, ``csvfiles``, ``readers``, ``streams`` and ``inference`` for any recording,
-``exercises``, ``bench``, and the command line with its ``options``.
+``variations`` of its ambiguous points, ``published`` results, ``csvfiles``, ``readers``,
+``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the command line with
+its ``options``.
 """
 
 __version__ = "0.1.0"

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(str(error))
             return 2
         except KeyboardInterrupt:
-            say("Stopped. What was done is kept: train --resume, reproduce, data --fetch go on.")
+            again = "train --resume, reproduce, variations, data --fetch"
+            say(f"Stopped. What was done is kept: {again} go on.")
             return 130
         except BrokenPipeError:  # `ecgkit ... | head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -179,6 +180,29 @@ def _reproduce(options: argparse.Namespace) -> None:
     print(f"written: {', '.join(result['files'])}")
 
 
+def _variations(options: argparse.Namespace) -> None:
+    """Make the runs that read one point of the paper otherwise, and their table."""
+    from ecgkit import records, variations
+
+    variations.check(options.only)  # said before anything is read
+    result = variations.make(
+        records.find(options.source),
+        options.out or Path("runs/variations-quick" if options.quick else "runs/variations"),
+        options.only,
+        options.mapping,
+        options.quick,
+        options.device,
+        options.precision,
+        progress=not options.json,
+    )
+    if options.json:
+        print(json.dumps(result))
+        return
+    _banner(result["source"])
+    print(Path(result["file"]).read_text("utf-8"))
+    print(f"written: {result['file']}")
+
+
 def _bench(options: argparse.Namespace) -> None:
     """Measure the speed beside its peers, its limits and its goals."""
     from ecgkit import bench
@@ -291,6 +315,7 @@ COMMANDS = {
     "train": _train,
     "evaluate": _evaluate,
     "reproduce": _reproduce,
+    "variations": _variations,
     "bench": _bench,
     "classify": _classify,
 }

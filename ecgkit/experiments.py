@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,8 @@ def train(
     precision: str = "auto",
     validation: bool = False,
     progress: bool = True,
+    variation: str | None = None,
+    prepared: Mapping[str, Any] | None = None,
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Train one model and test it once, after the last epoch.
 
@@ -127,6 +130,9 @@ def train(
         leave the test half alone: for making choices.
     progress
         Show a bar.
+    variation, prepared
+        Which of :mod:`ecgkit.variations` this is, and what :func:`ecgkit.heartbeats.prepare` was
+        told for it otherwise than by default, as JSON writes it; the record notes both.
 
     Returns
     -------
@@ -153,9 +159,10 @@ def train(
         "seed": seed,
         "mapping": beats.mapping,
         "config": {**asdict(how), "precision": str(dtype).removeprefix("torch.")},
-        "data": {"source": beats.source, "fingerprint": beats.fingerprint},
+        "data": {"source": beats.source, "fingerprint": beats.fingerprint, **(prepared or {})},
         "tested_on": "validation" if validation else "test",
         "split_hash": halves.hash,
+        **({"variation": variation} if variation else {}),
     }
     if out is not None and (done := _finished(out, settings, precision == "auto")):
         return done
@@ -233,13 +240,16 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
     known = _flat(run)
     if run["tested_on"] == "validation":
         known["split"] += " less a tenth for validation"
+    if known["variation"]:
+        known["recipe"] += f", variation {known['variation']}"
     return {key: str(known[key]) for key in ABOUT}
 
 
 def _flat(run: dict[str, Any]) -> dict[str, Any]:
     """Return all settings of a run's record, those of its recipe and its data among them."""
     top = ("model", "recipe", "split", "seed", "mapping", "tested_on", "split_hash")
-    return {**{key: run[key] for key in top}, **run["config"], **run["data"]}
+    about = {**{key: run[key] for key in top}, "variation": run.get("variation")}
+    return {**about, **run["config"], **run["data"]}
 
 
 def read_run(path: Path) -> dict[str, Any]:

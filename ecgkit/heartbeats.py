@@ -44,7 +44,7 @@ class Heartbeats:
     Attributes
     ----------
     signals
-        Float32, shape (n, 180), in mV, R peak at column 90.
+        Float32, shape (n, 180), in mV, R peak at column 90 (``before`` of :func:`prepare`).
     labels
         Int8, shape (n,): index into :data:`ecgkit.aami.CLASSES`.
     symbols
@@ -201,6 +201,7 @@ def prepare(
     lead: str = "MLII",
     zeroed: Sequence[str] = ("A9", "D1", "D2"),
     cached: bool = True,
+    before: int = BEFORE,
 ) -> Heartbeats:
     """Read, denoise and cut all records of a source.
 
@@ -217,6 +218,8 @@ def prepare(
         Wavelet bands set to zero, see :func:`ecgkit.denoising.denoise`; none leaves the signal.
     cached
         Keep the table in the per-user cache and read it from there the next time.
+    before
+        How many of a beat's 180 samples lie before its R peak.
 
     Returns
     -------
@@ -232,6 +235,8 @@ def prepare(
     aami.mapping(mapping)  # a wrong name is said before anything is read
     source = source or records.find()
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
+    if before != BEFORE:
+        plan["before"] = before
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     path = physionet.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
@@ -241,7 +246,7 @@ def prepare(
             path.unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
         read = pool.map(
-            lambda name: _beats_of(source.read(name, lead), lead, zeroed), source.records
+            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before), source.records
         )
         parts = list(read)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
@@ -261,7 +266,7 @@ def prepare(
     return beats
 
 
-def _beats_of(record: Record, lead: str, zeroed: Sequence[str]) -> dict[str, NDArray]:
+def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> dict[str, NDArray]:
     """Return one record's columns of the table."""
     from ecgkit import denoising, records
 
@@ -275,7 +280,7 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str]) -> dict[str, NDA
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
     return {
-        "signals": cut(signal, samples),
+        "signals": cut(signal, samples + BEFORE - before),
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,

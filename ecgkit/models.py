@@ -5,6 +5,7 @@ Every model takes beats of shape (b, 180) in mV and returns logits of shape (b, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
@@ -112,6 +113,8 @@ class ResNet(nn.Module):
     ----------
     inception
         Begin with the Inception module; otherwise with a convolution of width 7.
+    strides
+        With which each of the three layers is entered.
 
     Examples
     --------
@@ -119,17 +122,17 @@ class ResNet(nn.Module):
     torch.Size([2, 2880])
     """
 
-    def __init__(self, inception: bool = True) -> None:
+    def __init__(self, inception: bool = True, strides: Sequence[int] = (1, 2, 2)) -> None:
         """Make the stem and the six residual modules; see the class."""
         super().__init__()
         plain = (nn.Conv1d(1, 32, 7, padding=3, bias=False), nn.BatchNorm1d(32), nn.ReLU())
         self.stem = Inception(1, 32) if inception else nn.Sequential(*plain)
         self.layers = nn.Sequential(
-            *(ResidualModule(32, 32), ResidualModule(32, 32)),
-            *(ResidualModule(32, 48, stride=2), ResidualModule(48, 48)),
-            *(ResidualModule(48, 64, stride=2), ResidualModule(64, 64)),
+            *(ResidualModule(32, 32, strides[0]), ResidualModule(32, 32)),
+            *(ResidualModule(32, 48, strides[1]), ResidualModule(48, 48)),
+            *(ResidualModule(48, 64, strides[2]), ResidualModule(64, 64)),
         )
-        self.n_features = 64 * (BEAT_LENGTH // 4)
+        self.n_features = 64 * math.ceil(BEAT_LENGTH / math.prod(strides))
 
     def forward(self, beats: Tensor) -> Tensor:
         """Extract the features of beats, (b, 180) -> (b, 2880)."""
@@ -188,6 +191,14 @@ MODELS: dict[str, Callable[[], HeartbeatClassifier]] = {
 }
 """The joint model and the four others of the paper's ablation (Table II, Fig. 5)."""
 
+OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
+    "tcn-squeeze-time": lambda: HeartbeatClassifier(tcn=TCN(squeeze="time")),
+    "resnet-tcn-early-stride": lambda: HeartbeatClassifier(
+        resnet=ResNet(strides=(2, 2, 2)), tcn=TCN()
+    ),
+}
+"""What the paper's words would allow as well; see :mod:`ecgkit.variations`."""
+
 
 def build(name: str) -> HeartbeatClassifier:
     """Make an untrained model; ``torch.manual_seed`` beforehand decides its first weights.
@@ -195,13 +206,14 @@ def build(name: str) -> HeartbeatClassifier:
     Parameters
     ----------
     name
-        A key of :data:`MODELS`.
+        A key of :data:`MODELS` or :data:`OTHER_READINGS`.
 
     Raises
     ------
     InputError
         If there is no model of that name.
     """
-    if name not in MODELS:
-        raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")
-    return MODELS[name]()
+    known = {**MODELS, **OTHER_READINGS}
+    if name not in known:
+        raise InputError(f"There is no model {name!r}: use one of {', '.join(known)}.")
+    return known[name]()

@@ -95,6 +95,21 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
     reproduce.set_defaults(command="reproduce")
 
+    variations = commands.add_parser(
+        "variations", help="measure what the ambiguous points of the paper cost"
+    )
+    _add_source(variations)
+    variations.add_argument("--only", nargs="+", default=[], metavar="NAME", help="default: all")
+    variations.add_argument(
+        "--quick", action="store_true", help="one seed, one epoch, a few beats: no results"
+    )
+    variations.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/variations, or runs/variations-quick"
+    )
+    variations.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    variations.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    variations.set_defaults(command="variations")
+
     bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
     bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
     bench.add_argument("--only", metavar="NAME", help="train, infer, prepare, day or gpu")

@@ -36,19 +36,19 @@ NOT_THE_PAPERS = (
 )
 
 
-def sample(beats: Heartbeats) -> Heartbeats:
+def sample(beats: Heartbeats, n: int = QUICK_BEATS, rare: int = QUICK_RARE) -> Heartbeats:
     """Take a stratified sample for a quick run: evenly spaced beats of each class.
 
     Returns
     -------
-    About 2,000 beats; the shares of the classes stay, but a rare class keeps 60.
+    About n beats; the shares of the classes stay, but a rare class keeps ``rare``.
     """
-    share = min(1.0, QUICK_BEATS / max(len(beats), 1))
+    share = min(1.0, n / max(len(beats), 1))
     rows = [np.arange(0)]
     for c in np.unique(beats.labels):
         of_class = np.flatnonzero(beats.labels == c)
-        n = min(len(of_class), max(round(share * len(of_class)), QUICK_RARE))
-        rows.append(of_class[np.linspace(0, len(of_class) - 1, n).astype(int)])
+        take = min(len(of_class), max(round(share * len(of_class)), rare))
+        rows.append(of_class[np.linspace(0, len(of_class) - 1, take).astype(int)])
     return beats.select(np.sort(np.concatenate(rows)))
 
 
@@ -115,7 +115,7 @@ def reproduce(
         for model in models:
             folder = out / f"{model}-{recipe}-random-{seed}"
             there = (folder / experiments.RUN).exists()
-            _tell(f"run {len(runs) + 1} of {total}: {folder.name}{', finished before' * there}")
+            tell(f"run {len(runs) + 1} of {total}: {folder.name}{', finished before' * there}")
             _, run = experiments.train(
                 beats,
                 model,
@@ -132,7 +132,7 @@ def reproduce(
             trained += not there
             if trained and (left := total - len(runs)):
                 minutes = left * (time.perf_counter() - began) / trained / 60
-                _tell(f"{len(runs)} done, {left} to go: about {minutes:.0f} min")
+                tell(f"{len(runs)} done, {left} to go: about {minutes:.0f} min")
         written = _write(out, runs, beats, quick)
     brief = ("model", "recipe", "seed", "config", "split_hash", "confusion_matrix", "seconds")
     return {
@@ -146,7 +146,7 @@ def reproduce(
     }
 
 
-def _tell(sentence: str) -> None:
+def tell(sentence: str) -> None:
     """Say how far the work is, without disturbing what goes to the output."""
     print(f"ecgkit: {sentence}", file=sys.stderr, flush=True)
 
@@ -182,7 +182,7 @@ def _draw(
     try:
         from ecgkit import plots  # a machine that only trains may lack Matplotlib
     except ImportError as error:
-        _tell(f"Figures are not drawn here ({error}); the same command draws them elsewhere.")
+        tell(f"Figures are not drawn here ({error}); the same command draws them elsewhere.")
         return {}
     mark = "QUICK RUN, no results. " if quick else ""
     recipe = runs[0]["recipe"]

@@ -400,7 +400,7 @@ def weights_path(entry):
 
 def test_the_index_lists_every_published_file_and_no_other():
     names = {"index.json"}
-    for entry in published_runs():
+    for entry in published_runs() + published.variations():
         names.add(f"{entry['name']}.json")
         if entry["weights_sha256"]:
             names.add(f"{entry['name']}.safetensors")
@@ -415,13 +415,14 @@ def test_published_weights_are_those_of_the_index():
 
 
 def test_every_published_run_has_its_keys_and_is_what_the_index_says():
-    for entry in published_runs():
+    for entry in published_runs() + published.variations():
         record = published.run(entry["name"])
         assert record.keys() >= RUN_KEYS
         for key in ("model", "recipe", "split", "seed"):
             assert record[key] == entry[key]
+        assert record.get("variation") == entry.get("variation")
         assert record["data"]["source"] == "mitdb"
-        assert record["tested_on"] == "test"
+        assert record["tested_on"] == "test" or record["variation"]
         assert re.fullmatch(r"[0-9a-f]{16}", record["split_hash"])
         assert len(record["curve"]) == record["config"]["epochs"]
         assert np.shape(record["confusion_matrix"]) == (4, 4)

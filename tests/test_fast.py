@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from ecgkit.fast import Fast, _relu_and_dropout
-from ecgkit.models import MODELS, TCN, HeartbeatClassifier, ResNet, build
+from ecgkit.models import MODELS, OTHER_READINGS, TCN, HeartbeatClassifier, ResNet, build
 
-EVERY = pytest.mark.parametrize("name", MODELS)
+EVERY = pytest.mark.parametrize("name", [*MODELS, *OTHER_READINGS])
 
 
 def network(name="resnet-tcn", dropout=0.0, seed=0):

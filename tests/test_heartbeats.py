@@ -124,6 +124,13 @@ def test_the_whole_record_is_denoised_before_it_is_cut(tiny):
     assert d1.signals[0] == pytest.approx(denoising.denoise(mlii, ["D1"])[whole], abs=1e-6)
 
 
+def test_the_r_peak_can_be_the_90th_sample_instead_of_the_91st(tiny):
+    mlii = tiny.read("one").lead("MLII")
+    default, later = prepare(tiny, zeroed=()), prepare(tiny, zeroed=(), before=89)
+    assert later.signals[0] == pytest.approx(mlii[455 - 89 : 455 + 91], abs=1e-6)
+    assert (later.samples == default.samples).all()
+
+
 def test_mlii_is_taken_by_name_or_the_first_channel_whatever_its_name(tiny):
     mlii, first = prepare(tiny, zeroed=()), prepare(tiny, zeroed=(), lead="first")
     second = tiny.read("second").signals[3600 - 90 : 3600 + 90]
@@ -151,7 +158,7 @@ def test_a_second_call_reads_the_cache_and_gives_the_same_table(tiny, unread):
     unread()
     assert same(prepare(tiny), first)
     assert same(prepare(tiny, mapping="literature"), first.relabelled("literature"))
-    for other in ({"zeroed": ["D1"]}, {"lead": "first"}, {"cached": False}):
+    for other in ({"zeroed": ["D1"]}, {"lead": "first"}, {"before": 89}, {"cached": False}):
         with pytest.raises(AssertionError, match="was read"):
             prepare(tiny, **other)
     with pytest.raises(AssertionError, match="was read"):

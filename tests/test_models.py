@@ -358,6 +358,7 @@ def test_the_default_squeezes_the_last_step():
     assert TCN().squeeze == "last"
     assert build("resnet-tcn").branches["tcn"].squeeze == "last"
     assert build("tcn-no-se").branches["tcn"].se is None
+    assert build("tcn-squeeze-time").branches["tcn"].squeeze == "time"
 
 
 # ResNet and Inception
@@ -380,6 +381,13 @@ def lengths_through(module, kinds, x):
 def test_six_residual_modules_in_three_layers_halve_the_length_twice():
     shapes = lengths_through(ResNet().eval(), (Inception, ResidualModule), torch.zeros(1, 180))
     assert shapes == [(32, 180), *2 * [(32, 180)], *2 * [(48, 90)], *2 * [(64, 45)]]
+
+
+def test_an_early_stride_halves_the_length_three_times():
+    resnet = build("resnet-tcn-early-stride").branches["resnet"].eval()
+    shapes = lengths_through(resnet, (Inception, ResidualModule), torch.zeros(1, 180))
+    assert shapes == [(32, 180), *2 * [(32, 90)], *2 * [(48, 45)], *2 * [(64, 23)]]
+    assert resnet.n_features == 64 * 23
 
 
 def test_nothing_is_pooled_after_the_stem():
@@ -530,6 +538,11 @@ def count_resnet(inception):
         ("resnet", count_resnet(True) + 4 * 2880 + 4),
         ("tcn-no-se", count_tcn(False) + 4 * 256 + 4),
         ("resnet-no-inception", count_resnet(False) + 4 * 2880 + 4),
+        ("tcn-squeeze-time", count_tcn(True) + 4 * 256 + 4),
+        (  # one residual edge more, and 23 samples of 64 channels left
+            "resnet-tcn-early-stride",
+            count_resnet(True) + 32 * 32 + 2 * 32 + count_tcn(True) + 4 * (1472 + 256) + 4,
+        ),
     ],
 )
 def test_the_number_of_parameters_is_what_counting_by_hand_gives(name, expected):

@@ -4,7 +4,8 @@
 
     python book/tools/publish.py runs/resnet-tcn-ours-0 [--no-weights]
 
-The run is one that ``ecgkit train --out`` wrote, on MIT-BIH, tested on the test half.
+The run is one that ``ecgkit train --out`` wrote, on MIT-BIH, tested on the test half; or one of
+``ecgkit variations``, on MIT-BIH, which is published without its weights.
 """
 
 from __future__ import annotations
@@ -30,18 +31,26 @@ def publish(run: Path, weights: bool = True) -> str:
     Raises
     ------
     InputError
-        If the run is not finished, is of synthetic data or a validation part, or there is no room.
+        If the run is not finished, is of synthetic data, a quick one, of a validation part (unless
+        it is a variation) or a variation with weights, or if there is no room.
     """
     try:
         record = json.loads((run / experiments.RUN).read_text("utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{run} holds no finished run: {experiments.RUN} is missing.") from error
-    if record["data"]["source"] != "mitdb" or record["tested_on"] != "test":
+    variation = record.get("variation")
+    if record["recipe"].endswith("-quick"):
+        raise InputError(f"{run} is a quick run, whose figures are no results: make a whole one.")
+    if variation and weights:
+        raise InputError(f"{run} is a variation, published without weights: add --no-weights.")
+    tested = record["tested_on"] == "test" or variation
+    if record["data"]["source"] != "mitdb" or not tested:
         raise InputError(
             f"{run} is of {record['data']['source']} data, tested on the {record['tested_on']} "
             "part: only runs on MIT-BIH's test half are published."
         )
-    name = "-".join(str(record[key]) for key in ("model", "recipe", "split", "seed"))
+    about = ("variation", "seed") if variation else ("model", "recipe", "split", "seed")
+    name = "variation-" * bool(variation) + "-".join(str(record[key]) for key in about)
     digest = None
     if weights:
         content = (run / experiments.WEIGHTS).read_bytes()
@@ -50,8 +59,8 @@ def publish(run: Path, weights: bool = True) -> str:
     experiments.write_json(PUBLISHED / f"{name}.json", record)
     index = json.loads((PUBLISHED / "index.json").read_text("utf-8"))
     entry = {key: record[key] for key in ("model", "recipe", "split", "seed")}
-    index = [e for e in index if e["name"] != name]
-    index.append({"name": name, **entry, "weights_sha256": digest})
+    index = [{**e, "variation": e.get("variation")} for e in index if e["name"] != name]
+    index.append({"name": name, **entry, "weights_sha256": digest, "variation": variation})
     experiments.write_json(PUBLISHED / "index.json", sorted(index, key=lambda e: e["name"]))
     size = sum(path.stat().st_size for path in PUBLISHED.iterdir() if path.is_file())
     if size > LIMIT_BYTES:

@@ -27,7 +27,20 @@ def _read(name: str) -> bytes:
 
 
 def index() -> list[dict[str, Any]]:
-    """List the published runs: name, model, recipe, split, seed, weights' SHA-256 or null."""
+    """List the published runs: name, model, recipe, split, seed, weights' SHA-256 or null.
+
+    Those of :mod:`ecgkit.variations` are not among them: they are no runs of their recipe.
+    """
+    return [entry for entry in _entries() if not entry.get("variation")]
+
+
+def variations() -> list[dict[str, Any]]:
+    """List the published runs of :mod:`ecgkit.variations`, as :func:`index`, and ``variation``."""
+    return [entry for entry in _entries() if entry.get("variation")]
+
+
+def _entries() -> list[dict[str, Any]]:
+    """Read the index."""
     return json.loads(_read("index.json"))
 
 

@@ -1,0 +1,348 @@
+"""What the ambiguous points of the paper cost: one point read otherwise at a time.
+
+Where the paper is silent or can be read in two ways, this book had to settle on a reading. Each
+entry of :data:`VARIATIONS` changes one of them and leaves the rest; the differences to the run in
+which nothing is changed say which of the decisions matter. They are measured on the test half after
+the decisions were made, and decide nothing.
+
+The runs are hurried ones: they compare readings with each other, not with the paper.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scipy import stats
+
+from ecgkit import InputError, experiments, files, heartbeats, reproduce, tables
+from ecgkit.training import Recipe
+
+if TYPE_CHECKING:
+    from ecgkit.records import Source
+
+RECIPES = {
+    "hurried": Recipe(epochs=4, batch=256, learning_rate=1e-3, schedule="one-cycle"),
+    "hurried-tcn": Recipe(
+        epochs=3, batch=256, learning_rate=1e-3, schedule="one-cycle", balance=0.0
+    ),
+}
+"""Recipes of these runs alone: the paper's in a twelfth of the epochs, and one with few draws."""
+
+GROUPS = {
+    "settled": "A hurried form of the paper's recipe: the same balance and crops, in 4 epochs "
+    "instead of 50, with a larger batch and a rate that rises and falls.",
+    "squeeze-last": "Squeezing over time needs the TCN's last block at every step, about twenty "
+    "times the multiplications of the last step alone. So this pair is of the TCN without the "
+    "ResNet, in 3 epochs of the training half as it is, its rare classes not raised.",
+}
+"""The runs in which nothing is changed, each with what is to be said of its group."""
+
+SEEDS = (0, 1, 2)
+"""Seeds of these; any other variation is made with the first alone."""
+
+QUICK: dict[str, Any] = {"epochs": 1, "batch": 32}
+QUICK_BEATS, QUICK_RARE = 300, 40
+"""What ``quick`` changes of a recipe, and how many beats it takes."""
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A point of the paper, and what one run does about it.
+
+    Attributes
+    ----------
+    point, paper, change
+        What is ambiguous, what the paper says of it, and what is done here; said in the table.
+    beats
+        Arguments of :func:`ecgkit.heartbeats.prepare`, in types that JSON has.
+    model
+        See :func:`ecgkit.models.build`.
+    base, recipe
+        Name of a recipe, of :data:`RECIPES` or :data:`ecgkit.experiments.RECIPES`, and what is
+        changed of it.
+    against
+        The run of :data:`GROUPS` that it is compared with.
+    validation
+        Report on a tenth of the training half instead of the test half: for making choices.
+    """
+
+    point: str
+    paper: str
+    change: str
+    beats: Mapping[str, Any] = field(default_factory=dict)
+    model: str = "resnet-tcn"
+    base: str = "hurried"
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    against: str = "settled"
+    validation: bool = False
+
+
+_CROPS = ("crops", '"randomly intercepting"; no range')
+_BANDS = ("zeroed bands", '"zero out the coefficients at certain scales"')
+_SE = ("squeeze of the SE block", '"after the last layer"; not of what')
+
+VARIATIONS = {
+    "settled": Variation("-", "-", "everything as settled"),
+    "crops-50": Variation(
+        *_CROPS, "50-100 % of a beat, not 75-100 %", recipe={"shortest_crop": 0.5}
+    ),
+    "crops-90": Variation(
+        *_CROPS, "90-100 % of a beat, not 75-100 %", recipe={"shortest_crop": 0.9}
+    ),
+    "bands-d9": Variation(
+        *_BANDS, "A9, D9, D1, D2, not A9, D1, D2", {"zeroed": ["A9", "D9", "D1", "D2"]}
+    ),
+    "bands-d1": Variation(*_BANDS, "A9, D1, not A9, D1, D2", {"zeroed": ["A9", "D1"]}),
+    "bands-none": Variation(*_BANDS, "none, not A9, D1, D2", {"zeroed": []}),
+    "r-90th": Variation(
+        "sample of the R peak",
+        '"90 each of the left and right R-peaks"',
+        "the 90th of 180, not the 91st",
+        {"before": 89},
+    ),
+    "lead-first": Variation(
+        "lead of record 114",
+        '"the first channel [...] of the same lead"',
+        "its first channel, V5, not MLII",
+        {"lead": "first"},
+    ),
+    "early-stride": Variation(
+        "strides of the ResNet",
+        '"step size of 2"; not where',
+        "2 into all three layers (180, 90, 45, 23), not the last two",
+        model="resnet-tcn-early-stride",
+    ),
+    "squeeze-last": Variation(
+        *_SE, "the last step, as settled", model="tcn", base="hurried-tcn", against="squeeze-last"
+    ),
+    "squeeze-time": Variation(
+        *_SE,
+        "the mean over time, not the last step",
+        model="tcn-squeeze-time",
+        base="hurried-tcn",
+        against="squeeze-last",
+    ),
+}
+"""Name -> what is read otherwise; the quotations are of the paper's sections III and IV-A."""
+
+
+def recipe(name: str, quick: bool = False) -> Recipe:
+    """Return the recipe of a variation.
+
+    Examples
+    --------
+    >>> recipe("crops-50").shortest_crop, recipe("crops-50").epochs
+    (0.5, 4)
+    """
+    variation = VARIATIONS[name]
+    base = {**experiments.RECIPES, **RECIPES}[variation.base]
+    return replace(base, **variation.recipe, **(QUICK if quick else {}))
+
+
+def check(names: Sequence[str]) -> None:
+    """Refuse a name that does not exist, before anything is read or trained."""
+    for name in names:
+        if name not in VARIATIONS:
+            raise InputError(f"There is no variation {name!r}: use one of {', '.join(VARIATIONS)}.")
+
+
+def make(
+    source: Source,
+    out: Path,
+    only: Sequence[str] = (),
+    mapping: str = "ec57",
+    quick: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Make all runs that are not there yet, and the table of them.
+
+    Parameters
+    ----------
+    source
+        From :func:`ecgkit.records.find`; the beats are prepared anew where a variation asks for it.
+    out
+        Takes a directory for each run, ``NAME-SEED``, and ``variations.md``. Finished runs are kept
+        and one that was cut off goes on.
+    only
+        Names of :data:`VARIATIONS`; none means all. The table then holds these alone.
+    mapping
+        Symbols to classes, see :func:`ecgkit.heartbeats.prepare`.
+    quick
+        One seed and an epoch on a few hundred beats, to see that everything works. The records
+        then name the recipe ``hurried-quick``.
+    device, precision, progress
+        See :func:`ecgkit.experiments.train`.
+
+    Returns
+    -------
+    ``{"source", "fingerprint", "quick", "runs", "rows", "file"}``: of each run the settings, matrix
+    and seconds; ``rows`` from :func:`summary`; the path of the table.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or a run of other settings is in the way.
+    """
+    check(only)
+    plan = [
+        (name, seed)
+        for name in VARIATIONS
+        if not only or name in only
+        for seed in (SEEDS if name in GROUPS and not quick else SEEDS[:1])
+    ]
+    runs: list[dict[str, Any]] = []
+    for name, seed in plan:
+        variation, folder = VARIATIONS[name], out / f"{name}-{seed}"
+        there = (folder / experiments.RUN).exists()
+        done = f"run {len(runs) + 1} of {len(plan)}: {folder.name}"
+        reproduce.tell(f"{done}{', finished before' * there}")
+        beats = heartbeats.prepare(source, mapping, **variation.beats)
+        if quick:
+            beats = reproduce.sample(beats.without_q(), QUICK_BEATS, QUICK_RARE)
+        _, run = experiments.train(
+            beats,
+            variation.model,
+            f"{variation.base}-quick" if quick else variation.base,
+            recipe(name, quick),
+            seed=seed,
+            out=folder,
+            resume=True,
+            device=device,
+            precision=precision,
+            validation=variation.validation,
+            progress=progress,
+            variation=name,
+            prepared=variation.beats,
+        )
+        runs.append(run)
+    path = out / "variations.md"
+    with files.whole(path) as draft:
+        draft.write_text(markdown(runs), "utf-8")
+    brief = {"variation", "model", "recipe", "seed", "config", "data", "tested_on", "split_hash"}
+    brief |= {"confusion_matrix", "seconds", "device"}
+    return {
+        "source": source.name,
+        "fingerprint": source.fingerprint,
+        "quick": quick,
+        "runs": [{key: run[key] for key in run if key in brief} for run in runs],
+        "rows": summary(runs),
+        "file": str(path),
+    }
+
+
+def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Compare each variation's run of seed 0 with that in which nothing is changed.
+
+    Parameters
+    ----------
+    runs
+        Records, of which ``variation``, ``seed`` and ``confusion_matrix`` are used.
+
+    Returns
+    -------
+    For each variation that has a run of seed 0, in the order of :data:`VARIATIONS`: ``variation``,
+    ``against``, and of ``accuracy`` and ``mean_f1`` each, as shares, the ``value``; the
+    ``difference`` to seed 0 of ``against``; the standard deviation ``sd`` (n - 1) of the seeds of
+    ``against``; and ``large``, whether the difference is larger than 2 sd. None where there is no
+    such run, a single seed, or a figure that is not defined.
+    """
+    of = {(run["variation"], run["seed"]): tables.figures(dict(run)) for run in runs}
+    rows = []
+    for name, variation in VARIATIONS.items():
+        if (name, SEEDS[0]) not in of:
+            continue
+        row: dict[str, Any] = {"variation": name, "against": variation.against}
+        for key in ("accuracy", "mean_f1"):
+            value = _defined(of[name, SEEDS[0]][key])
+            settled = {seed: f[key] for (other, seed), f in of.items() if other == row["against"]}
+            sd = tables.spread([*settled.values()])["sd"] if settled else None
+            beside = None if name in GROUPS else _defined(settled.get(SEEDS[0], math.nan))
+            difference = None if value is None or beside is None else value - beside
+            large = None if difference is None or sd is None else abs(difference) > 2 * sd
+            row[key] = {"value": value, "difference": difference, "sd": sd, "large": large}
+        rows.append(row)
+    return rows
+
+
+def _defined(figure: float) -> float | None:
+    """Turn NaN into what JSON has for it."""
+    return None if math.isnan(figure) else figure
+
+
+def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Write what each reading costs as Markdown, a table for each of :data:`GROUPS`."""
+    rows = summary(runs)
+    lines = ["# What the ambiguous points of the paper cost", ""]
+    lines += [f"**{reproduce.SYNTHETIC_BANNER}**\n"] * (runs[0]["data"]["source"] == "synthetic")
+    lines += [f"**{reproduce.QUICK_BANNER}**\n"] * runs[0]["recipe"].endswith("-quick")
+    lines += [
+        "In each row one point of the paper is read otherwise, and all the rest is as settled. "
+        "The runs are hurried ones: they compare readings with each other, not with the paper. "
+        "What was settled was settled before, and stays whichever row is ahead. Accuracy and "
+        "mean F1, the mean of the four classes' F1, are of seed 0, in per cent; differences are "
+        "in points.\n"
+    ]
+    for reference, about in GROUPS.items():
+        group = [row for row in rows if row["against"] == reference]
+        if group:
+            of_group = [run for run in runs if run["variation"] in {r["variation"] for r in group}]
+            lines += [f"## Beside `{reference}`\n", f"{about} {_how(reference, of_group)}\n"]
+            lines += ["| point | the paper | here | accuracy | difference | mean F1 | difference |"]
+            lines[-1] += " larger than 2 sd |"
+            lines += ["| --- | --- | --- | ---: | ---: | ---: | ---: | --- |"]
+            lines += [*map(_line, group), "", _luck(reference, runs, group[0]), ""]
+    return "\n".join(lines)
+
+
+def _how(reference: str, runs: Sequence[Mapping[str, Any]]) -> str:
+    """Say how a group's runs were made."""
+    run = next((run for run in runs if run["variation"] == reference), runs[0])
+    how = run["config"]
+    places = sorted({f"{r['device']} in {r['config']['precision']}" for r in runs})
+    return (
+        f"Recipe {run['recipe']}: {how['epochs']} epochs of batch {how['batch']}, learning rate "
+        f"{how['learning_rate']:g} ({how['schedule']}), balance {how['balance']:g}. Beats split at "
+        f"random, tested on {sum(map(sum, run['confusion_matrix']))} beats of the "
+        f"{run['tested_on']} part. Data {run['data']['source']}, fingerprint "
+        f"{run['data']['fingerprint']}, mapping {run['mapping']}. Trained on {'; '.join(places)}: "
+        f"{sum(r['seconds'] for r in runs):.0f} s in all."
+    )
+
+
+def _line(row: dict[str, Any]) -> str:
+    """Write a variation's line of the table."""
+    variation, figures = VARIATIONS[row["variation"]], (row["accuracy"], row["mean_f1"])
+    cells = [variation.point, variation.paper, variation.change]
+    for figure in figures:
+        cells += [_points(figure["value"], ".2f"), _points(figure["difference"], "+.2f")]
+    named = zip(("accuracy", "mean F1"), figures, strict=True)
+    said = " and ".join(name for name, figure in named if figure["large"]) or "neither"
+    cells += ["-" if row["accuracy"]["large"] is None else said]
+    return f"| {' | '.join(cells)} |"
+
+
+def _points(share: float | None, how: str) -> str:
+    """Write a share in per cent, "-" where it is not defined."""
+    return "-" if share is None else format(100 * share, how)
+
+
+def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]) -> str:
+    """Say how far seeds alone move the figures, and what a difference of 2 sd is worth."""
+    n = sum(run["variation"] == reference for run in runs)
+    if row["accuracy"]["sd"] is None:
+        return f"Runs of `{reference}`: {n}. How far luck goes cannot be told: it takes two seeds."
+    often = 2 * stats.t.sf(2 / 2**0.5, n - 1)  # a difference of two runs has sd * sqrt(2)
+    return (
+        f"{n} seeds of `{reference}`, each with its own split and first weights: standard "
+        f"deviation (n - 1) {_points(row['accuracy']['sd'], '.3f')} points of accuracy, "
+        f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: "
+        "two runs that differ by luck alone would be more than 2 of these sd apart in "
+        f"{often:.0%} of cases. What is not larger cannot be told from luck; what is larger "
+        "deserves more seeds."
+    )
