@@ -96,7 +96,8 @@ def parser() -> argparse.ArgumentParser:
     reproduce.set_defaults(command="reproduce")
 
     variations = commands.add_parser(
-        "variations", help="measure what the ambiguous points of the paper cost"
+        "variations",
+        help="measure what the paper's ambiguous points and our recipe's ingredients are worth",
     )
     _add_source(variations)
     variations.add_argument("--only", nargs="+", default=[], metavar="NAME", help="default: all")

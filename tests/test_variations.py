@@ -1,5 +1,6 @@
 """One run reads one ambiguous point of the paper otherwise, and the table says what it costs."""
 
+import dataclasses
 import inspect
 import json
 import statistics
@@ -78,6 +79,15 @@ def test_every_variation_changes_what_its_name_says_and_nothing_else():
         "early-stride": {"model": "resnet-tcn-early-stride"},
         "squeeze-last": {},
         "squeeze-time": {"model": "tcn-squeeze-time"},
+        "ours": {},
+        "constant-rate": {"learning_rate": 1e-3, "schedule": "constant"},
+        "no-decay": {"weight_decay": 0.0},
+        "no-smoothing": {"label_smoothing": 0.0},
+        "full-balance": {"balance": 1.0},
+        "whole-originals": {"cropped_originals": 0.0},
+        "undisturbed": {"gain": 0.0, "noise_mv": 0.0},
+        "together-only": {"each_branch": 0.0},
+        "longer": {"epochs": 18},
     }
 
 
@@ -104,6 +114,22 @@ def test_the_settled_run_is_the_papers_balance_and_crops_in_a_hurry():
     assert (how.epochs, how.batch, how.learning_rate) == (4, 256, 1e-3)
 
 
+def test_an_ingredient_is_taken_away_from_our_recipe_and_measured_on_the_validation_part():
+    ingredients = [v for v in VARIATIONS.values() if v.against == "ours"]
+    ours = experiments.RECIPES["ours"]
+    for variation in ingredients:
+        assert variation.validation
+        for setting, value in variation.recipe.items():
+            assert getattr(ours, setting) != value
+    used = {setting for variation in ingredients for setting in variation.recipe}
+    shared = {"batch", "shortest_crop"}
+    assert used == {field.name for field in dataclasses.fields(ours)} - shared
+
+
+def test_only_ingredients_are_measured_on_the_validation_part():
+    assert all(v.validation == (v.against == "ours") for v in VARIATIONS.values())
+
+
 def test_no_recipe_of_a_hurry_has_the_name_of_another():
     assert not variations.RECIPES.keys() & experiments.RECIPES.keys()
 
@@ -124,7 +150,9 @@ def test_all_variations_run_from_the_command_and_a_second_call_trains_none(
     assert [run["variation"] for run in found["runs"]] == list(VARIATIONS)
     assert [row["variation"] for row in found["rows"]] == list(VARIATIONS)
     assert errors.count("\n") == len(VARIATIONS)
-    assert len({run["split_hash"] for run in found["runs"]}) == 1
+    parts = {run["tested_on"]: run["split_hash"] for run in found["runs"]}
+    assert parts.keys() == {"test", "validation"}
+    assert all(parts[run["tested_on"]] == run["split_hash"] for run in found["runs"])
     for name, variation in VARIATIONS.items():
         run = json.loads((tmp_path / f"{name}-0" / "run.json").read_text())
         assert (run["variation"], run["recipe"]) == (name, f"{variation.base}-quick")
