@@ -3,7 +3,7 @@
 The helper library of the book. Each module is one chapter's subject; data flows one way, and a
 module imports only from those above it in this list:
 
-``files`` written whole, ``aami`` classes, ``annotations`` of a record, ``synthetic`` records,
+``files`` written whole, ``aami`` classes, ``annotators`` and their marks, ``synthetic`` records,
 ``physionet`` downloads, ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats``
 cutting, ``splits``, ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU,
 ``checkpoints`` and ``training``, ``matching`` of beats, the ``ec57`` report, ``metrics``,

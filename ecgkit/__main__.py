@@ -269,10 +269,10 @@ def _draw(found: Any, path: Path) -> None:
 
 def _ec57(options: argparse.Namespace) -> None:
     """Report how a test annotator's beats agree with a reference annotator's."""
-    from ecgkit import annotations, ec57
+    from ecgkit import annotators, ec57
 
     extensions = (options.reference, options.test)
-    reference, test = annotations.read_both(
+    reference, test = annotators.read_both(
         options.reference_dir, options.test_dir, extensions, options.records
     )
     report = ec57.ec57(

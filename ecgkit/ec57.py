@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ecgkit import InputError, matching
-from ecgkit.annotations import Annotations
+from ecgkit.annotators import Annotations
 from ecgkit.matching import Matrix, compare
 
 FIGURES = {
@@ -154,13 +154,14 @@ class Report:
             "paced": list(self.paced),
             "rows": list(matching.ROWS),
             "columns": list(matching.COLUMNS),
-            "records": {
-                name: {"matrix": matrix.tolist(), **self._kept(figures(matrix))}
-                for name, matrix in self.matrices.items()
-            },
-            "gross": {"matrix": self.total.tolist(), **self._kept(self.gross)},
-            "average": self._kept(self.average),
+            "records": {name: self._json(matrix) for name, matrix in self.matrices.items()},
+            "gross": self._json(self.total),
+            "average": {"figures": self._kept(self.average)},
         }
+
+    def _json(self, matrix: Matrix) -> dict[str, Any]:
+        """Give a matrix and its figures."""
+        return {"matrix": matrix.tolist(), "figures": self._kept(figures(matrix))}
 
     def text(self) -> str:
         """Write the report for a fixed-width font, much as WFDB's ``bxb`` and ``sumstats`` do."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from ecgkit import InputError, annotations, files, heartbeats, metrics, streams, training
+from ecgkit import InputError, annotators, files, heartbeats, metrics, streams, training
 from ecgkit.readers import Recording, Signal
 from ecgkit.records import SAMPLING_RATE
 
@@ -137,7 +137,7 @@ class Classified:
             If WFDB does not take the name, or the file cannot be written.
         """
         fs = self.recording.fs
-        annotations.write(path, annotations.Annotations(self.samples, self.classes, fs))
+        annotators.write(path, annotators.Annotations(self.samples, self.classes, fs))
 
     def busiest(self, seconds: float = 10.0) -> float:
         """Second at which the strip begins that holds most beats other than N; 0 without any."""

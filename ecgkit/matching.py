@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgkit import InputError, aami
-from ecgkit.annotations import Annotations
+from ecgkit.annotators import Annotations
 
 ROWS = (*aami.CLASSES, "O", "X")
 """Reference classes; O: no beat there; X: the annotator calls the signal unreadable there."""
@@ -117,8 +117,8 @@ def compare(
 
 def _samples(seconds: float, fs: float) -> int:
     """Turn seconds into the nearest sample number."""
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise InputError(f"{seconds:g} seconds: give a time from 0 on.")
+    if not 0 <= seconds * fs < _FAR:  # NaN and infinity are not
+        raise InputError(f"{seconds:g} seconds cannot be: give a time from 0 on.")
     return math.floor(seconds * fs + 0.5)
 
 

@@ -22,7 +22,7 @@ import wfdb
 from numpy.typing import NDArray
 
 from ecgkit import InputError, aami, physionet, synthetic
-from ecgkit.annotations import load as load_annotations
+from ecgkit.annotators import load as load_annotations
 
 SAMPLING_RATE = 360
 """Samples per second of MIT-BIH, and of everything in this library."""
