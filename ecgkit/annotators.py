@@ -174,7 +174,7 @@ def read(path: Path | str, extension: str = "atr", fs: float | None = None) -> A
         )
     except InputError as error:
         raise InputError(
-            f"{path}.{extension} is not a readable WFDB annotation file ({error})"
+            f"{path}.{extension} is not a readable WFDB annotation file: {error}"
         ) from error
 
 

@@ -78,6 +78,12 @@ def compare(
     InputError
         If the rates differ, a time is none, or no reference beat is left to count.
 
+    Notes
+    -----
+    The counts are those of WFDB's ``bxb`` (https://github.com/bemoody/wfdb, ``app/bxb.c``) but in
+    two rare cases: where several unreadable or fluttering stretches lie between two beats, of which
+    ``bxb`` remembers two, and where the last of several unreadable stretches is never ended.
+
     Examples
     --------
     A beat found 50 ms late, one missed, one extra that is called V:
