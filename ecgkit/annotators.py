@@ -221,8 +221,8 @@ def read_both(
         lacking = {path.stem for path in places[0].glob(f"*.{extensions[0]}")} - set(names)
         if lacking:
             warnings.warn(
-                f"{len(lacking)} records have no .{extensions[1]} in {places[1]} and are not "
-                f"compared: {' '.join(sorted(lacking))}.",
+                f"Not compared, as {places[1]} has no .{extensions[1]} for them: "
+                f"{' '.join(sorted(lacking))}.",
                 stacklevel=2,
             )
     ours, theirs = {}, {}
