@@ -394,9 +394,10 @@ def test_what_is_no_list_of_marks_is_a_sentence(samples, symbols, fs, says):
 
 # WFDB's bxb
 #
-# The matrices below were printed by the comparison of WFDB's app/bxb.c (27 April 2020), with SVEB
-# reported and its standard window: its loop, its readers of the next beat, and its rules for
-# flutter and shutdown, compiled as they stand, with lines of text in place of annotation files.
+# The matrices below were counted in C by the comparison of WFDB's app/bxb.c (27 April 2020), with
+# SVEB reported and its standard window: its main loop, its readers of the next beat, its rules for
+# flutter and shutdown and its classes, transcribed without RR errors and output files and compiled
+# with lines of text in place of annotation files. The whole package was not to be had.
 
 
 def mixed(k):
