@@ -3,13 +3,13 @@
 The helper library of the book. Each module is one chapter's subject; data flows one way, and a
 module imports only from those above it in this list:
 
-``files`` written whole, ``aami`` classes, ``synthetic`` records, ``physionet`` downloads,
-``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
-``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU, ``checkpoints`` and ``training``,
-``metrics``, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the paper,
-``variations`` of its ambiguous points, ``published`` results, ``csvfiles``, ``readers``,
-``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the command line with
-its ``options``.
+``files`` written whole, ``aami`` classes, ``annotators`` and their marks, ``synthetic`` records,
+``physionet`` downloads, ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats``
+cutting, ``splits``, ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU,
+``checkpoints`` and ``training``, ``matching`` of beats, the ``ec57`` report, ``metrics``,
+``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the paper, ``variations`` of one
+thing at a time, ``published`` results, ``csvfiles``, ``readers``, ``streams`` and ``inference``
+for any recording, ``exercises``, ``bench``, and the command line with its ``options``.
 """
 
 __version__ = "0.1.0"

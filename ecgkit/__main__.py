@@ -233,6 +233,8 @@ def _classify(options: argparse.Namespace) -> None:
     said = [str(warning.message) for warning in caught if warning.category is UserWarning]
     if options.out:
         found.write_csv(options.out)
+    if options.annotations:
+        found.write_annotations(options.annotations)
     if options.plot:
         _draw(found, options.plot)
     for sentence in said:
@@ -259,7 +261,7 @@ def _classify(options: argparse.Namespace) -> None:
         print(f"  {name} {count:7}  {aami.NAMES[name]}")
     print(f"mean heart rate {result['heart_rate_bpm'] or '-'} a minute, ", end="")
     print(f"longest run of V {result['longest_run_of_v']}")
-    for path in filter(None, (options.out, options.plot)):
+    for path in filter(None, (options.out, options.annotations, options.plot)):
         print(f"written: {path}")
     print("For teaching and research: this is not a medical device, and no diagnosis.")
 
@@ -287,6 +289,29 @@ def _draw(found: Any, path: Path) -> None:
     with files.whole(path) as draft:
         figure.savefig(draft, format="png", dpi=plots.DPI, facecolor="white")
     plt.close(figure)
+
+
+def _ec57(options: argparse.Namespace) -> None:
+    """Report how a test annotator's beats agree with a reference annotator's."""
+    from ecgkit import annotators, ec57
+
+    extensions = (options.reference, options.test)
+    reference, test = annotators.read_both(
+        options.reference_dir, options.test_dir, extensions, options.records
+    )
+    report = ec57.ec57(
+        reference,
+        test,
+        start_s=options.start,
+        end_s=options.end,
+        window_s=options.window,
+        sveb=options.sveb,
+        annotators=extensions,
+    )
+    if options.json:
+        print(json.dumps(report.as_dict()))
+    else:
+        print(report.markdown() if options.markdown else report.text(), end="")
 
 
 def _print_report(report: dict[str, Any], source: str) -> None:
@@ -318,6 +343,7 @@ COMMANDS = {
     "variations": _variations,
     "bench": _bench,
     "classify": _classify,
+    "ec57": _ec57,
 }
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from ecgkit import InputError, files, heartbeats, metrics, streams, training
+from ecgkit import InputError, annotators, files, heartbeats, metrics, streams, training
 from ecgkit.readers import Recording, Signal
 from ecgkit.records import SAMPLING_RATE
 
@@ -119,6 +119,25 @@ class Classified:
                 if i == 0:
                     print(*row, sep=",", file=file)
                 print(*row.values(), sep=",", file=file)
+
+    def write_annotations(self, path: Path | str) -> None:
+        """Write R peaks and classes as a WFDB annotation file, the whole file or none.
+
+        The letters N, S, V and F are symbols of WFDB's, too. Beats too near an end to be judged
+        are not in the file: compared with an annotator who has them, they are missed.
+
+        Parameters
+        ----------
+        path
+            With an extension of letters, by which WFDB's readers will know it: ``208.net``.
+
+        Raises
+        ------
+        InputError
+            If WFDB does not take the name, or the file cannot be written.
+        """
+        fs = self.recording.fs
+        annotators.write(path, annotators.Annotations(self.samples, self.classes, fs))
 
     def busiest(self, seconds: float = 10.0) -> float:
         """Second at which the strip begins that holds most beats other than N; 0 without any."""

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix as _sklearn_matrix
 
 from ecgkit import InputError, aami
+from ecgkit.ec57 import ec57 as ec57  # shown as metrics.ec57, too; beats of two annotators
 
 CLASSES = aami.CLASSES[:4]
 """The classes that are classified."""

@@ -76,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(command="evaluate")
 
     _add_classify(commands.add_parser("classify", help="classify each heartbeat of a recording"))
+    _add_ec57(commands.add_parser("ec57", help="compare two annotators of the same records"))
 
     reproduce = commands.add_parser("reproduce", help="make the paper's runs, tables and figures")
     _add_source(reproduce)
@@ -131,10 +132,32 @@ def _add_classify(classify: argparse.ArgumentParser) -> None:
     )
     classify.add_argument("--weights", default="published", help="published (default) or a file")
     classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write a line for each beat")
+    classify.add_argument(
+        "--annotations", type=Path, metavar="RECORD.EXT", help="write a WFDB annotation file"
+    )
     classify.add_argument("--plot", type=Path, metavar="FILE.png", help="draw ten seconds of it")
     classify.add_argument("--json", action="store_true", help="print JSON, nothing else")
     classify.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     classify.set_defaults(command="classify")
+
+
+def _add_ec57(ec57: argparse.ArgumentParser) -> None:
+    """Add the options of `ec57`."""
+    ec57.add_argument("reference_dir", type=Path, metavar="REFERENCE_DIR", help="with .hea files")
+    ec57.add_argument("test_dir", type=Path, metavar="TEST_DIR", help="may be the same")
+    ec57.add_argument("--reference", default="atr", metavar="EXT", help="default: %(default)s")
+    ec57.add_argument("--test", required=True, metavar="EXT", help="extension of what is tested")
+    ec57.add_argument("--records", nargs="+", metavar="NAME", help="default: all TEST_DIR has")
+    ec57.add_argument("--start", type=float, default=300.0, metavar="S", help="default: 300 s")
+    ec57.add_argument("--end", type=float, metavar="S", help="default: the record's end")
+    ec57.add_argument("--window", type=float, default=0.15, metavar="S", help="default: 0.15 s")
+    ec57.add_argument(
+        "--no-sveb", dest="sveb", action="store_false", help="count S as N and report VEB alone"
+    )
+    form = ec57.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    ec57.set_defaults(command="ec57")
 
 
 def _add_source(command: argparse.ArgumentParser, mapping: bool = True) -> None:

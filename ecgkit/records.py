@@ -22,6 +22,7 @@ import wfdb
 from numpy.typing import NDArray
 
 from ecgkit import InputError, aami, physionet, synthetic
+from ecgkit.annotators import load as load_annotations
 
 SAMPLING_RATE = 360
 """Samples per second of MIT-BIH, and of everything in this library."""
@@ -268,16 +269,7 @@ def read_annotations(
         If the file is missing, cut short, cannot be read as WFDB annotations, or marks a beat
         beyond the record.
     """
-    try:
-        if Path(f"{path}.atr").read_bytes()[-2:] != b"\0\0":
-            raise ValueError("cut short: two zero bytes should end it")
-        annotation = wfdb.rdann(str(path), "atr")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}.atr is missing: the beats of {Path(path).name} need it."
-        ) from error
-    except Exception as error:  # wfdb raises what its parsing happens to hit
-        raise InputError(f"{path}.atr is not a readable WFDB annotation file ({error}).") from error
+    annotation = load_annotations(path)
     keep = np.array([aami.is_beat(symbol) for symbol in annotation.symbol], dtype=bool)
     symbols = np.array(annotation.symbol, dtype="U1")[keep]
     r_peaks = np.asarray(annotation.sample, dtype=np.int64)[keep]

@@ -428,6 +428,21 @@ def test_any_annotation_bytes(fuzz, recordings, classify):
     fuzz(bytes_changed(recordings["one.atr"]), lambda new: classify("one", atr=new))
 
 
+def test_any_annotation_bytes_are_compared(fuzz, recordings, tmp_path):
+    content = Quiet(recordings["one.atr"])
+    for name in ("one.atr", "one.hea"):
+        (tmp_path / name).write_bytes(recordings[name])
+    folders = ("ec57", tmp_path, tmp_path, "--records", "one", "--start", 0, "--json")
+
+    def check(changed):
+        (tmp_path / "one.net").write_bytes(changed)
+        ends_well(*folders, "--reference", "net", "--test", "atr")
+        return ends_well(*folders, "--test", "net")
+
+    assert check(content) == 0
+    fuzz(bytes_changed(content), check)
+
+
 def test_any_signal_bytes(fuzz, recordings, classify):
     fuzz(bytes_changed(recordings["one.dat"]), lambda new: classify("one", dat=new))
 
