@@ -6,10 +6,10 @@ module imports only from those above it in this list:
 ``files`` written whole, ``aami`` classes, ``synthetic`` records, ``physionet`` downloads,
 ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats`` cutting, ``splits``,
 ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU, ``checkpoints`` and ``training``,
-``metrics``, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the paper,
-``variations`` of its ambiguous points, ``published`` results, ``csvfiles``, ``readers``,
-``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the command line with
-its ``options``.
+``metrics``, ``comparison`` of models, ``plots``, ``experiments``, ``tables`` and ``reproduce``
+beside the paper, ``variations`` of its ambiguous points, ``published`` results, ``csvfiles``,
+``readers``, ``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the
+command line with its ``options``.
 """
 
 __version__ = "0.1.0"

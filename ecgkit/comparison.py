@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.stats
 from numpy.typing import ArrayLike, NDArray
 
-from ecgkit import InputError, tables
+from ecgkit import InputError
 
 CONFIDENCE = 0.95
 
@@ -139,49 +138,6 @@ def compare(differences: Sequence[float] | NDArray[np.floating]) -> Comparison:
     sd = float(values.std(ddof=1))
     half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n)
     return Comparison(n, mean, sd, mean - half, mean + half, p_sign)
-
-
-def paired(
-    runs: Sequence[dict[str, Any]], without: str, with_it: str, figure: str = "accuracy"
-) -> dict[int, float]:
-    """Subtract one model's figure from another's, seed by seed: same split, same test beats.
-
-    Parameters
-    ----------
-    runs
-        Records of one recipe, of which ``model``, ``seed``, ``split_hash`` and
-        ``confusion_matrix`` are used.
-    without, with_it
-        Names of the two models.
-    figure
-        A key of :func:`ecgkit.tables.figures`.
-
-    Returns
-    -------
-    Seed -> the figure with the part less that without it, for the seeds that both models have; a
-    seed whose figure is not defined is left out.
-
-    Raises
-    ------
-    InputError
-        If the two runs of a seed have different splits: that is no pair.
-    """
-    of: dict[str, dict[int, dict[str, Any]]] = {without: {}, with_it: {}}
-    for run in runs:
-        if run["model"] in of:
-            of[run["model"]][run["seed"]] = run
-    found = {}
-    for seed in sorted(of[without].keys() & of[with_it].keys()):
-        a, b = of[without][seed], of[with_it][seed]
-        if a["split_hash"] != b["split_hash"]:
-            raise InputError(
-                f"The runs of {without} and {with_it} with seed {seed} have different splits: "
-                "their difference would hold the luck of the split."
-            )
-        difference = tables.figures(b)[figure] - tables.figures(a)[figure]
-        if np.isfinite(difference):
-            found[seed] = difference
-    return found
 
 
 @dataclass(frozen=True)

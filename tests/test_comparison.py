@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ecgkit import InputError, comparison
+from ecgkit import InputError, comparison, tables
 
 
 def run(model, seed, right, split="a"):
@@ -58,9 +58,8 @@ def test_student_interval_and_sign_test_of_five_seeds():
 def test_the_sign_test_is_that_of_a_fair_coin(n, k):
     signs = [1.0] * k + [-1.0] * (n - k)
     assert comparison.compare(signs).p_sign == pytest.approx(coin(n, k))
-    assert comparison.compare([*signs, 0.0]).p_sign == pytest.approx(
-        coin(n, k)
-    )  # a tie is left out
+    # A tie is for neither side.
+    assert comparison.compare([*signs, 0.0]).p_sign == pytest.approx(coin(n, k))
 
 
 def test_one_seed_has_no_spread_and_no_verdict():
@@ -84,14 +83,14 @@ def test_what_is_no_list_of_differences_is_refused(values):
 
 def test_runs_are_paired_by_seed_and_lonely_ones_left_out():
     runs = [run("a", 0, 4), run("a", 1, 8), run("b", 1, 9), run("b", 0, 6), run("b", 2, 0)]
-    assert comparison.paired([*runs, run("c", 2, 5)], "a", "b") == pytest.approx({0: 0.2, 1: 0.1})
-    assert comparison.paired(runs, "a", "c") == {}
-    assert comparison.paired(runs, "a", "b", "ppv") == {}  # P+ of S is not defined
+    assert tables.paired([*runs, run("c", 2, 5)], "a", "b") == pytest.approx({0: 0.2, 1: 0.1})
+    assert tables.paired(runs, "a", "c") == {}
+    assert tables.paired(runs, "a", "b", "ppv") == {}  # P+ of S is not defined
 
 
 def test_different_splits_make_no_pair():
     with pytest.raises(InputError, match="seed 0 have different splits"):
-        comparison.paired([run("a", 0, 4), run("b", 0, 5, split="b")], "a", "b")
+        tables.paired([run("a", 0, 4), run("b", 0, 5, split="b")], "a", "b")
 
 
 def test_mcnemar_counts_the_beats_on_which_one_model_alone_is_right():
