@@ -188,7 +188,7 @@ for name, row in tables.TABLE_II.items():
     print(f"{name:10} formula {se:.3f}, drawn {drawn:.3f} points")
 
 # %% [markdown]
-# The hills hardly touch. The difference of two figures with independent errors has
+# The hills hardly overlap. The difference of two figures with independent errors has
 # the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
 
 # %% tags=["hide-input"]
