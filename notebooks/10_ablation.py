@@ -41,6 +41,8 @@ if missing:  # --no-deps: torch, numpy and pandas stay as they are
     importlib.invalidate_caches()
 
 # %%
+import re
+
 import numpy as np
 import scipy.stats
 import torch
@@ -426,14 +428,16 @@ display(
 # and drops out of $d_i$, as in the figure above. What stays is the luck of
 # training. How large is the mean difference $\bar d$ beside it? Two answers:
 #
-# - **Student's interval.** With $s$ the standard deviation (with $n-1$) of the
-#   $d_i$,
-#   $$ \bar d \pm t_{0.975,\,n-1}\, \frac{s}{\sqrt n} $$
-#   holds the true difference in 95 % of such experiments, if the $d_i$ are about
-#   normal. If it leaves out zero, the difference is larger than its spread.
-# - **The sign test.** If the part did nothing, each $d_i$ would be up or down like
-#   a fair coin. Count the ups, and ask how often a coin is so one-sided. It
-#   supposes almost nothing, and uses little.
+# **Student's interval**, with $s$ the standard deviation (with $n-1$) of the $d_i$,
+#
+# $$ \bar d \pm t_{0.975,\,n-1}\, \frac{s}{\sqrt n} $$
+#
+# holds the true difference in 95 % of such experiments, if the $d_i$ are about
+# normal. If it leaves out zero, the difference is larger than its spread.
+#
+# **The sign test.** If the part did nothing, each $d_i$ would be up or down like a
+# fair coin. Count the ups, and ask how often a coin is so one-sided. It supposes
+# almost nothing, and uses little.
 #
 # The paper gives one run each: no $s$, no interval, nothing to count.
 
@@ -540,23 +544,21 @@ papers = {
 
 # %% tags=["hide-input"]
 def gains_table(gains, papers):
-    lines = ["| part | adds (points) | 95 % interval | signs, p | seeds | "]
-    lines[0] += "paper | verdict |"
-    lines.append("|---|---|---|---|---|---|---|")
+    lines = ["| part | adds (points) | 95 % interval | signs, p | verdict | "]
+    lines[0] += "paper |"
+    lines.append("|---|---|---|---|---|---|")
     for part, values in gains.items():
         paper = f"{papers[part]:+.2f}" if part in papers else "not in its text"
         if not values:
-            lines.append(f"| {part} | not run yet | | | 0 | {paper} | |")
+            lines.append(f"| {part} | not run yet | | | | {paper} |")
             continue
         d = comparison.compare(100 * np.array(values))
-        adds = f"{d.mean:+.2f}"
-        interval, p = "-", "-"
+        adds, interval, p = f"{d.mean:+.2f}", "-", "-"
         if d.sd is not None:
-            adds += f" ± {d.sd:.2f}"
-            interval, p = f"{d.low:+.2f} to {d.high:+.2f}", f"{d.p_sign:.2f}"
+            adds += f" ± {d.sd:.2f} (n = {d.n})"
+            interval, p = f"{d.low:+.2f} to {d.high:+.2f}", f"{d.p_sign:.2g}"
         lines.append(
-            f"| {part} | {adds} | {interval} | {p} | {d.n} | {paper} | "
-            f"{d.verdict} |"
+            f"| {part} | {adds} | {interval} | {p} | {d.verdict} | {paper} |"
         )
     return "\n".join(lines)
 
@@ -637,7 +639,10 @@ gains_f1 = {
     part: list(tables.paired(runs, *pair, "mean_f1").values())
     for part, pair in tables.PAIRS.items()
 }
-display(Markdown(gains_table(gains_f1, {})))
+if any(gains_f1.values()):
+    display(Markdown(gains_table(gains_f1, {})))
+else:
+    display(Markdown("*Nor has any pair for this table.*"))
 
 # %% [markdown]
 # ## More of everything
@@ -757,8 +762,8 @@ display(
         f"P+ does agree. A gap of {100 * gap:.2f} points in the mean is "
         f"{400 * gap:.2f} in one class: {4 * gap * 401:.0f} of the 401 beats "
         f"of F, or {4 * gap * 1513:.0f} of the 1,513 of S. Perhaps one "
-        "of the figures is of another run. It is small, and it says that the last digits of "
-        "the table should not be leaned on."
+        "of the figures is of another run. It is small, and it says that the "
+        "last digits of the table should not be leaned on."
     )
 )
 
@@ -784,61 +789,21 @@ display(
 # other, not with the paper. A difference counts as large where it exceeds two
 # standard deviations of runs that differ in the seed alone.
 
-
-# %%
+# %% tags=["hide-input"]
 varied = [published.run(e["name"]) for e in published.variations()]
 
 
 def variation_tables(recipe_names):
     """Tables of the published variations of these recipes."""
-    groups = [
-        name
-        for name in variations.GROUPS
-        if variations.VARIATIONS[name].base in recipe_names
-    ]
-    rows = [r for r in variations.summary(varied) if r["against"] in groups]
-    if not rows:
+    of = variations.VARIATIONS
+    chosen = [r for r in varied if of[r["variation"]].base in recipe_names]
+    if not chosen:
         return "*Not run yet; the table appears once the runs are published.*"
-    text = []
-    for group in groups:
-        of_group = [row for row in rows if row["against"] == group]
-        if not of_group:
-            continue
-        text += [variations.GROUPS[group], ""]
-        text += ["| point | here | Acc % | change | mean F1 % | change | "]
-        text[-1] += "larger than 2 sd |"
-        text.append("|---|---|---|---|---|---|---|")
-        for row in of_group:
-            about = variations.VARIATIONS[row["variation"]]
-            cells = [about.point, about.change]
-            large = []
-            for key, name in (("accuracy", "Acc"), ("mean_f1", "F1")):
-                cell = row[key]
-                cells.append(f"{100 * cell['value']:.2f}")
-                d = cell["difference"]
-                cells.append("-" if d is None else f"{100 * d:+.2f}")
-                large += [name] if cell["large"] else []
-            unknown = row["accuracy"]["large"] is None
-            cells.append("-" if unknown else " and ".join(large) or "neither")
-            text.append(f"| {' | '.join(cells)} |")
-        sd = of_group[0]["accuracy"]["sd"]
-        if sd is None:
-            text += [
-                "",
-                "One seed of the unchanged run: no spread to judge by.",
-            ]
-        else:
-            f1_sd = of_group[0]["mean_f1"]["sd"]
-            text += [
-                "",
-                f"The seeds of the unchanged run spread by {100 * sd:.3f} "
-                f"points of accuracy and {100 * f1_sd:.3f} of mean F1.",
-            ]
-        text.append("")
-    return "\n".join(text)
+    text = variations.markdown(chosen)
+    text = text[text.index("## ") :]  # the prose here stands for its own
+    return re.sub(r"^## (.*)$", r"**\1.**", text, flags=re.MULTILINE)
 
 
-# %% tags=["hide-input"]
 display(Markdown(variation_tables(variations.RECIPES)))
 
 # %% [markdown]
