@@ -7,9 +7,10 @@ module imports only from those above it in this list:
 ``physionet`` downloads, ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats``
 cutting, ``splits``, ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU,
 ``checkpoints`` and ``training``, ``matching`` of beats, the ``ec57`` report, ``metrics``,
-``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the paper, ``variations`` of one
-thing at a time, ``published`` results, ``csvfiles``, ``readers``, ``streams`` and ``inference``
-for any recording, ``exercises``, ``bench``, and the command line with its ``options``.
+``comparison`` of models, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the
+paper, ``variations`` of one thing at a time, ``published`` results, ``csvfiles``, ``readers``,
+``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the command line
+with its ``options``.
 """
 
 __version__ = "0.1.0"

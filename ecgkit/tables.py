@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgkit import metrics
+from ecgkit import InputError, metrics
 
 Run = dict[str, Any]
 Spread = dict[str, float | None]
@@ -94,13 +94,56 @@ def spread(values: Sequence[float]) -> Spread:
     return {"mean": float(np.mean(values)) if whole else None, "sd": sd}
 
 
+def paired(
+    runs: Sequence[Run], without: str, with_it: str, figure: str = "accuracy"
+) -> dict[int, float]:
+    """Subtract one model's figure from another's, seed by seed: same split, same test beats.
+
+    Parameters
+    ----------
+    runs
+        Records of one recipe, of which ``model``, ``seed``, ``split_hash`` and
+        ``confusion_matrix`` are used.
+    without, with_it
+        Names of the two models.
+    figure
+        A key of what :func:`figures` returns.
+
+    Returns
+    -------
+    Seed -> the figure with the part less that without it, for the seeds that both models have; a
+    seed whose figure is not defined is left out.
+
+    Raises
+    ------
+    InputError
+        If the two runs of a seed have different splits: that is no pair.
+    """
+    of: dict[str, dict[int, Run]] = {without: {}, with_it: {}}
+    for run in runs:
+        if run["model"] in of:
+            of[run["model"]][run["seed"]] = run
+    found = {}
+    for seed in sorted(of[without].keys() & of[with_it].keys()):
+        a, b = of[without][seed], of[with_it][seed]
+        if a["split_hash"] != b["split_hash"]:
+            raise InputError(
+                f"The runs of {without} and {with_it} with seed {seed} have different splits: "
+                "their difference would hold the luck of the split."
+            )
+        difference = figures(b)[figure] - figures(a)[figure]
+        if np.isfinite(difference):
+            found[seed] = difference
+    return found
+
+
 def summary(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """Bring runs of one recipe together over their seeds.
 
     Parameters
     ----------
     runs
-        Records, of which ``model``, ``seed`` and ``confusion_matrix`` are used.
+        Records, of which ``model``, ``seed``, ``split_hash`` and ``confusion_matrix`` are used.
 
     Returns
     -------
@@ -116,9 +159,8 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     }
     gains = {}
     for part, (without, with_it) in PAIRS.items():
-        if seeds := sorted(of.get(without, {}).keys() & of.get(with_it, {}).keys()):
-            pairs = [(of[without][seed], of[with_it][seed]) for seed in seeds]
-            gains[part] = spread([b["accuracy"] - a["accuracy"] for a, b in pairs])
+        if found := paired(runs, without, with_it):
+            gains[part] = spread(list(found.values()))
     return {"models": models, "gains": gains}
 
 

@@ -5,6 +5,7 @@ That the solutions in the pages are right, and the stubs are not, is checked whe
 """
 
 import importlib
+import itertools
 import math
 
 import numpy as np
@@ -24,6 +25,7 @@ from ecgkit import (
     published,
     records,
     splits,
+    tables,
     training,
 )
 
@@ -555,6 +557,66 @@ def test_additive():
     assert "no gradient" in said("one branch")[1]
     assert "Return logits" in said("softmax")[1]
     assert "(6, 4)" in says("07.3", models.TCN)[1]
+
+
+def test_chance_of_an_accuracy():
+    # sqrt(.9836 x .0164 / 50,338): .01613104 / 50,338 = 3.20455e-7, root 5.66087e-4
+    assert says("10.1", 0.0566)[0]
+    assert "a share" in says("10.1", 5.66e-4)[1]
+    assert "95 % interval" in says("10.1", 0.111)[1]
+    assert "variance" in says("10.1", 3.2e-5)[1]
+    assert "single beat" in says("10.1", 12.7)[1]
+    assert "only the test half" in says("10.1", 0.04)[1]
+    assert "*wrong*" in says("10.1", 0.442)[1]  # sqrt(.9836 / 50,338) = .00442
+
+
+def test_seeds_for_a_sign_test():
+    # All alike: 2 / 2**5 = .0625, 2 / 2**6 = .03125.
+    assert says("10.2", 6)[0]
+    assert "*either*" in says("10.2", 5)[1]
+    assert "two sides" in says("10.2", 4)[1]
+    assert "Fewer" in says("10.2", 8)[1]
+
+
+def ranked(average=np.mean, best_first=True, key=None):
+    def answer(runs, figure):
+        of = {}
+        for run in runs:
+            of.setdefault(run["model"], []).append(tables.figures(run)[key or figure])
+        return sorted(of, key=lambda name: average(of[name]), reverse=best_first)
+
+    return answer
+
+
+def test_ranking():
+    assert says("10.3", ranked())[0]
+    assert "worst to best" in says("10.3", ranked(best_first=False))[1]
+    assert "not the best" in says("10.3", ranked(max))[1]
+    assert "not the best" in says("10.3", ranked(sum))[1]  # the model with most seeds wins
+    assert "order by accuracy" in says("10.3", ranked(key="accuracy"))[1]
+    assert "wrong for accuracy" in says("10.3", ranked(key="mean_f1"))[1]
+    assert "each model once" in says("10.3", lambda runs, f: [r["model"] for r in runs])[1]
+
+
+def flipped(count, tolerance=1e-12):
+    """A sign-flip test that counts patterns in a way of its own."""
+
+    def answer(d):
+        signs = np.array(list(itertools.product([1, -1], repeat=len(d))))
+        return count((signs * d).mean(axis=1), np.mean(d), tolerance)
+
+    return answer
+
+
+def test_sign_flip():
+    two_sided = flipped(lambda means, m, e: np.mean(np.abs(means) >= abs(m) - e))
+    assert says("10.4", two_sided)[0]
+    assert "one-sided" in says("10.4", flipped(lambda means, m, e: np.mean(means >= m - e)))[1]
+    strict = flipped(lambda means, m, e: np.mean(np.abs(means) > abs(m) + e))
+    assert "not `>`" in says("10.4", strict)[1]
+    sign_test = flipped(lambda means, m, e: 2 / len(means))
+    assert "last bit" in says("10.4", sign_test)[1]
+    assert "try all" in says("10.4", lambda d: 0.058)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

@@ -174,6 +174,28 @@ FIGURES = {
         "Accuracy | Not the paper's figure. | resnet-no-inception 97.50 % (n = 2) | "
         "resnet 98.50 % (n = 2) | tcn-no-se 96.00 % (n = 1)",
     ),
+    "hills": (
+        lambda synthetic: plots.hills(
+            {"wide": np.linspace(-1, 3, 401), "narrow": np.linspace(1, 2, 401)},
+            "points",
+            "Spreads",
+            synthetic,
+        ),
+        # 2.5 % of 4 from each end: -0.9 to 2.9; of 1: 1.025 and 1.975, printed with two digits.
+        "Spreads | Hills over points | wide: -0.90 to 2.90, median 1.00 | narrow: 1.0",
+    ),
+    "differences": (
+        lambda synthetic: plots.differences(
+            {"stem": [0.1, 0.2, 0.3, 0.4, 0.5], "gate": [-0.25], "branch": []},
+            {"branch": 0.48},
+            "points",
+            "What each part adds",
+            synthetic,
+        ),
+        # Student's interval: mean .3, half width 2.776445 x .158114 / sqrt(5) = .196324.
+        "What each part adds | stem: mean +0.30 (n = 5), interval +0.10 to +0.50 | "
+        "gate: mean -0.25 (n = 1); | branch: no run yet, paper +0.48",
+    ),
     "learning_curves": (
         lambda synthetic: plots.learning_curves(
             {

@@ -281,7 +281,7 @@ def test_means_and_spreads_are_those_of_the_confusion_matrices(finished):
 def test_a_gain_is_paired_by_seed():
     def run(model, seed, right):
         return {
-            **{"model": model, "seed": seed},
+            **{"model": model, "seed": seed, "split_hash": "a"},
             "confusion_matrix": [[right, 10 - right, 0, 0], [0, 0, 0, 0], *2 * [[0, 0, 0, 0]]],
         }
 

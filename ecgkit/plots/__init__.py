@@ -7,6 +7,7 @@ common colour blindness, and each class has its letter as a second cue.
 
 from ecgkit.plots.augmented import crops, epoch_draws, method_points, spreads
 from ecgkit.plots.beats import beat_windows, halves_by_record, nearest_beats
+from ecgkit.plots.compared import differences, hills
 from ecgkit.plots.cones import along_samples, cone
 from ecgkit.plots.diagrams import dilated_convolution, framework, resnet, tcn
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
@@ -38,6 +39,7 @@ __all__ = [
     "confusion_matrix",
     "counts_by_record",
     "crops",
+    "differences",
     "dilated_convolution",
     "ecg_paper",
     "ecg_strip",
@@ -46,6 +48,7 @@ __all__ = [
     "filters",
     "framework",
     "halves_by_record",
+    "hills",
     "learning_curves",
     "line_panels",
     "method_points",

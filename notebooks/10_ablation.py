@@ -1,0 +1,1011 @@
+# %% [markdown]
+# # Ablation: does a part earn its place?
+#
+# **You will be able to** read an ablation table and ask it the right questions;
+# work out how far an accuracy wanders by chance alone; compare two models on the
+# same beats and over several seeds, with an interval and a test that you could
+# write yourself; say what one, three and five seeds can show; and name what a
+# comparison has failed to hold constant.
+#
+# **Time:** about an hour to read and try; on two CPU cores the page computes for
+# about fifteen seconds in the quick profile and a minute in full. A GPU gains
+# little.
+#
+# **You need** the page on the joint model, where the parts were put together, and
+# from the page on training the idea of a seed. A little statistics helps: what a
+# standard deviation is.
+
+# %% tags=["install", "hide-cell"] cellView="form"
+# @title Set-up: installs what is missing, and nothing else
+import importlib.util
+import subprocess
+import sys
+
+BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
+NEEDED = {
+    "ecgkit": f"ecgkit-book @ {BOOK}",
+    "wfdb": "wfdb>=4.3",
+    "pywt": "PyWavelets>=1.5",
+    "pooch": "pooch>=1.8",
+    "safetensors": "safetensors>=0.4.5",
+    "sleepecg": "sleepecg>=0.5.9",
+}
+missing = [
+    package
+    for name, package in NEEDED.items()
+    if importlib.util.find_spec(name) is None
+]
+if missing:  # --no-deps: torch, numpy and pandas stay as they are
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    subprocess.run([*pip, *missing], check=True)
+    importlib.invalidate_caches()
+
+# %%
+import re
+
+import numpy as np
+import scipy.stats
+import torch
+from ecgkit import (
+    comparison,
+    exercises,
+    experiments,
+    heartbeats,
+    metrics,
+    models,
+    plots,
+    published,
+    records,
+    reproduce,
+    splits,
+    tables,
+    training,
+    variations,
+)
+from IPython.display import Markdown, display
+from torch.utils.flop_counter import FlopCounterMode
+
+page = exercises.Page("10_ablation")
+full = exercises.profile() == "full"
+source = records.find()
+page.uses(source)
+
+# %% [markdown]
+# ## Take one part out and train again
+#
+# An *ablation* is the engineer's way to ask what a part is for: take it out, train
+# again, and see what is lost. The paper does it twice. Its Table II takes out a
+# whole branch of the ResNet-TCN, the TCN or the ResNet; its Fig. 5 takes the
+# Inception stem out of the ResNet, and squeeze-and-excitation (SE) out of the TCN.
+#
+# For each of these models this book trains the paper's recipe, to the letter where
+# the paper has letters, once for each *seed*. A seed fixes which beats are in
+# which half, the first weights, the order of the batches, the crops and the
+# dropout. What has been trained is listed in the library, with its confusion
+# matrix on the test half of MIT-BIH; the next cell reads it. These *published*
+# runs are the same wherever this page runs, also on synthetic records.
+
+
+# %%
+def runs_of(recipe):
+    """All published runs of a recipe under the random split."""
+    return [
+        published.run(entry["name"])
+        for entry in published.index()
+        if entry["recipe"] == recipe and entry["split"] == "random"
+    ]
+
+
+runs = runs_of("paper")
+for name in models.MODELS:
+    seeds = sorted(run["seed"] for run in runs if run["model"] == name)
+    print(f"{name:20} seeds {seeds}" if seeds else f"{name:20} not run yet")
+
+
+# %% tags=["hide-input"]
+def percent(value):
+    """A mean and its spread over the seeds, in per cent."""
+    if value["mean"] is None:
+        return "-"
+    said = f"{100 * value['mean']:.2f}"
+    if value["sd"] is not None:
+        said += f" ± {100 * value['sd']:.2f}"
+    return said
+
+
+ours = tables.summary(runs)["models"]
+lines = ["| model | whose | Acc % | Se % | P+ % | F1 % | seeds |"]
+lines.append("|---|---|---|---|---|---|---|")
+for name, row in tables.TABLE_II.items():
+    cells = " | ".join(f"{x:.2f}" for x in row)
+    lines.append(f"| {name} | paper | {cells} | not said |")
+    if name not in ours:
+        lines.append(f"| {name} | ours | not run yet | | | | 0 |")
+        continue
+    cells = " | ".join(percent(ours[name][key]) for key in tables.COLUMNS_II)
+    n = sum(run["model"] == name for run in runs)
+    lines.append(f"| {name} | **ours** | {cells} | {n} |")
+second = runs_of("ours")
+for name, of in tables.summary(second)["models"].items():
+    cells = " | ".join(percent(of[key]) for key in tables.COLUMNS_II)
+    n = sum(run["model"] == name for run in second)
+    lines.append(f"| {name} | ours, our recipe | {cells} | {n} |")
+table_note = (
+    "The paper's Table II, and our runs of the same recipe on MIT-BIH; below "
+    "them, what is published of our own recipe. "
+    "Se and P+ are means over the four classes; F1 is the harmonic mean of "
+    "these two, as in the paper. Ours: mean ± standard deviation over the "
+    "seeds, or the one value there is."
+)
+lines += ["", table_note]
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# The paper concludes that the joint model "performs superior to the single ResNet
+# and TCN models". In its rows the accuracy rises from 98.12 and 98.36 to 98.84,
+# and beside accuracy it is P+ that gains, from 87.75 for the TCN to 93.34, while
+# Se, 91.76 and 91.69, stays where it was.
+#
+# Each of these figures is of *one* run on *one* half of the beats. Had the paper's
+# authors shuffled once more, they would have printed others. Before a difference
+# means anything it has to be larger than what chance makes. There are three kinds
+# of chance in it:
+#
+# 1. **which beats** are tested on: another half, another figure;
+# 2. **which network** came out of training: other first weights, another order,
+#    other crops, another network;
+# 3. **which figures were looked at**: whoever tries ten variants and prints the
+#    best prints luck, too.
+#
+# ## Chance of the first kind: the test beats
+#
+# A model that classifies a share $p$ of all such beats correctly, tested on $n$
+# beats drawn independently, gets $p$ right on average, with a standard deviation
+# (the *standard error*) of
+#
+# $$ \mathrm{SE}(p) = \sqrt{\frac{p\,(1-p)}{n}} $$
+#
+# That is the binomial distribution, and a computer can draw it. Here are the
+# accuracies that models *exactly as good as* the paper's three would have shown on
+# twenty thousand other test halves of 50,338 beats:
+
+# %%
+n_paper, times = 50_338, 20_000
+rng = np.random.default_rng(0)
+wander = {
+    f"{name}, {row[0]:.2f} %": 100
+    * rng.binomial(n_paper, row[0] / 100, times)
+    / n_paper
+    for name, row in tables.TABLE_II.items()
+}
+plots.show(
+    plots.hills(
+        wander, "accuracy (%)", "Simulated: three accuracies, by chance alone"
+    )
+)
+
+# %%
+for name, row in tables.TABLE_II.items():
+    se = 100 * comparison.standard_error(row[0] / 100, n_paper)
+    drawn = wander[f"{name}, {row[0]:.2f} %"].std()
+    print(f"{name:10} formula {se:.3f}, drawn {drawn:.3f} points")
+
+# %% [markdown]
+# The hills hardly overlap. The difference of two figures with independent errors has
+# the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
+
+# %% tags=["hide-input"]
+lines = ["| from | to | difference | its standard error | ratio |"]
+lines.append("|---|---|---|---|---|")
+for a, b in [
+    ("resnet", "tcn"),
+    ("resnet", "resnet-tcn"),
+    ("tcn", "resnet-tcn"),
+]:
+    p, q = tables.TABLE_II[a][0] / 100, tables.TABLE_II[b][0] / 100
+    se = np.hypot(
+        comparison.standard_error(p, n_paper),
+        comparison.standard_error(q, n_paper),
+    )
+    lines.append(
+        f"| {a} | {b} | {100 * (q - p):+.2f} points | {100 * se:.3f} | "
+        f"{(q - p) / se:.1f} |"
+    )
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# So much for the first kind of chance: it alone would not make the paper's
+# differences. (Two small print remarks. Beats of one heart are not independent, of
+# which more below. And a half drawn from the 100,677 beats that there are leaves
+# less to chance than drawing from endless ones: for a *fixed* model by a factor of
+# $\sqrt{1 - n/N} = \sqrt{1/2}$.)
+#
+# The other columns of the table are another matter. Macro Se and P+ give the
+# 401 beats of F as much weight as the 44,920 of N. How far does *every* figure
+# wander? We take a published confusion matrix and deal its beats anew: as many
+# beats in each row as before, each falling into a column with the row's shares.
+# This is a *parametric bootstrap*.
+
+# %%
+exercises.show_code(comparison.redraw)
+
+# %%
+entry = published.find("resnet-tcn", recipe="paper")
+matrix = np.array(published.run(entry["name"])["confusion_matrix"])
+dealt = comparison.redraw(matrix, times=2000)
+figures = [tables.figures({"confusion_matrix": m}) for m in dealt]
+shown = {
+    "accuracy": "accuracy",
+    "macro Se": "se",
+    "macro P+": "ppv",
+    "mean F1": "mean_f1",
+    "Se of S": "se_S",
+    "Se of F": "se_F",
+}
+chance = {k: 100 * np.array([f[v] for f in figures]) for k, v in shown.items()}
+plots.show(
+    plots.hills(
+        chance, "per cent", "One published matrix, its beats dealt anew"
+    )
+)
+
+# %% tags=["hide-input"]
+seen = tables.figures({"confusion_matrix": matrix})
+lines = ["| figure | in the published run | standard deviation by chance |"]
+lines.append("|---|---|---|")
+for name, key in shown.items():
+    lines.append(
+        f"| {name} | {100 * seen[key]:.2f} % | "
+        f"{chance[name].std():.2f} points |"
+    )
+by_formula = 100 * comparison.standard_error(seen["accuracy"], matrix.sum())
+ratio = chance["macro P+"].std() / chance["accuracy"].std()
+lines += [
+    "",
+    f"Accuracy by the formula: {by_formula:.3f} points; dealt: "
+    f"{chance['accuracy'].std():.3f}. Macro P+ wanders {ratio:.0f} times as "
+    "far as accuracy, and the sensitivity of F "
+    f"{chance['Se of F'].std() / chance['accuracy'].std():.0f} times. The "
+    "paper's step in P+ from its TCN to its joint model, 5.59 points, is "
+    f"about {5.59 / (2**0.5 * chance['macro P+'].std()):.0f} standard errors "
+    "of a difference of two such figures.",
+]
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# Dealt row by row, accuracy moves a little less than the binomial formula says,
+# because the number of beats of each class stays.
+#
+# ## The same beats for both models
+#
+# Two models tested on the *same* beats are easier to compare than two tested on
+# different ones: a beat that both get wrong says nothing about which is better.
+# Only the beats on which just one of them is right do. Call their numbers $b$
+# (only the first is right) and $c$ (only the second):
+#
+# $$ \begin{aligned}
+# \mathrm{Acc}_2 - \mathrm{Acc}_1 &= \frac{c - b}{n} \\
+# \mathrm{SE} &= \frac{1}{n} \sqrt{b + c - \frac{(b - c)^2}{n}}
+# \end{aligned} $$
+#
+# If neither model were better, a coin could have dealt the $b + c$ beats.
+# McNemar's test asks how often a coin would deal them so unevenly; its statistic
+# $\chi^2 = (b - c)^2 / (b + c)$ is the square of a difference over its standard
+# error, and with a computer one counts the coin's cases exactly
+# ([McNemar 1947](https://doi.org/10.1007/BF02295996)).
+
+# %%
+exercises.show_code(comparison.mcnemar)
+
+# %% [markdown]
+# The weights of two joint models are published: one trained by the paper's recipe
+# and one by ours, with the same seed and thus the same split. Both classify the
+# test half of the recordings at hand.
+
+# %%
+beats = heartbeats.prepare(source).without_q()
+halves = splits.random_split(beats.labels, seed=0)
+rows = halves.test
+if not full and len(rows) > 6000:  # a sample is enough for the quick profile
+    rows = rows[np.linspace(0, len(rows) - 1, 6000).astype(int)]
+tested = beats.select(rows)
+
+correct = {}
+for recipe in ("paper", "ours"):
+    network, about = published.load("resnet-tcn", recipe=recipe)
+    if source.name == "mitdb":
+        assert about["split_hash"] == halves.hash  # none of these was seen
+    predicted = training.predict(network, tested.signals).argmax(axis=1)
+    correct[recipe] = predicted == tested.labels
+found = comparison.mcnemar(correct["paper"], correct["ours"])
+print(found)
+
+# %% tags=["hide-input"]
+both = int((correct["paper"] & correct["ours"]).sum())
+neither = int((~correct["paper"] & ~correct["ours"]).sum())
+b, c = found.only_first, found.only_second
+chi2 = (b - c) ** 2 / (b + c) if b + c else 0.0
+apart = np.hypot(
+    *(comparison.standard_error(x.mean(), found.n) for x in correct.values())
+)
+where = (
+    "These are synthetic records: the counts show how the test works, and "
+    "nothing about hearts."
+    if source.is_synthetic
+    else "None of these beats was trained on by either model."
+)
+verdict = (
+    "more than the test beats' chance"
+    if found.p < 0.05
+    else "no more than the test beats' chance could make"
+)
+display(
+    Markdown(
+        "| | ours right | ours wrong |\n|---|---|---|\n"
+        f"| **paper's recipe right** | {both:,} | {b:,} |\n"
+        f"| **paper's recipe wrong** | {c:,} | {neither:,} |\n\n"
+        f"{found.n:,} test beats. {where} The accuracy of our recipe less "
+        f"that of the paper's: {100 * found.difference:+.3f} points, with a "
+        f"standard error of {100 * found.standard_error:.3f}; the formula "
+        "for two different test sets would have given "
+        f"{100 * apart:.3f}. $\\chi^2$ = {chi2:.1f}, exact p = {found.p:.2g}: "
+        f"{verdict}."
+    )
+)
+
+# %% [markdown]
+# Draw test sets of the same size from these beats, again and again, and look at the
+# difference of the two models three ways: each model tested on a draw of its own;
+# both on the same draw; and both on the same draw of *recordings*, all beats of a
+# recording kept together.
+
+# %%
+a, b = correct["paper"].astype(float), correct["ours"].astype(float)
+n = len(a)
+rng = np.random.default_rng(0)
+own, same = [], []
+for _ in range(1000):
+    draw, other = rng.integers(n, size=(2, n))
+    own.append(b[other].mean() - a[draw].mean())
+    same.append(b[draw].mean() - a[draw].mean())
+
+people, at = np.unique(tested.records, return_inverse=True)
+n_of = np.bincount(at)  # beats of each record
+gain_of = np.bincount(at, weights=b - a)
+by_record = []
+for _ in range(1000):
+    draw = rng.integers(len(people), size=len(people))
+    by_record.append(gain_of[draw].sum() / n_of[draw].sum())
+draws = {
+    "beats,\none draw each": 100 * np.array(own),
+    "beats,\nthe same draw": 100 * np.array(same),
+    "recordings,\nthe same draw": 100 * np.array(by_record),
+}
+plots.show(
+    plots.hills(
+        draws,
+        "accuracy, our recipe less the paper's (points)",
+        "The same two models, test sets drawn three ways",
+        synthetic=source.is_synthetic,
+    )
+)
+
+# %% tags=["hide-input"]
+own_sd, same_sd, record_sd = (x.std() for x in draws.values())
+pairing = (
+    "Pairing has taken the luck of the draw out"
+    if same_sd < 0.95 * own_sd
+    else "Pairing has gained next to nothing here"
+)
+clusters = (
+    "Mistakes come in clusters, one heart's beats together: counted by "
+    "recordings the difference is far less certain than the formula says."
+    if record_sd > 1.2 * same_sd
+    else "Counted by recordings the difference is hardly less certain here."
+)
+display(
+    Markdown(
+        f"Standard deviations: {own_sd:.3f}, {same_sd:.3f} and "
+        f"{record_sd:.3f} points. {pairing}: {1 - same_sd / own_sd:.0%} "
+        f"narrower. {clusters} With {len(people)} recordings in this table, "
+        "what holds for these hearts need not hold for the next."
+    )
+)
+
+# %% [markdown]
+# ## Chance of the second kind: the seeds
+#
+# All this was about *one* pair of trained networks. Train again, and there is
+# another pair. McNemar's test cannot see that: it compares two networks, and we
+# want to compare two *architectures*. For that, training has to be repeated, and
+# the unit that is counted is no longer the beat but the run.
+#
+# So train both models with seeds $1 \dots n$, and take the difference seed by seed:
+#
+# $$ d_i = \mathrm{Acc}_i(\text{with}) - \mathrm{Acc}_i(\text{without}) $$
+#
+# Within a seed both models have the same split, so an easy test half flatters both
+# and drops out of $d_i$, as in the figure above. What stays is the luck of
+# training. How large is the mean difference $\bar d$ beside it? Two answers:
+#
+# **Student's interval**, with $s$ the standard deviation (with $n-1$) of the $d_i$,
+#
+# $$ \bar d \pm t_{0.975,\,n-1}\, \frac{s}{\sqrt n} $$
+#
+# holds the true difference in 95 % of such experiments, if the $d_i$ are about
+# normal. If it leaves out zero, the difference is larger than its spread.
+#
+# **The sign test.** If the part did nothing, each $d_i$ would be up or down like a
+# fair coin. Count the ups, and ask how often a coin is so one-sided. It supposes
+# almost nothing, and uses little.
+#
+# The paper gives one run each: no $s$, no interval, nothing to count.
+
+# %%
+exercises.show_code(comparison.compare)
+
+# %% tags=["hide-input"]
+lines = ["| seeds | half width of the interval | corrected | "]
+lines[0] += "smallest p of the sign test |"
+lines.append("|---|---|---|---|")
+for n_seeds in (1, 2, 3, 5, 6, 10):
+    width = corrected = "none"
+    if n_seeds > 1:
+        t = scipy.stats.t.ppf(0.975, n_seeds - 1)
+        width = f"{t * np.sqrt(1 / n_seeds):.2f} s"
+        corrected = f"{t * np.sqrt(1 / n_seeds + 1):.2f} s"
+    p = 2 / 2**n_seeds
+    lines.append(
+        f"| {n_seeds} | {width} | {corrected} | 2/{2**n_seeds} = {p:.2g} |"
+    )
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# With one seed there is nothing to say. With two, the interval is nine standard
+# deviations to either side. With three it is 2.5, and a sign test cannot come below
+# 1/4; with five the interval is worth having, and the sign test ends at 1/16, above
+# the customary 0.05 *even if all five agree*. Five seeds show a difference that is
+# somewhat larger than its spread, and cannot show one that is smaller.
+#
+# And for what does the interval hold? The seeds share 100,677 beats of 44
+# recordings: any two test halves have about half of their beats in common. The
+# interval is about *other seeds on these recordings*. For a claim about other
+# data of the same kind it is too narrow; the usual correction puts
+# $\sqrt{1/n + n_\mathrm{test}/n_\mathrm{train}}$, here $\sqrt{1/n + 1}$, in the
+# place of $\sqrt{1/n}$
+# ([Nadeau and Bengio 2003](https://doi.org/10.1023/A:1024068626366)). That is the
+# third column: no number of seeds takes it below 1.96 s, since more seeds are not
+# more hearts.
+#
+# How often would one be led astray? Suppose a part truly adds $g$ and that the
+# $d_i$ spread by $s$ around it. Draw such experiments and count.
+
+# %%
+seeds = np.array([1, 2, 3, 4, 5, 7, 10])
+ratios = {"g = s/2": 0.5, "g = s": 1.0, "g = 2 s": 2.0}
+rng = np.random.default_rng(0)
+astray = {name: [] for name in ratios}
+shown_real = {name: [] for name in ratios}
+for name, g in ratios.items():
+    for n_seeds in seeds:
+        d = rng.normal(g, 1, (20_000, n_seeds))
+        astray[name].append(np.mean(d.mean(axis=1) < 0))
+        if n_seeds == 1:
+            shown_real[name].append(0.0)  # no interval, no verdict
+            continue
+        half = scipy.stats.t.ppf(0.975, n_seeds - 1) / np.sqrt(n_seeds)
+        low = d.mean(axis=1) - half * d.std(axis=1, ddof=1)
+        shown_real[name].append(np.mean(low > 0))
+plots.show(
+    plots.line_panels(
+        {"the worse model wins": astray, "the gain is shown": shown_real},
+        seeds,
+        "seeds",
+        "share of experiments",
+        "Simulated: a part that truly adds g",
+    )
+)
+
+# %% tags=["hide-input"]
+one, five = (list(seeds).index(k) for k in (1, 5))
+display(
+    Markdown(
+        "When the true gain equals its spread from seed to seed, a single "
+        f"pair of runs puts the *worse* model first in "
+        f"{astray['g = s'][one]:.0%} of experiments. With five seeds that "
+        f"happens in {astray['g = s'][five]:.1%}, but the interval leaves out "
+        f"zero in only {shown_real['g = s'][five]:.0%}: most often the honest "
+        "answer is that five seeds do not decide it."
+    )
+)
+
+# %% [markdown]
+# "Not shown" is not "shown to be nothing". An interval from -0.1 to +0.3 says that
+# the part may cost a little or gain three times as much; only a narrow interval
+# around zero says that it hardly matters.
+#
+# ## What each part adds
+#
+# Now the runs, paired by seed. The first two rows are the paper's Fig. 5, the other
+# two its Table II; the paper's gains are the differences in its table, and for
+# Fig. 5 its text has no values.
+
+# %%
+gains = {
+    part: list(tables.paired(runs, *pair).values())
+    for part, pair in tables.PAIRS.items()
+}
+papers = {
+    part: tables.TABLE_II[b][0] - tables.TABLE_II[a][0]
+    for part, (a, b) in tables.PAIRS.items()
+    if a in tables.TABLE_II and b in tables.TABLE_II
+}
+
+
+# %% tags=["hide-input"]
+def gains_table(gains, papers):
+    lines = ["| part | adds (points) | 95 % interval | signs, p | verdict | "]
+    lines[0] += "paper |"
+    lines.append("|---|---|---|---|---|---|")
+    for part, values in gains.items():
+        paper = f"{papers[part]:+.2f}" if part in papers else "not in its text"
+        if not values:
+            lines.append(f"| {part} | not run yet | | | | {paper} |")
+            continue
+        d = comparison.compare(100 * np.array(values))
+        adds, interval, p = f"{d.mean:+.2f}", "-", "-"
+        if d.sd is not None:
+            adds += f" ± {d.sd:.2f} (n = {d.n})"
+            interval, p = f"{d.low:+.2f} to {d.high:+.2f}", f"{d.p_sign:.2g}"
+        lines.append(
+            f"| {part} | {adds} | {interval} | {p} | {d.verdict} | {paper} |"
+        )
+    return "\n".join(lines)
+
+
+display(Markdown(gains_table(gains, papers)))
+judged = {
+    part: comparison.compare(values)
+    for part, values in gains.items()
+    if len(values) > 1
+}
+helps = [part for part, d in judged.items() if d.larger and d.mean > 0]
+harms = [part for part, d in judged.items() if d.larger and d.mean < 0]
+unclear = [part for part, d in judged.items() if not d.larger]
+said = []
+if not any(gains.values()):
+    said.append(
+        "No two of these models have been trained with the same seed yet, so "
+        "there is no difference to judge."
+    )
+elif not judged:
+    said.append(
+        "One seed each: no spread, and no verdict on any part. So far we "
+        "stand where the paper stands."
+    )
+if helps:
+    said.append(f"Adds accuracy, beyond its spread: {', '.join(helps)}.")
+if harms:
+    said.append(f"Costs accuracy, beyond its spread: {', '.join(harms)}.")
+if unclear:
+    said.append(
+        f"Not larger than the spread of these seeds: {', '.join(unclear)}. "
+        "Whether such a part adds anything, they cannot say."
+    )
+display(Markdown(" ".join(said)))
+
+# %%
+plots.show(
+    plots.differences(
+        {part: [100 * d for d in values] for part, values in gains.items()},
+        papers,
+        "accuracy with the part less without it (points)",
+        "What each part adds, seed by seed",
+    )
+)
+
+# %% [markdown]
+# The same with the accuracies themselves, for the two modules of the paper's Fig. 5.
+# **The paper's figure is not reproduced here**: its values are not in its text.
+
+# %% tags=["hide-input"]
+accuracies = {name: [] for name in models.MODELS}
+for run in runs:
+    accuracies[run["model"]].append(tables.figures(run)["accuracy"])
+panels = {
+    part: {name: accuracies[name] for name in pair if accuracies[name]}
+    for part, pair in tables.PAIRS.items()
+    if part in ("Inception stem", "SE block")
+}
+panels = {part: pair for part, pair in panels.items() if pair}
+if panels:
+    plots.show(
+        plots.accuracy_bars(
+            panels,
+            "Our Fig. 5: accuracy without and with each module",
+            reproduce.NOT_THE_PAPERS,
+        )
+    )
+else:
+    display(Markdown("*None of these four models has been run yet.*"))
+
+# %% [markdown]
+# One more look, because accuracy is nine tenths N: the same differences in the mean
+# of the four classes' F1. Watch whether a part's verdict survives the change of
+# figure.
+
+# %% tags=["hide-input"]
+gains_f1 = {
+    part: list(tables.paired(runs, *pair, "mean_f1").values())
+    for part, pair in tables.PAIRS.items()
+}
+if any(gains_f1.values()):
+    display(Markdown(gains_table(gains_f1, {})))
+else:
+    display(Markdown("*Nor has any pair for this table.*"))
+
+# %% [markdown]
+# ## More of everything
+#
+# Suppose the difference is real. Is it the *part* that makes it? Taking out a branch
+# takes out parameters and work, too. Count them for the five models (the page on
+# the joint model shows how it is done by hand).
+
+
+# %%
+def count(network):
+    """Parameters, and multiplications for one beat."""
+    network = network.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 180))
+    work = counter.get_total_flops() // 2  # a multiplication and an addition
+    return sum(p.numel() for p in network.parameters()), work
+
+
+sizes = {name: count(models.build(name)) for name in models.MODELS}
+
+# %% tags=["hide-input"]
+n_joint, work_joint = sizes["resnet-tcn"]
+lines = ["| model | parameters | of the joint model | multiplications | "]
+lines[0] += "of the joint model | paper's Acc % |"
+lines.append("|---|---|---|---|---|---|")
+for name, (n_parameters, work) in sizes.items():
+    paper = tables.TABLE_II.get(name, ("-",))[0]
+    lines.append(
+        f"| {name} | {n_parameters:,} | "
+        f"{100 * n_parameters / n_joint:.1f} % | {work:,} | "
+        f"{100 * work / work_joint:.1f} % | {paper} |"
+    )
+modules = [tables.PAIRS["Inception stem"], tables.PAIRS["SE block"]]
+stem, gate = (sizes[b][0] - sizes[a][0] for a, b in modules)
+change = max(abs(sizes[b][1] / sizes[a][1] - 1) for a, b in modules)
+more = {name: work_joint / sizes[name][1] for name in ("resnet", "tcn")}
+lines += [
+    "",
+    f"The Inception stem changes the parameters by {stem:+,}, SE by "
+    f"{gate:+,}; neither changes the multiplications by more than "
+    f"{100 * change:.1f} %. Joining the branches is another matter: the joint "
+    f"model does {more['resnet']:.1f} times the work of the ResNet and "
+    f"{more['tcn']:.1f} times that of the TCN, with "
+    f"{n_joint / sizes['resnet'][0]:.1f} times the parameters of the ResNet.",
+]
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# So the paper's two ablations are of different kinds. Fig. 5 compares networks of
+# nearly one size. Table II compares the joint model with networks about half as
+# expensive, and "a second *kind* of branch helps" is confounded with "more of
+# everything helps", and with "two networks averaged are better than one", which is
+# true of nearly any two ([Hansen and Salamon
+# 1990](https://doi.org/10.1109/34.58871)). What tells them apart is a control of
+# the same cost and *one* kind:
+
+# %%
+controls = {
+    "TCN, wider": models.TCN(channels=(40, 80, 176, 352)),
+    "two TCNs": (models.TCN(), models.TCN()),
+    "two ResNets": (models.ResNet(), models.ResNet()),
+}
+for name, parts in controls.items():
+    parts = parts if isinstance(parts, tuple) else (parts,)
+    branches = {f"branch{i}": part for i, part in enumerate(parts)}
+    n_parameters, work = count(models.HeartbeatClassifier(**branches))
+    print(
+        f"{name:12} {100 * n_parameters / n_joint:6.1f} % of the parameters, "
+        f"{100 * work / work_joint:6.1f} % of the multiplications"
+    )
+
+# %% [markdown]
+# Neither the paper nor this book has trained them: with a GPU each is one call of
+# `training.fit`, and a fine project for a course. Other things that an ablation
+# should hold constant, and the paper does not say whether it did: the split, the
+# number of epochs, how often each variant was tuned, and who looked at the test
+# half when. Our runs of the paper's recipe hold these constant; the learning rate is the paper's
+# for every model, and may suit one better than another.
+#
+# The page on the joint model warned of the opposite trap: a branch that is there,
+# and costs its share, can fall silent in training. An ablation by retraining then finds
+# that the *branch* is worth nothing, where it is the *joining* that failed.
+#
+# ## The paper's own arithmetic
+#
+# Before comparing with a table, recompute what can be recomputed. Is F1 what it
+# says it is?
+
+# %%
+for name, (_, se, ppv, f1) in tables.TABLE_II.items():
+    recomputed = metrics.f1(se, ppv)
+    print(f"{name:10} F1 {f1:.2f}, 2 Se P+ / (Se + P+) = {recomputed:.2f}")
+    assert abs(recomputed - f1) < 0.0051
+
+# %% [markdown]
+# All three rows agree to the last digit: the paper's F1 is the harmonic mean of the
+# two macro averages, *not* the mean of the four classes' F1, which is the other
+# custom. And its macro Se?
+
+# %%
+row = tables.TABLE_I["ResNet-TCN, paper"]
+se, ppv = np.array(row[2::2]), np.array(row[3::2])
+print("Table I, Se of N S V F ", se, f"mean {100 * se.mean():.2f}")
+print("Table I, P+ of N S V F ", ppv, f"mean {100 * ppv.mean():.2f}")
+print("Table II               ", "Se", tables.TABLE_II["resnet-tcn"][1])
+print(f"mean F1 of the classes  {100 * metrics.f1(se, ppv).mean():.2f}")
+largest = 100 * (se + 0.0005).mean()
+print(f"largest mean Se that the rounding allows: {largest:.2f}")
+
+# %% tags=["hide-input"]
+gap = tables.TABLE_II["resnet-tcn"][1] / 100 - se.mean()
+display(
+    Markdown(
+        "The four sensitivities of Table I have the mean "
+        f"{100 * se.mean():.2f}; no rounding takes that to Table II's 91.69. "
+        f"P+ does agree. A gap of {100 * gap:.2f} points in the mean is "
+        f"{400 * gap:.2f} in one class: {4 * gap * 401:.0f} of the 401 beats "
+        f"of F, or {4 * gap * 1513:.0f} of the 1,513 of S. Perhaps one "
+        "of the figures is of another run. It is small, and it says that the "
+        "last digits of the table should not be leaned on."
+    )
+)
+
+# %% [markdown]
+# ## What the ambiguous points cost
+#
+# A short paper cannot say everything, and where this one is silent we had to
+# choose. Is our result a result of the paper's method, or of our choices? Each of
+# them can be turned round, one at a time, which is an ablation of *readings*:
+#
+# - **SE**: are its gates computed from the last step, which is all that is used, or
+#   from the mean over all steps, as in the image networks it comes from?
+# - **Crops**: "randomly intercepting the heartbeats" could keep 75 to 100 % of a
+#   beat, or more, or less.
+# - **Bands**: "certain scales" of the wavelet decomposition are zeroed; which?
+# - **R peak**: of 180 samples, "90 each of the left and right", is it the 90th or
+#   the 91st?
+# - **Lead**: "first channel" and "the same lead" contradict each other in record
+#   114.
+# - **Strides**: a "step size of 2", but in which of the ResNet's layers?
+#
+# The runs are hurried ones, a few epochs each: they compare readings with each
+# other, not with the paper. A difference counts as large where it exceeds two
+# standard deviations of runs that differ in the seed alone.
+
+# %% tags=["hide-input"]
+varied = [published.run(e["name"]) for e in published.variations()]
+
+
+def variation_tables(*groups):
+    """Tables of the published variations of these groups."""
+    of = variations.VARIATIONS
+    chosen = [r for r in varied if of[r["variation"]].against in groups]
+    if not chosen:
+        return "*Not run yet; the table appears once the runs are published.*"
+    text = variations.markdown(chosen)
+    text = text[text.index("## ") :]  # the prose here stands for its own
+    return re.sub(r"^## (.*)$", r"**\1.**", text, flags=re.MULTILINE)
+
+
+display(Markdown(variation_tables("settled", "squeeze-last")))
+
+# %% [markdown]
+# Nothing was chosen by this table: the readings were settled before, and stay
+# whichever row is ahead. To choose by test figures is chance of the third kind.
+#
+# ## What each ingredient of our recipe brings
+#
+# The second recipe of this book, `ours`, keeps network and split and trains
+# differently. In these fields the two differ:
+
+# %% tags=["hide-input"]
+papers_recipe = vars(experiments.RECIPES["paper"])
+our_recipe = vars(experiments.RECIPES["ours"])
+lines = ["| field | paper | ours |", "|---|---|---|"]
+lines += [
+    f"| {key} | {value} | {our_recipe[key]} |"
+    for key, value in papers_recipe.items()
+    if value != our_recipe[key]
+]
+display(Markdown("\n".join(lines)))
+
+# %% [markdown]
+# They were chosen by short trials on a *validation* part of the training half;
+# the test half was not touched. An ablation takes one ingredient away at a time,
+# on a tenth of the training half:
+
+# %% tags=["hide-input"]
+display(Markdown(variation_tables("ours")))
+
+# %% [markdown]
+# Ingredients chosen on a validation part look a little better there than they are.
+# And they interact: what one brings depends on which others are there, so the
+# differences need not add up to the difference of the two recipes.
+#
+# ## Exercises
+#
+# ### Exercise 1: predict
+#
+# Before you compute: the paper's TCN has an accuracy of 98.36 % on about 50,338
+# test beats. How large is its standard error, in *points of per cent*, if the
+# beats are independent?
+
+# %% tags=["exercise"]
+answer = ...
+exercises.check("10.1", answer)
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 1
+p, n = 0.9836, 50_338
+answer = 100 * np.sqrt(p * (1 - p) / n)
+exercises.check("10.1", answer)
+
+# %% [markdown]
+# ### Exercise 2: predict
+#
+# All seeds agree that a part helps. How many seeds does it take, at least, before
+# the two-sided sign test gives a p below 0.05?
+
+# %% tags=["exercise"]
+answer = ...
+exercises.check("10.2", answer)
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 2
+# All up or all down: 2 of the 2**n ways in which n coins can fall.
+answer = next(n for n in range(1, 20) if 2 / 2**n < 0.05)
+exercises.check("10.2", answer)
+
+# %% [markdown]
+# ### Exercise 3: change
+#
+# Table II orders the models by accuracy. Write `ranking(runs, figure)`: the names of
+# the models in `runs`, from best to worst by the *mean over the seeds* of a figure.
+# `tables.figures(run)` gives a run's figures by name, `"accuracy"` and `"mean_f1"`
+# among them; a run has `run["model"]`. Then see whether the order of the published
+# models is the same by both.
+
+
+# %% tags=["exercise"]
+def ranking(runs, figure):
+    return ...  # your code here
+
+
+exercises.check("10.3", ranking)
+
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 3
+def ranking(runs, figure):
+    of = {}
+    for run in runs:
+        of.setdefault(run["model"], []).append(tables.figures(run)[figure])
+    return sorted(of, key=lambda name: -np.mean(of[name]))
+
+
+for figure in ("accuracy", "mean_f1"):
+    print(f"{figure:9}", " > ".join(ranking(runs, figure)))
+exercises.check("10.3", ranking)
+
+# %% [markdown]
+# ### Exercise 4: build
+#
+# If a part did nothing, each difference $d_i$ could as well have had the other
+# sign. That makes a test without any normal distribution. Write
+# `sign_flip(differences)`, for an array of shape (n,): go through all $2^n$ ways to
+# give the differences other signs, and return the share of them whose mean is at
+# least as far from zero as the real one (the real one counts as well).
+
+
+# %% tags=["exercise"]
+def sign_flip(differences):
+    return ...  # your code here
+
+
+exercises.check("10.4", sign_flip)
+
+
+# %% tags=["solution", "hide-cell"] cellView="form"
+# @title Solution 4
+def sign_flip(differences):
+    d = np.asarray(differences)
+    bits = np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1
+    means = ((1 - 2 * bits) * d).mean(axis=1)
+    real = abs(d.mean())
+    return np.mean(np.abs(means) >= real - 1e-12)  # equal up to rounding
+
+
+exercises.check("10.4", sign_flip)
+
+# %% [markdown]
+# ## Recall
+#
+# <details><summary>1. The 95 % interval of a difference over test beats leaves out
+# zero. Why may the difference still not be the architecture's?</summary>
+#
+# It says that *these two trained networks* differ. Trained with other seeds the
+# same two architectures give other networks, and their spread is not in the
+# interval. Only repeated training shows it.
+#
+# </details>
+# <details><summary>2. Why are two models compared on the same split?</summary>
+#
+# An easy test half raises both figures. Paired, its luck is in both and drops out
+# of the difference; unpaired, it is added twice.
+#
+# </details>
+# <details><summary>3. Five seeds, five times up: the sign test gives 1/16, the
+# t interval leaves out zero. Which is right?</summary>
+#
+# Both. The sign test forgets how large the differences are; with five of them it
+# can say no more. The interval uses the sizes and pays with an assumption, that
+# they are about normal, which five numbers can hardly test.
+#
+# </details>
+# <details><summary>4. A paper trains ten variants and prints the best on the test
+# set, and it is one standard deviation above their mean. What do you
+# think?</summary>
+#
+# The best of ten equal ones lies about one and a half standard deviations above
+# their mean by luck alone. Choose on validation beats, then test once.
+#
+# </details>
+# <details><summary>5. The joint model beats each of its branches. Name two
+# explanations besides "space and time complement each other".</summary>
+#
+# It has more parameters and does more work; and it is, in effect, two networks
+# whose votes are added, which helps with almost any two. A control of the same
+# cost, with two branches of one kind, would tell.
+#
+# </details>
+#
+# ## Recap
+#
+# - Test beats: $\sqrt{p(1-p)/n}$ for accuracy, about a twentieth of a point here;
+#   macro figures wander much farther, since F has few beats.
+# - Two models on the same beats: only the beats on which they disagree count.
+# - Seeds are the unit for an architecture. Pair them, give the spread, and say
+#   what so few can show.
+# - "Not larger than its spread" is not "nothing", and more seeds are not more hearts.
+# - A part is confounded with its parameters, its work, and with averaging.
+# - Recompute what can be recomputed before you compare.
+#
+# **Further reading.**
+# [Dietterich 1998](https://doi.org/10.1162/089976698300017197) compares tests for
+# comparing classifiers, McNemar's among them;
+# [Bouthillier et al. 2021](https://arxiv.org/abs/2103.03098) measure which kinds of
+# chance move deep-learning benchmarks most;
+# [Demšar 2006](https://jmlr.org/papers/v7/demsar06a.html) goes on to many data sets;
+# [Melis et al. 2018](https://arxiv.org/abs/1707.05589) is a famous case in which
+# careful comparison turned a ranking round. The next page asks what is left when
+# the *patients* are new.
+
+# %% tags=["hide-input"]
+joint = sum(run["model"] == "resnet-tcn" for run in runs)
+page.stamp(
+    "ResNet-TCN by the paper's recipe: "
+    f"{percent(ours['resnet-tcn']['accuracy'])} % accuracy, "
+    f"{joint} seed{'s' * (joint > 1)}; "
+    + (
+        f"{len(helps)} of {len(judged)} parts add more than their spread"
+        if judged
+        else "no part judged yet"
+    )
+)
