@@ -31,6 +31,7 @@ PAGES = {
     "06": "resnet",
     "07": "resnet_tcn",
     "08": "training",
+    "09": "evaluation",
 }
 """Page number -> module of its checks."""
 
