@@ -250,9 +250,9 @@ print(f"mean P+ from Table I: {paper_ppv.mean():.4f}; Table II has .9334")
 # %% [markdown]
 # The paper's F1 is the F1 of means, in all three rows. Its mean sensitivity, 91.69,
 # does not follow from its Table I: 91.55 does, and rounding in the third digit
-# moves a mean by 0.05 at most. Such a slip happens when a table is made from one
-# run and a sentence from another. It changes no conclusion, and nobody would know
-# had the paper not printed the figures of every class, as few do.
+# moves a mean by 0.05 at most. We cannot know why. It changes no conclusion, and
+# nobody could have noticed had the paper not printed the figures of every class,
+# as few do.
 #
 # ## Table I
 #
@@ -261,21 +261,21 @@ print(f"mean P+ from Table I: {paper_ppv.mean():.4f}; Table II has .9334")
 # there are none.
 
 # %%
-DRAWN = [key for key in tables.FIGURES if key not in ("se", "ppv")]
 series = {
-    name.replace("ResNet-TCN, paper", "Paper, ResNet-TCN"): {
-        tables.FIGURES[key]: (100 * figures[key],) for key in DRAWN
-    }
-    for name, figures in tables.works().items()
+    name: {tables.FIGURES[key]: (100 * of[key],) for key in tables.COLUMNS_I}
+    for name, of in tables.works().items()
 }
-letters = tuple(series)
-recipes = {"paper's recipe": paper_runs["resnet-tcn"], "our recipe": our_runs}
+*others, _ = series
+recipes = {
+    "the paper's recipe": paper_runs["resnet-tcn"],
+    "our recipe": our_runs,
+}
 for name, runs in recipes.items():
     if not runs:
         continue
     models = tables.summary(runs)["models"]["resnet-tcn"]
     series[f"ours, {name}"] = {}
-    for key in DRAWN:
+    for key in tables.COLUMNS_I:
         mean, sd = models[key]["mean"], models[key]["sd"]
         bounds = () if sd is None else (mean - sd, mean + sd)
         points = tuple(100 * value for value in (mean, *bounds))
@@ -285,7 +285,7 @@ plots.show(
         series,
         "per cent",
         "Table I, and our runs beside it",
-        letters=letters,
+        letters=others,
     )
 )
 
@@ -390,8 +390,8 @@ display(Markdown("\n".join(lines)))
 #
 # Sensitivity divides by the annotators' beats of a class, so it does not change
 # when the class becomes rarer. Neither does *specificity*, the share of all other
-# beats that are not called S, $Sp = TN / (TN + FP)$. But $P^+$ mixes the two
-# rows. With a share $\pi$ of S beats (its *prevalence*), Bayes' rule gives
+# beats that are not called S, $Sp = TN / (TN + FP)$. But $P^+$ divides by a column,
+# where S beats meet all others. With a share $\pi$ of S beats (its *prevalence*), Bayes' rule gives
 #
 # $$ P^+(\pi) = \frac{Se \, \pi}{Se \, \pi + (1 - Sp)(1 - \pi)} $$
 #
@@ -451,7 +451,7 @@ display(
 )
 
 # %% [markdown]
-# Half of MIT-BIH's records were chosen for rare arrhythmias. So its $P^+$ is no
+# About half of MIT-BIH's records were chosen for rare arrhythmias. So its $P^+$ is no
 # forecast for a ward, however good the model; nor is its accuracy or its F1,
 # which contain the same mixture. Sensitivity and specificity travel better, as
 # long as the beats themselves look alike.
@@ -495,11 +495,11 @@ low, high = intervals["Se"]["F"][1:]
 inside = low <= 100 * paper_se[3] <= high
 display(
     Markdown(
-        f"The sensitivity of F is known to within {high - low:.1f} points, "
-        f"that of N to within {np.subtract(*intervals['Se']['N'][:0:-1]):.2f}"
-        ". The paper's .783 for F lies "
+        f"The interval of the sensitivity of F is {high - low:.1f} points "
+        "wide, that of N "
+        f"{np.subtract(*intervals['Se']['N'][:0:-1]):.2f}. The paper's .783 for F lies "
         + ("inside" if inside else "outside")
-        + " our interval, and has one of its own of the same width: "
+        + " our interval, and has one of its own of about that width: "
         "differences of a point or two in F mean nothing in a single run."
     )
 )
@@ -633,9 +633,8 @@ text = (
 if last < 0.02:
     text += (
         ", and that although each draw is cropped and dropout is at work. "
-        "The training half is learnt by heart. Further epochs have nothing "
-        "left to teach; what remains wrong on the test half is not for lack "
-        "of training."
+        "The training half is learnt by heart; what remains wrong on the "
+        "test half is not for want of epochs."
     )
 else:
     text += "."
@@ -670,7 +669,8 @@ else:
 # Next, where the errors are that Table I does not have. Its $Se$ and $P^+$ give the
 # paper's $FN$ and $FP$ for each class, as above. They are printed to three digits,
 # so that half a unit in the last one, times the number of beats, is left open: the
-# numbers after ±.
+# numbers after ±. Each error is a beat that one class misses and another gets, so
+# both sums are the number of errors; that Table I's two sums agree speaks for it.
 
 # %%
 mean_matrix = np.mean(
@@ -699,7 +699,7 @@ display(Markdown("\n".join(lines)))
 accuracy = np.trace(mean_matrix) / mean_matrix.sum()
 gap = 98.84 - 100 * accuracy
 n_beats = abs(gap) / 100 * mean_matrix.sum()
-chance = 100 * np.sqrt(0.0116 * 0.9884 / mean_matrix.sum())
+chance = 100 * np.sqrt(2 * 0.0116 * 0.9884 / mean_matrix.sum())
 ns = mean_matrix[0, S] + mean_matrix[S, 0]
 more = FN - paper_fn
 worst = metrics.CLASSES[int(more.argmax())]
@@ -708,8 +708,8 @@ reached = gap <= 0
 text = (
     f"Our {'mean' if n_runs > 1 else 'run'} under the paper's recipe is "
     f"{abs(gap):.2f} points {'above' if reached else 'below'} 98.84 %, which "
-    f"is {n_beats:.0f} beats of {mean_matrix.sum():,.0f}. Drawing that many "
-    f"beats has a standard error of {chance:.2f} points, "
+    f"is {n_beats:.0f} beats of {mean_matrix.sum():,.0f}. Two such shares of "
+    f"independent beats differ with a standard error of {chance:.2f} points, "
     + (
         "so that chance alone could make the difference. "
         if abs(gap) < 2 * chance
@@ -730,8 +730,7 @@ text += (
 display(Markdown(text))
 
 # %% [markdown]
-# What can make two honest runs of one recipe differ by this much? The paper leaves
-# open
+# What can make two honest runs of one recipe differ? The paper leaves open
 #
 # - its **split**: which beats are in which half, and whether one was drawn or several;
 # - its **stopping**: "50 iterations" may be 50 epochs of balanced data, as here, of
@@ -852,7 +851,8 @@ exercises.check("09.2", answer)
 # with replacement; a record drawn twice counts twice, with all its beats. Return
 # the mean F1 of each resample, shape `(draws,)`. Draw with `rng`, a
 # `numpy.random.Generator`. A resample may have no beat of some class: leave its F1
-# out of the mean (`np.nanmean`).
+# out of the mean (`np.nanmean`). (Records 201 and 202 are of one person; let that
+# pass here.)
 #
 # Then compare: how wide is the 95 % interval on the predictions of this page,
 # drawing records, and how wide drawing beats?
@@ -968,6 +968,6 @@ exercises.check("09.3", bootstrap)
 best = tables.summary(our_runs or paper_runs["resnet-tcn"])["models"]
 best = best["resnet-tcn"]
 page.stamp(
-    f"published runs: accuracy {100 * best['accuracy']['mean']:.2f} %, "
+    f"published runs, MIT-BIH: accuracy {100 * best['accuracy']['mean']:.2f} %, "
     f"mean F1 {100 * best['mean_f1']['mean']:.2f} %; paper 98.84 % and 92.4 %"
 )

@@ -15,8 +15,8 @@ from ecgkit.exercises import Verdict, right, wrong
 COUNTS = (44_921, 1_513, 3_504, 401)
 
 
-def _close(a: Any, b: Any) -> bool:
-    return bool(np.allclose(np.asarray(a, dtype=float), b, rtol=0, atol=5e-4))
+def _close(a: Any, b: Any, within: float = 5e-4) -> bool:
+    return bool(np.allclose(np.asarray(a, dtype=float), b, rtol=0, atol=within))
 
 
 def always_n(answer: Any) -> Verdict:
@@ -54,23 +54,23 @@ def pooled(answer: Any) -> Verdict:
     given = np.asarray(answer, dtype=float)
     if given.shape != (2,):
         return wrong("Give two numbers: accuracy, mean F1.")
-    if _close(given, (accuracy, f1.mean())):
+    if _close(given, (accuracy, f1.mean()), 1e-5):
         return right("Not a beat is classified otherwise: a figure depends on what one asks.")
     if (given > 1).any():
         return wrong("That is in per cent: give shares between 0 and 1.")
     left_out = np.delete(np.delete(m, 1, axis=0), 1, axis=1)
-    if _close(given[0], metrics.accuracy(left_out)):
+    if _close(given[0], metrics.accuracy(left_out), 1e-5):
         return wrong(
             "That leaves the S beats out. Pool them: add their row to N's, and the column."
         )
-    if _close(given[0], metrics.accuracy(m)):
+    if _close(given[0], metrics.accuracy(m), 1e-5):
         return wrong("That is the accuracy of four classes: S called N is no longer an error.")
-    if not _close(given[0], accuracy):
+    if not _close(given[0], accuracy, 1e-5):
         return wrong("Add the row of S to that of N, then the column of S to that of N: 3 by 3.")
     means = metrics.f1(metrics.sensitivity(three).mean(), metrics.ppv(three).mean())
-    if _close(given[1], f1.sum() / 4):
+    if _close(given[1], f1.sum() / 4, 1e-5):
         return wrong("The accuracy is right. The mean F1 is now over three classes, not four.")
-    if _close(given[1], means):
+    if _close(given[1], means, 1e-5):
         return wrong("The accuracy is right; the other is the F1 of means, not the mean F1.")
     return wrong(
         "The accuracy is right. The mean F1 is the mean of metrics.class_f1 of the 3 by 3."
@@ -129,7 +129,7 @@ def bootstrap(answer: Callable[..., Any]) -> Verdict:
     values = np.asarray(got, dtype=float)
     if values.shape != (draws,):
         return wrong(f"{draws} resamples need shape ({draws},), not {values.shape}.")
-    choices = list(combinations_with_replacement("abc", 3))  # ten
+    choices: list[tuple[str, ...]] = list(combinations_with_replacement("abc", 3))  # ten
     expected = _figures(data, choices, _mean_f1)
     if np.ptp(values) < 1e-12:
         return wrong(
@@ -140,7 +140,9 @@ def bootstrap(answer: Callable[..., Any]) -> Verdict:
     times = [int((abs(values - value) < 1e-9).sum()) for value in expected]
     if min(times) == 0:
         return wrong("Not every choice of records occurs: draw as many records as there are.")
-    if abs(times[choices.index(("a", "b", "c"))] / draws - 6 / 27) > 0.1:
+    ways = {1: 1, 2: 3, 3: 6}  # to draw a choice, by the number of different records in it
+    chance = np.array([ways[len(set(choice))] for choice in choices]) / 27
+    if (abs(np.array(times) / draws - chance) > 0.08).any():  # four standard deviations
         return wrong("Each record has the same chance in each draw, however many beats it has.")
     if not np.array_equal(values, np.asarray(drawn(data), dtype=float)):
         return wrong("The same rng gives other values each time: draw with the rng handed over.")

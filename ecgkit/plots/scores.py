@@ -37,26 +37,30 @@ def value_rows(
     title
         Said over the figure.
     letters
-        Series without bounds, drawn as the first letter of their name.
+        Series without bounds, drawn as the first letter of their name, above the points of a row.
     line
         A value to mark by a vertical line, and its name.
     synthetic
         Mark the figure as computer-made.
     """
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
-    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.8 + 0.36 * len(rows)), layout="constrained")
+    height = max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0)
+    figure, axes = plt.subplots(figsize=(WIDTH_IN, height), layout="constrained")
     points = [name for name in series if name not in letters]
     for name, values in series.items():
         x = np.array([value[0] for value in values.values()])
         y = np.array([rows.index(row) for row in values], dtype=float)
         if name in letters:
-            axes.plot(x, y, marker=f"${name[0]}$", linestyle="", color=_GREY, ms=8, label=name)
+            y -= (0.38, 0.16)[list(letters).index(name) % 2]  # neighbours stay legible
+            marker = rf"$\mathrm{{{name[0]}}}$"
+            axes.plot(x, y, marker=marker, linestyle="", color=_GREY, ms=8, label=name)
             continue
         i = points.index(name)
+        y += 0.1 + 0.17 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
         whiskers = np.array([(v[0] - v[1], v[2] - v[0]) if v[1:] else (0, 0) for v in
                              values.values()])  # fmt: skip
         axes.errorbar(
-            x, y + 0.3 * (i - (len(points) - 1) / 2), xerr=whiskers.T, fmt="oDs^"[i],
+            x, y, xerr=whiskers.T, fmt="oDs^"[i],
             color=_COLORS[i], ms=6, capsize=4 * bool(whiskers.any()), label=name,
         )  # fmt: skip
     said = [f"{name}: {_pairs(values)}" for name, values in series.items()]
@@ -107,7 +111,9 @@ def errors_by_record(
     first = names[np.argsort(-counts, kind="stable")[:top]].tolist()
     others = len(np.unique(records)) - len(first)
     bars = [*first, *([f"{others} others"] if others else [])]
-    figure, axes = plt.subplots(figsize=(WIDTH_IN, 1.6 + 0.3 * len(bars)), layout="constrained")
+    figure, axes = plt.subplots(
+        figsize=(WIDTH_IN, max(1.6 + 0.3 * len(bars), 3.0)), layout="constrained"
+    )
     start = np.zeros(len(bars), dtype=int)
     for c, (name, hatch) in enumerate(zip(metrics.CLASSES, _HATCHES, strict=True)):
         of_class = records[wrong & (labels == c)]
@@ -122,7 +128,8 @@ def errors_by_record(
     for i, number in enumerate(start):
         axes.text(number, i, f" {number}", va="center", size=11)
     axes.invert_yaxis()
-    axes.margins(x=0.1)
+    axes.set_xlim(0, 1.15 * start.max())
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("record")
     axes.set_xlabel("beats classified wrongly")
     axes.set_title(title, loc="left")
