@@ -128,7 +128,7 @@ def errors_by_record(
     for i, number in enumerate(start):
         axes.text(number, i, f" {number}", va="center", size=11)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * start.max())
+    axes.set_xlim(0, 1.15 * max(start.max(), 1))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("record")
     axes.set_xlabel("beats classified wrongly")
