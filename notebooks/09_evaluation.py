@@ -5,9 +5,9 @@
 # which of two accuracies and which of two macro F1s a paper reports, put our
 # results beside the paper's Table I, and name for each figure what it hides.
 #
-# **Time:** about 60 minutes to read and try. The page computes for about
-# @QUICK@ seconds on two CPU cores in the quick profile, and for about @FULL@ in
-# the full one. Nothing is trained here, so a GPU gains little.
+# **Time:** about 60 minutes to read and try. On a single CPU core the page computes
+# for about 20 seconds in the quick profile, and for about a minute and a half in
+# the full one. Nothing is trained here, so no GPU is needed.
 #
 # **You need** the chapter on heartbeats for the classes and the split. The
 # chapter on training helps with the last part.
@@ -119,8 +119,9 @@ print(f"TP {TP:,}  FN {FN:,}  FP {FP:,}  TN {TN:,}")
 # (how much of the class is found), *positive predictive value* (how much of what
 # is called S is S) and *accuracy*.
 #
-# $$ Se = \frac{TP}{TP + FN} \qquad P^+ = \frac{TP}{TP + FP} \qquad
-# Acc = \frac{TP + TN}{TP + TN + FP + FN} $$
+# $$ Se = \frac{TP}{TP + FN} \qquad P^+ = \frac{TP}{TP + FP} $$
+#
+# $$ Acc = \frac{TP + TN}{TP + TN + FP + FN} $$
 #
 # It also reports an F1-score, for which it has no equation. The usual one is the
 # harmonic mean of the first two:
@@ -222,8 +223,9 @@ print("always N, sensitivity       ", metrics.sensitivity(always_n))
 # the other way round:
 #
 # $$ F_1\text{ of means} = \frac{2 \, \overline{Se} \, \overline{P^+}}
-# {\overline{Se} + \overline{P^+}} \qquad\qquad
-# \text{mean } F_1 = \frac{1}{4} \sum_c F_{1,c} $$
+# {\overline{Se} + \overline{P^+}} $$
+#
+# $$ \text{mean } F_1 = \frac{1}{4} \sum_c F_{1,c} $$
 #
 # Both go by the name of macro F1. The first forgives a class whose sensitivity is
 # bad if another class makes up for it; it is never the smaller one. scikit-learn
@@ -260,7 +262,7 @@ print(f"mean P+ from Table I: {paper_ppv.mean():.4f}; Table II has .9334")
 # Whiskers are one standard deviation over the seeds; where one run is published
 # there are none.
 
-# %%
+# %% tags=["hide-input"]
 series = {
     name: {tables.FIGURES[key]: (100 * of[key],) for key in tables.COLUMNS_I}
     for name, of in tables.works().items()
@@ -339,7 +341,7 @@ for i, name in enumerate(metrics.CLASSES):
 
 # %% [markdown]
 # Against Gai's .986 the gain is 0.2 points, so "0.2 to 4.8 %" would be right; the
-# 1 % is the gain over the third. The sensitivity of F, .783, is above that of one
+# 1 % is the gain over Chen et al. The sensitivity of F, .783, is above that of one
 # work of four. Neither takes anything from the network. It is a reminder to read
 # a table before its summary, ours included.
 #
@@ -391,7 +393,8 @@ display(Markdown("\n".join(lines)))
 # Sensitivity divides by the annotators' beats of a class, so it does not change
 # when the class becomes rarer. Neither does *specificity*, the share of all other
 # beats that are not called S, $Sp = TN / (TN + FP)$. But $P^+$ divides by a column,
-# where S beats meet all others. With a share $\pi$ of S beats (its *prevalence*), Bayes' rule gives
+# where S beats meet all others. With a share $\pi$ of S beats (its *prevalence*),
+# Bayes' rule gives
 #
 # $$ P^+(\pi) = \frac{Se \, \pi}{Se \, \pi + (1 - Sp)(1 - \pi)} $$
 #
@@ -405,6 +408,7 @@ def ppv_at(prevalence, se, specificity):
     return true / (true + (1 - specificity) * (1 - prevalence))
 
 
+# %% tags=["hide-input"]
 specificity = {}
 pi = np.geomspace(1e-4, 0.3, 200)
 figure, axes = plt.subplots(
@@ -680,6 +684,8 @@ FN = mean_matrix.sum(axis=1) - np.diag(mean_matrix)
 FP = mean_matrix.sum(axis=0) - np.diag(mean_matrix)
 open_fn = 0.0005 * beats
 open_fp = paper_tp / paper_ppv**2 * 0.0005
+
+# %% tags=["hide-input"]
 lines = [
     "| class | missed (FN): Table I | ours | wrongly called (FP): Table I "
     "| ours |\n|---|---|---|---|---|"
@@ -870,6 +876,8 @@ exercises.check("09.3", bootstrap)
 # @title Solution 3
 def bootstrap(labels, predicted, names, draws, rng):
     # Matrices add up: one for each record is all that has to be counted.
+    # Of MIT-BIH's 44 records two hold nearly all F beats. One resample in
+    # eight, (42 / 44) ** 44, has neither; so wide an interval is no accident.
     each = np.array(
         [
             metrics.confusion_matrix(
@@ -914,9 +922,9 @@ exercises.check("09.3", bootstrap)
 # <details><summary>2. Mean Se is 0.90 and mean P⁺ is 0.90. What are the two macro
 # F1s?</summary>
 #
-# The F1 of means is 0.90. The mean F1 can be anything up to that: if one class is
-# found always and called too often, and another the other way round, the means
-# hide it and the mean F1 does not.
+# The F1 of means is 0.90. The mean F1 is at most that: if one class is found always
+# and called too often, and another the other way round, the means hide it and the
+# mean F1 does not.
 #
 # </details>
 # <details><summary>3. Which of Se, Sp, P⁺, F1 and accuracy stay when a class becomes

@@ -56,7 +56,7 @@ def value_rows(
             axes.plot(x, y, marker=marker, linestyle="", color=_GREY, ms=8, label=name)
             continue
         i = points.index(name)
-        y += 0.1 + 0.17 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
+        y += 0.06 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
         whiskers = np.array([(v[0] - v[1], v[2] - v[0]) if v[1:] else (0, 0) for v in
                              values.values()])  # fmt: skip
         axes.errorbar(
@@ -69,7 +69,8 @@ def value_rows(
         said.append(f"dotted line: {line[1]}, {line[0]:.2f}")
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(axis="y", alpha=0.3)
+    for row in range(0, len(rows), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#F2F2F2", zorder=0)
     axes.set_xlabel(x_label)
     axes.set_title(title, loc="left")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
