@@ -51,12 +51,12 @@ def value_rows(
         x = np.array([value[0] for value in values.values()])
         y = np.array([rows.index(row) for row in values], dtype=float)
         if name in letters:
-            y -= (0.38, 0.16)[list(letters).index(name) % 2]  # neighbours stay legible
+            y -= (0.34, 0.14)[list(letters).index(name) % 2]  # neighbours stay legible
             marker = rf"$\mathrm{{{name[0]}}}$"
             axes.plot(x, y, marker=marker, linestyle="", color=_GREY, ms=8, label=name)
             continue
         i = points.index(name)
-        y += 0.06 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
+        y += 0.08 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
         whiskers = np.array([(v[0] - v[1], v[2] - v[0]) if v[1:] else (0, 0) for v in
                              values.values()])  # fmt: skip
         axes.errorbar(
