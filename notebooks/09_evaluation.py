@@ -495,13 +495,14 @@ plots.show(
 )
 
 # %% tags=["hide-input"]
-low, high = intervals["Se"]["F"][1:]
+_, low, high = intervals["Se"]["N"]
+width_n = high - low
+_, low, high = intervals["Se"]["F"]
 inside = low <= 100 * paper_se[3] <= high
 display(
     Markdown(
         f"The interval of the sensitivity of F is {high - low:.1f} points "
-        "wide, that of N "
-        f"{np.subtract(*intervals['Se']['N'][:0:-1]):.2f}. The paper's .783 for F lies "
+        f"wide, that of N {width_n:.2f}. The paper's .783 for F lies "
         + ("inside" if inside else "outside")
         + " our interval, and has one of its own of about that width: "
         "differences of a point or two in F mean nothing in a single run."

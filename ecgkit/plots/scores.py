@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ecgkit import aami, metrics
@@ -130,7 +131,7 @@ def errors_by_record(
         axes.text(number, i, f" {number}", va="center", size=11)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15 * max(start.max(), 1))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("record")
     axes.set_xlabel("beats classified wrongly")
     axes.set_title(title, loc="left")
