@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,16 @@ TABLE_II = {
 
 COLUMNS_I = ("accuracy", "f1_of_means", *(f"{k}_{c}" for c in "NSVF" for k in ("se", "ppv")))
 COLUMNS_II = ("accuracy", "se", "ppv", "f1_of_means")
+
+FIGURES = {
+    "accuracy": "Acc",
+    "se": "mean Se",
+    "ppv": "mean P⁺",
+    "f1_of_means": "F1 of means",
+    "mean_f1": "mean F1",
+    **{f"{k}_{c}": f"{said} of {c}" for c in "NSVF" for k, said in (("se", "Se"), ("ppv", "P⁺"))},
+}
+"""The figures that :func:`works` and :func:`figures` have in common, and how they are written."""
 
 PAIRS = {
     "Inception stem": ("resnet-no-inception", "resnet"),
@@ -162,6 +172,56 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
         if found := paired(runs, without, with_it):
             gains[part] = spread(list(found.values()))
     return {"models": models, "gains": gains}
+
+
+def works() -> dict[str, dict[str, float]]:
+    """All figures of each work in the paper's Table I, as shares, in the order of the table.
+
+    Mean Se, mean P+ and mean F1 are computed from the row. The paper's own accuracy, means and F1
+    are Table II's, which has a digit more; its mean Se there does not follow from Table I.
+
+    Examples
+    --------
+    >>> found = works()
+    >>> round(found["Gai [18]"]["se"], 4)  # (0.996 + 0.797 + 0.959 + 0.846) / 4
+    0.8995
+    >>> round(found["ResNet-TCN, paper"]["se"], 4)
+    0.9169
+    """
+    found = {}
+    for name, row in TABLE_I.items():
+        of = dict(zip(COLUMNS_I, row, strict=True))
+        se, ppv = np.array(row[2::2]), np.array(row[3::2])
+        of |= {"se": se.mean(), "ppv": ppv.mean(), "mean_f1": metrics.f1(se, ppv).mean()}
+        found[name] = {key: float(of[key]) for key in FIGURES}
+    paper = dict(zip(COLUMNS_II, (value / 100 for value in TABLE_II["resnet-tcn"]), strict=True))
+    found["ResNet-TCN, paper"] |= paper
+    return found
+
+
+def beside_paper(recipes: Mapping[str, Sequence[Run]]) -> str:
+    """Write the paper's figures and ours, in per cent, as Markdown: a row each, ours by recipe.
+
+    Parameters
+    ----------
+    recipes
+        Recipe -> records of runs of one model; a recipe without runs is left out.
+    """
+    *others, paper = works().values()
+    ours = {name: [figures(run) for run in runs] for name, runs in recipes.items() if runs}
+    heads = ["figure (%)", "four other works", "paper"]
+    for name, found in ours.items():
+        heads += [f"{name}, {len(found)} {'run' if len(found) == 1 else 'runs'}", "less the paper"]
+    lines = [_row(*heads), _row(*["---"] * len(heads))]
+    for key, said in FIGURES.items():
+        values = [100 * work[key] for work in others]
+        digits = 2 if key in COLUMNS_II else 1  # as many as the paper has
+        cells = [said, f"{min(values):.1f} to {max(values):.1f}", f"{100 * paper[key]:.{digits}f}"]
+        for found in ours.values():
+            value = spread([of[key] for of in found])
+            cells += [_cell(value, 100, 2), _difference(value, 100 * paper[key], 100, digits)]
+        lines += [_row(*cells)]
+    return "\n".join(lines)
 
 
 def markdown(runs: Sequence[Run]) -> str:

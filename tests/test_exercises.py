@@ -21,6 +21,7 @@ from ecgkit import (
     aami,
     exercises,
     heartbeats,
+    metrics,
     models,
     published,
     records,
@@ -451,6 +452,90 @@ def test_resize_one():
     assert "start" in says("04.3", lambda b, s, m: resized(b, 0, m - 1, len(b)))[1]
     nearest = lambda b, s, m: b[np.linspace(s, s + m - 1, len(b)).round().astype(int)]  # noqa: E731
     assert "nearest" in says("04.3", nearest)[1]
+
+
+def test_always_n_in_three_figures():
+    # 44,921 of 50,339 right; the 5,418 others are FP of N and FN of S, V, F, over four classes.
+    share, binary = 44_921 / 50_339, 1 - (5_418 + 5_418) / (4 * 50_339)
+    assert says("09.1", (share, binary, 0.25))[0]
+    assert "three numbers" in says("09.1", 0.25)[1]
+    assert "per cent" in says("09.1", (89.24, 94.62, 25))[1]
+    assert "Of the accuracy" in says("09.1", (0.25, binary, share))[1]
+    assert "not S as right" in says("09.1", (share, share, 0.25))[1]
+    assert "missed (FN)" in says("09.1", (share, 1 - 5_418 / (4 * 50_339), 0.25))[1]
+    assert "each of the four" in says("09.1", (share, 0.9, 0.25))[1]
+    assert "weighs classes equally" in says("09.1", (share, binary, share))[1]
+    assert "Add up" in says("09.1", (share, binary, 1))[1]
+
+
+def test_s_pooled_with_n():
+    m = published.runs("resnet-tcn", "paper")[0]["confusion_matrix"]
+    total = sum(map(sum, m))
+    diagonal = (m[0][0] + m[0][1] + m[1][0] + m[1][1], m[2][2], m[3][3])
+    rows = (sum(m[0]) + sum(m[1]), sum(m[2]), sum(m[3]))
+    columns = [sum(row[0] + row[1] for row in m), *(sum(row[c] for row in m) for c in (2, 3))]
+    f1 = [2 * d / (r + c) for d, r, c in zip(diagonal, rows, columns, strict=True)]
+    accuracy = sum(diagonal) / total
+    assert says("09.2", (accuracy, sum(f1) / 3))[0]
+    assert "two numbers" in says("09.2", accuracy)[1]
+    assert "per cent" in says("09.2", (100 * accuracy, 90))[1]
+    assert "three classes" in says("09.2", (accuracy, sum(f1) / 4))[1]
+    se = sum(d / r for d, r in zip(diagonal, rows, strict=True)) / 3
+    p = sum(d / c for d, c in zip(diagonal, columns, strict=True)) / 3
+    assert "F1 of means" in says("09.2", (accuracy, 2 * se * p / (se + p)))[1]
+    assert "no longer an error" in says("09.2", (sum(m[i][i] for i in range(4)) / total, 0.9))[1]
+    kept = [m[i][j] for i in (0, 2, 3) for j in (0, 2, 3)]
+    out = (kept[0] + kept[4] + kept[8]) / sum(kept)
+    assert "leaves the S beats out" in says("09.2", (out, 0.9))[1]
+    assert "3 by 3" in says("09.2", (0.5, 0.9))[1]
+    assert "metrics.class_f1" in says("09.2", (accuracy, 0.5))[1]
+
+
+def resampled(
+    draw=lambda names, rng: rng.choice(np.unique(names), len(np.unique(names))),
+    figure=lambda y, p: np.nanmean(metrics.class_f1(metrics.confusion_matrix(y, p))),
+    rows=lambda names, picks: np.concatenate([np.flatnonzero(names == name) for name in picks]),
+):
+    """A bootstrap over the rows of the records drawn; the settings put a mistake in."""
+
+    def bootstrap(labels, predicted, names, draws, rng):
+        found = []
+        for _ in range(draws):
+            chosen = rows(names, draw(names, rng))
+            found.append(figure(labels[chosen], predicted[chosen]))
+        return np.array(found)
+
+    return bootstrap
+
+
+def test_bootstrap_of_records():
+    def matrix(y, p):
+        return metrics.confusion_matrix(y, p)
+
+    def of_means(y, p):
+        m = matrix(y, p)
+        return metrics.f1(metrics.sensitivity(m).mean(), metrics.ppv(m).mean())
+
+    assert says("09.3", resampled())[0]
+    beats = resampled(lambda names, rng: rng.integers(len(names), size=len(names)),
+                      rows=lambda names, picks: picks)  # fmt: skip
+    assert "are beats drawn" in says("09.3", beats)[1]
+    once = resampled(rows=lambda names, picks: np.flatnonzero(np.isin(names, picks)))
+    assert "np.isin" in says("09.3", once)[1]
+    assert "same figure" in says("09.3", resampled(lambda names, rng: np.unique(names)))[1]
+    one = resampled(lambda names, rng: rng.choice(np.unique(names), 1))
+    assert "as many records" in says("09.3", one)[1]
+    assert "same chance" in says("09.3", resampled(lambda names, rng: rng.choice(
+        np.unique(names), 3, p=[0.6, 0.2, 0.2])))[1]  # fmt: skip
+    fresh = resampled(lambda names, rng: np.random.default_rng().choice(np.unique(names), 3))
+    assert "rng handed over" in says("09.3", fresh)[1]
+    assert "accuracies" in says("09.3", resampled(
+        figure=lambda y, p: metrics.accuracy(matrix(y, p))))[1]  # fmt: skip
+    assert "F1s of the means" in says("09.3", resampled(figure=of_means))[1]
+    plain = resampled(figure=lambda y, p: np.mean(metrics.class_f1(matrix(y, p))))
+    assert "np.nanmean" in says("09.3", plain)[1]
+    assert "shape (400,)" in says("09.3", lambda *_: 0.9)[1]
+    assert "nothing yet" in says("09.3", lambda *_: None)[1]
 
 
 def test_output_length():

@@ -408,6 +408,15 @@ def test_the_index_lists_every_published_file_and_no_other():
     assert {name for name in files if not name.endswith(".py")} == names
 
 
+def test_published_runs_come_by_seed_and_a_model_without_any_gives_none():
+    for entry in published_runs():
+        found = published.runs(entry["model"], entry["recipe"], entry["split"])
+        seeds = [run["seed"] for run in found]
+        assert entry["seed"] in seeds
+        assert seeds == sorted(set(seeds))
+    assert published.runs("resnet-tcn", "none") == []
+
+
 def test_published_weights_are_those_of_the_index():
     for entry in published_weights():
         content = weights_path(entry).read_bytes()

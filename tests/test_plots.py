@@ -211,6 +211,33 @@ FIGURES = {
         "Two runs | paper: loss 0.500 in epoch 1, 0.250 in 2, validation accuracy 97.50 % | "
         "ours: loss 0.400 in epoch 1, 0.400 in 1",
     ),
+    "value_rows": (
+        lambda synthetic: plots.value_rows(
+            {
+                "Gai": {"Acc": (98.6,), "Se": (79.7,)},
+                "ours": {"Acc": (98.5, 98.25, 98.75), "Se": (80.0,)},
+            },
+            "per cent",
+            "Two works",
+            letters=["Gai"],
+            line=(90, "goal"),
+            synthetic=synthetic,
+        ),
+        "Two works | per cent | Gai: Acc 98.60, Se 79.70 | "
+        "ours: Acc 98.50 (98.25 to 98.75), Se 80.00 | goal, 90.00",
+    ),
+    "errors_by_record": (
+        lambda synthetic: plots.errors_by_record(
+            np.array(list("aaabbbbcdd")),
+            np.array([0, 1, 2, 3, 0, 0, 1, 0, 2, 2]),
+            np.array([0, 0, 2, 0, 1, 0, 2, 1, 0, 0]),
+            "Errors",
+            top=2,
+            synthetic=synthetic,
+        ),
+        # Wrong: a 1 (S), b 3 (F, N, S), c 1 (N), d 2 (V, V).
+        "Errors | b 3, d 2, 2 others 2",
+    ),
     "paper_panels": (
         lambda synthetic: plots.paper_panels(
             {
@@ -566,6 +593,27 @@ def test_along_samples_leaves_zeros_out():
     assert a.get_xdata().tolist() == [-3, -2, -1, 0]
     assert np.isnan(a.get_ydata()).tolist() == [True, True, False, False]
     assert a.get_linestyle() != b.get_linestyle()
+
+
+def test_errors_by_record_stacks_the_annotators_classes():
+    figure = FIGURES["errors_by_record"][0](synthetic=False)
+    # Rows b, d, others; N S V F: b has one N, one S and one F, d two V, a one S and c one N.
+    widths = [[bar.get_width() for bar in bars] for bars in figure.axes[0].containers]
+    assert widths == [[1, 0, 1], [1, 0, 1], [0, 2, 0], [1, 0, 0]]
+
+
+def test_whiskers_reach_from_the_lowest_to_the_highest_value():
+    axes = FIGURES["value_rows"][0](synthetic=False).axes[0]
+    (acc, se) = axes.containers[0].lines[2][0].get_segments()
+    assert acc[:, 0].tolist() == [98.25, 98.75]
+    assert se[:, 0].tolist() == [80, 80]
+
+
+def test_a_logarithmic_learning_curve_says_so():
+    curve = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.005}]
+    axes = plots.learning_curves({"run": curve}, "A run", log=True).axes[0]
+    assert axes.get_yscale() == "log"
+    assert "logarithmic" in axes.get_ylabel()
 
 
 # ECG paper

@@ -353,6 +353,28 @@ def test_one_run_has_no_spread_and_an_undefined_figure_is_a_dash():
     assert "Table I:" not in tables.markdown([run])
 
 
+def test_beside_the_paper_stand_means_spreads_and_differences():
+    def run(wrong):  # 8 N, of which `wrong` are called S; 2 S, V and F, all right
+        return {"confusion_matrix": [[8 - wrong, wrong, 0, 0], *np.diag([0, 2, 2, 2])[1:].tolist()]}
+
+    text = tables.beside_paper({"paper": [run(0), run(4)], "none": [], "ours": [run(4)]})
+    head, _, *rest = text.splitlines()
+    assert "paper, 2 runs" in head
+    assert "ours, 1 run " in head
+    assert "none" not in head
+    rows = rows_of("\n".join(rest))
+    # 14 and 10 of 14 right: 100 and 71.43, mean 85.71, deviation 28.57 / sqrt(2) = 20.20.
+    paper = ["94.0 to 98.6", "98.84"]
+    assert rows["Acc"] == [[*paper, "85.71 ± 20.20", "-13.13", "71.43", "-27.41"]]
+    # Gai's mean Se is .8995, Chen's .88825, Hua's .88925, Acharya's .92475.
+    assert rows["mean Se"][0][:2] == ["88.8 to 92.5", "91.69"]
+    # Se of N 1 and .5: mean .75, deviation .5 / sqrt(2).
+    assert rows["Se of N"] == [["91.6 to 99.6", "99.4", "75.00 ± 35.36", "-24.4", "50.00", "-49.4"]]
+    # P+ of S: 2/2 and 2/6.
+    assert rows["P⁺ of S"][0][1:3] == ["89.0", "66.67 ± 47.14"]
+    assert rows["mean F1"][0][1] == "92.4"
+
+
 # Figures
 
 

@@ -32,6 +32,7 @@ PAGES = {
     "07": "resnet_tcn",
     "08": "training",
     "10": "ablation",
+    "09": "evaluation",
 }
 """Page number -> module of its checks."""
 

@@ -20,6 +20,7 @@ from ecgkit.plots.results import (
     confusion_matrix,
     counts_by_record,
 )
+from ecgkit.plots.scores import errors_by_record, value_rows
 from ecgkit.plots.signals import band_responses, band_signals, over_frequency, paper_panels
 from ecgkit.plots.style import DPI, SYNTHETIC_MARK, WIDTH_IN, save, show
 
@@ -44,6 +45,7 @@ __all__ = [
     "ecg_paper",
     "ecg_strip",
     "epoch_draws",
+    "errors_by_record",
     "feature_maps",
     "filters",
     "framework",
@@ -62,4 +64,5 @@ __all__ = [
     "spreads",
     "step_times",
     "tcn",
+    "value_rows",
 ]

@@ -16,7 +16,10 @@ DASHES = ("-", "--", ":", "-.")
 
 
 def learning_curves(
-    curves: Mapping[str, Sequence[Mapping[str, Any]]], title: str, synthetic: bool = False
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    title: str,
+    synthetic: bool = False,
+    log: bool = False,
 ) -> Figure:
     """Draw loss by epoch, and validation accuracy where the runs have it.
 
@@ -26,6 +29,8 @@ def learning_curves(
         Run -> its curve as :func:`ecgkit.training.fit` returns it; up to four.
     title, synthetic
         Said over the figure; mark it as computer-made.
+    log
+        Make the axis of the loss logarithmic.
     """
     watched = any("accuracy" in entry for curve in curves.values() for entry in curve)
     figure, panels = plt.subplots(
@@ -42,7 +47,8 @@ def learning_curves(
             accuracy = [100 * entry.get("accuracy", float("nan")) for entry in curve]
             panels[0, 1].plot(epochs, accuracy, label=run, **style)
             said[-1] += f", validation accuracy {accuracy[-1]:.2f} %"
-    panels[0, 0].set_ylabel("training loss")
+    panels[0, 0].set_ylabel("training loss (logarithmic)" if log else "training loss")
+    panels[0, 0].set_yscale("log" if log else "linear")
     if watched:
         panels[0, 1].set_ylabel("validation accuracy (%)")
     for axes in panels[0]:

@@ -49,6 +49,13 @@ def run(name: str) -> dict[str, Any]:
     return json.loads(_read(f"{name}.json"))
 
 
+def runs(model: str, recipe: str, split: str = "random") -> list[dict[str, Any]]:
+    """Read all published runs of a model, recipe and split, by seed; none gives an empty list."""
+    wanted = {"model": model, "recipe": recipe, "split": split}
+    there = [entry for entry in index() if wanted.items() <= entry.items()]
+    return [run(entry["name"]) for entry in sorted(there, key=lambda entry: entry["seed"])]
+
+
 def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random") -> dict[str, Any]:
     """Return the index entry of the run whose weights are published.
 
