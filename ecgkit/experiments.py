@@ -26,8 +26,8 @@ from ecgkit.training import Recipe
 RECIPES = {
     "paper": Recipe(),
     "ours": Recipe(
-        epochs=40,
-        batch=512,
+        epochs=60,
+        batch=256,
         learning_rate=2e-3,
         schedule="one-cycle",
         weight_decay=0.01,
@@ -35,7 +35,7 @@ RECIPES = {
         balance=0.5,
         cropped_originals=0.3,
         gain=0.1,
-        noise_mv=0.05,
+        noise_mv=0.015,
         each_branch=0.5,
     ),
 }
