@@ -803,7 +803,8 @@ for said, which in (("found", answer == S), ("called N", answer == 0)):
 # %% [markdown]
 # Then ask the clock. A supraventricular premature beat is *premature*: it comes
 # earlier than the rhythm has led to expect. Here is the interval to the beat
-# before, as a share of the record's median:
+# before, as a share of the record's median. (Where S is the rule, as in record 232,
+# the median is that of S, and S comes at 1.)
 
 # %%
 median = {
