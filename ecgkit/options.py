@@ -55,8 +55,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--batch", type=int, help="beats a step; default: the recipe's")
     train.add_argument("--out", type=Path, required=True, metavar="DIR")
     train.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
-    train.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
-    train.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
+    _add_device(train)
     train.add_argument(
         "--validation",
         action="store_true",
@@ -92,8 +91,7 @@ def parser() -> argparse.ArgumentParser:
     reproduce.add_argument(
         "--out", type=Path, metavar="DIR", help="default: runs/reproduce, or runs/reproduce-quick"
     )
-    reproduce.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
-    reproduce.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    _add_device(reproduce)
     reproduce.set_defaults(command="reproduce")
 
     variations = commands.add_parser(
@@ -108,8 +106,7 @@ def parser() -> argparse.ArgumentParser:
     variations.add_argument(
         "--out", type=Path, metavar="DIR", help="default: runs/variations, or runs/variations-quick"
     )
-    variations.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
-    variations.add_argument("--precision", default="auto", help="auto (default), float32, ...")
+    _add_device(variations)
     variations.set_defaults(command="variations")
 
     bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
@@ -170,3 +167,11 @@ def _add_source(command: argparse.ArgumentParser, mapping: bool = True) -> None:
     if mapping:
         command.add_argument("--mapping", choices=tuple(aami.MAPPINGS), default="ec57")
     command.add_argument("--json", action="store_true", help="print JSON, nothing else")
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    """Add the options that say where and in which number format is trained."""
+    command.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    command.add_argument(
+        "--precision", default="auto", help="auto (default), float32, bfloat16, ..."
+    )

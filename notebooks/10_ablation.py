@@ -87,16 +87,7 @@ page.uses(source)
 
 
 # %%
-def runs_of(recipe):
-    """All published runs of a recipe under the random split."""
-    return [
-        published.run(entry["name"])
-        for entry in published.index()
-        if entry["recipe"] == recipe and entry["split"] == "random"
-    ]
-
-
-runs = runs_of("paper")
+runs = [r for name in models.MODELS for r in published.runs(name, "paper")]
 for name in models.MODELS:
     seeds = sorted(run["seed"] for run in runs if run["model"] == name)
     print(f"{name:20} seeds {seeds}" if seeds else f"{name:20} not run yet")
@@ -125,7 +116,7 @@ for name, row in tables.TABLE_II.items():
     cells = " | ".join(percent(ours[name][key]) for key in tables.COLUMNS_II)
     n = sum(run["model"] == name for run in runs)
     lines.append(f"| {name} | **ours** | {cells} | {n} |")
-second = runs_of("ours")
+second = published.runs("resnet-tcn", "ours")
 for name, of in tables.summary(second)["models"].items():
     cells = " | ".join(percent(of[key]) for key in tables.COLUMNS_II)
     n = sum(run["model"] == name for run in second)

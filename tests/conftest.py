@@ -66,7 +66,9 @@ def synthetic_beats(synthetic_source):
 @pytest.fixture(scope="session")
 def mitdb():
     if not GIVEN:
-        pytest.skip("ECGKIT_DATA is not set, so there is no MIT-BIH to test on.")
+        pytest.skip(
+            "ECGKIT_DATA is not set, so there is no MIT-BIH to test on: let it name its folder."
+        )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGKIT_DATA", GIVEN)
         return records.find("mitdb")

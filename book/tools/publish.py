@@ -59,7 +59,7 @@ def publish(run: Path, weights: bool = True) -> str:
     experiments.write_json(PUBLISHED / f"{name}.json", record)
     index = json.loads((PUBLISHED / "index.json").read_text("utf-8"))
     entry = {key: record[key] for key in ("model", "recipe", "split", "seed")}
-    index = [{**e, "variation": e.get("variation")} for e in index if e["name"] != name]
+    index = [e for e in index if e["name"] != name]
     index.append({"name": name, **entry, "weights_sha256": digest, "variation": variation})
     experiments.write_json(PUBLISHED / "index.json", sorted(index, key=lambda e: e["name"]))
     size = sum(path.stat().st_size for path in PUBLISHED.iterdir() if path.is_file())

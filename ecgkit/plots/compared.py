@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -44,7 +45,9 @@ def hills(
         len(rows), 1, figsize=(WIDTH_IN, height), sharex=True, squeeze=False, layout="constrained"
     )
     said = []
-    for axes, (name, values), color in zip(grid[:, 0], rows.items(), _cycle(), strict=False):
+    for axes, (name, values), color in zip(
+        grid[:, 0], rows.items(), itertools.cycle(_COLORS), strict=False
+    ):
         if np.ptp(values) > 0:
             y = scipy.stats.gaussian_kde(values)(x)
             axes.fill_between(x, y / y.max(), color=color, alpha=0.35, linewidth=0)
@@ -64,11 +67,6 @@ def hills(
     figure.suptitle(title, x=0.01, ha="left")
     alt = f"{title}. Hills over {x_label}, with the middle 95 %. {'; '.join(said)}."
     return finish(figure, alt, synthetic)
-
-
-def _cycle() -> list[tuple[float, float, float]]:
-    """Colours for as many rows as anybody can read; each row has its name beside it."""
-    return [_COLORS[i % len(_COLORS)] for i in range(20)]
 
 
 def differences(

@@ -31,12 +31,12 @@ def index() -> list[dict[str, Any]]:
 
     Those of :mod:`ecgkit.variations` are not among them: they are no runs of their recipe.
     """
-    return [entry for entry in _entries() if not entry.get("variation")]
+    return [entry for entry in _entries() if not entry["variation"]]
 
 
 def variations() -> list[dict[str, Any]]:
     """List the published runs of :mod:`ecgkit.variations`, as :func:`index`, and ``variation``."""
-    return [entry for entry in _entries() if entry.get("variation")]
+    return [entry for entry in _entries() if entry["variation"]]
 
 
 def _entries() -> list[dict[str, Any]]:
@@ -51,9 +51,14 @@ def run(name: str) -> dict[str, Any]:
 
 def runs(model: str, recipe: str, split: str = "random") -> list[dict[str, Any]]:
     """Read all published runs of a model, recipe and split, by seed; none gives an empty list."""
+    there = sorted(_of(model, recipe, split), key=lambda entry: entry["seed"])
+    return [run(entry["name"]) for entry in there]
+
+
+def _of(model: str, recipe: str, split: str) -> list[dict[str, Any]]:
+    """List the published runs of a model, recipe and split."""
     wanted = {"model": model, "recipe": recipe, "split": split}
-    there = [entry for entry in index() if wanted.items() <= entry.items()]
-    return [run(entry["name"]) for entry in sorted(there, key=lambda entry: entry["seed"])]
+    return [entry for entry in index() if wanted.items() <= entry.items()]
 
 
 def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random") -> dict[str, Any]:
@@ -64,9 +69,8 @@ def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random")
     InputError
         If no weights of that model, recipe and split are published.
     """
-    wanted = {"model": model, "recipe": recipe, "split": split}
-    for entry in index():
-        if wanted.items() <= entry.items() and entry["weights_sha256"]:
+    for entry in _of(model, recipe, split):
+        if entry["weights_sha256"]:
             return entry
     there = [f"{e['model']}/{e['recipe']}/{e['split']}" for e in index() if e["weights_sha256"]]
     raise InputError(
