@@ -42,10 +42,10 @@ NORMAL_QRS = tuple("NLRBaJASjen/fQ")
 """Symbols of the beats whose QRS complex ``sigamp`` measures: all but V, E, r, F and ``?``."""
 
 SYNTHETIC_BANNER = (
-    "SYNTHETIC NOISE: the noise records of PhysioNet are neither on this machine nor within reach, "
-    "so noise is drawn by the computer. It fills about the same frequencies and shares nothing else "
-    "with the real one. For the real noise set ECGKIT_NOISE to a directory that holds bw and ma of the "
-    "MIT-BIH Noise Stress Test Database 1.0.0."
+    "SYNTHETIC NOISE: PhysioNet's noise records are neither on this machine nor within reach, so "
+    "the computer draws noise. It fills about the same frequencies and shares nothing else with "
+    "the real one. For that set ECGKIT_NOISE to a directory that holds bw and ma of the MIT-BIH "
+    "Noise Stress Test Database 1.0.0."
 )
 
 _N_SAMPLES, _CHUNKS = 650_000, 300
