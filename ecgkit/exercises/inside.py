@@ -118,7 +118,7 @@ def integrated(answer: Callable[..., Any]) -> Verdict:
     way, slope = beat - baseline, 3 * weights * beat**2
     expected = weights * (beat**3 - baseline**3)
 
-    def is_(other: Tensor, within: float = 2e-2) -> bool:
+    def is_(other: Tensor, within: float = 5e-2) -> bool:
         return torch.allclose(values, other, atol=within)
 
     mean_slope = weights * (beat**2 + beat * baseline + baseline**2)
@@ -130,7 +130,7 @@ def integrated(answer: Callable[..., Any]) -> Verdict:
         return wrong("Multiplied by the beat, where the way, beat less baseline, is meant.")
     if is_(weights * beat**3):
         return wrong("That way begins at zero. Let it begin at the baseline that is given.")
-    if is_(200 * expected, within=4):
+    if is_(200 * expected, within=10):
         return wrong("That is the sum over the steps: divide by their number.")
     if not is_(expected):
         return wrong(
@@ -138,7 +138,7 @@ def integrated(answer: Callable[..., Any]) -> Verdict:
             f"{expected.sum():.2f}. Walk from the baseline to the beat."
         )
     few = torch.as_tensor(answer(score, beat.clone(), baseline.clone(), 4)).detach().float()
-    if (few - expected).abs().max() > 0.5:  # midpoints are off by 0.22 at most, ends by 5
+    if (few - expected).abs().max() > 0.5:  # middles are off by 0.06 at most, ends by 1.1
         return right("With few steps it is rough: take the middle of each step, not its end.")
     return right("And the numbers add up, whatever the network: that is completeness.")
 
