@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ecgkit.fast import Fast
+
 Beats = NDArray[np.float32]
 
 
@@ -118,8 +120,8 @@ def occlusion(
     Source: Zeiler and Fergus 2014 (arXiv 1311.2901), section 4.2, on pictures.
     """
     x, c = _prepared(network, beats, classes)
-    n = x.shape[1]
-    whole = score(network, x, c)
+    n, fast = x.shape[1], Fast(network)
+    whole = score(fast, x, c)
     falls, times = torch.zeros_like(x), torch.zeros(n, device=x.device)
     ramp = torch.linspace(0, 1, width + 2, device=x.device)[1:-1]
     for start in [*range(0, n - width, stride), n - width]:
@@ -127,6 +129,6 @@ def occlusion(
         right = x[:, min(start + width, n - 1), None]
         hidden = x.clone()
         hidden[:, start : start + width] = torch.lerp(left, right, ramp)
-        falls[:, start : start + width] += (whole - score(network, hidden, c))[:, None]
+        falls[:, start : start + width] += (whole - score(fast, hidden, c))[:, None]
         times[start : start + width] += 1
     return (falls / times).numpy(force=True)

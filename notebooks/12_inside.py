@@ -338,7 +338,7 @@ plots.show(
 )
 
 # %%
-judged = np.concatenate([draw(c, 20) for c in range(4)])
+judged = np.concatenate([draw(c, 20 if full else 5) for c in range(4)])
 similar = {}
 for name, method in METHODS.items():
     pair = [
