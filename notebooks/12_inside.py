@@ -6,7 +6,7 @@
 # what they say and mend them, let it decline the beats it is unsure of, look its
 # errors in the face, and measure what real noise does to it.
 #
-# **Time:** about 90 minutes to read and try. TIMING
+# **Time:** about 90 minutes to read and try; the page computes for TIMING
 #
 # **You need** the chapters on the TCN, the ResNet and their joint model for the
 # parts, and the one on evaluation for the figures.

@@ -50,7 +50,7 @@ def test_a_named_folder_without_the_noise_is_an_error_and_no_reason_to_fall_back
 ):
     (record / "ma.dat").unlink()
     monkeypatch.setenv("ECGKIT_NOISE", str(record))
-    with pytest.raises(InputError, match=r"ma\.dat is missing .* 1 of 4 files"):
+    with pytest.raises(InputError, match=r"ma\.dat is missing .*1 of 4 files"):
         noise.find()
 
 
