@@ -97,7 +97,8 @@ def attributions(
     ):
         grid[0, 0].plot([], [], marker, color=color, markerfacecolor=face, label=what)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
-    figure.supxlabel("time from the R peak (s); large squares 0.2 s by 0.5 mV", size=11)
+    middle = grid[-1, len(methods) // 2]
+    middle.set_xlabel("time from the R peak (s); large squares 0.2 s by 0.5 mV")
     figure.suptitle(title, x=0.01, ha="left")
     alt = (
         f"{title}. Beats on ECG paper, a row each, with dots that are larger where a sample "
