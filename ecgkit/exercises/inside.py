@@ -52,7 +52,7 @@ def _beats() -> tuple[np.ndarray, np.ndarray]:
     p = np.repeat(((1 - sure) / 3)[:, None], 4, axis=1)
     p[np.arange(10), answers] = sure
     labels = np.where(_RIGHT == 1, answers, (answers + 1) % 4)
-    order = np.random.default_rng(5).permutation(10)
+    order = np.random.default_rng(6).permutation(10)
     return p[order], labels[order]
 
 
