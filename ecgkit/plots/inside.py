@@ -170,7 +170,9 @@ def gate_map(gates: Mapping[str, ArrayLike], title: str, synthetic: bool = False
     """
     mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
     mean = mean[:, np.argsort(mean[0], kind="stable")]
-    figure, axes = plt.subplots(figsize=(WIDTH_IN, 0.42 * len(mean) + 1.6), layout="constrained")
+    figure, axes = plt.subplots(
+        figsize=(WIDTH_IN, max(0.42 * len(mean) + 1.6, 3.0)), layout="constrained"
+    )
     image = axes.imshow(
         mean, aspect="auto", interpolation="nearest", cmap="cividis", vmin=0, vmax=1
     )
