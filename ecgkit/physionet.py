@@ -107,37 +107,48 @@ def _answers(address: str) -> bool:
     return answers == [True]
 
 
-def fetch(names: list[str], directory: Path, address: str) -> None:
+def fetch(
+    names: list[str],
+    directory: Path,
+    address: str,
+    sums: dict[str, str] | None = None,
+    what: str = "MIT-BIH",
+) -> None:
     """Download files, each checked before it takes its place; those already right are kept.
 
     Parameters
     ----------
     names
-        Files wanted, keys of :data:`SHA256`.
+        Files wanted, keys of ``sums``.
     directory
         Where they go; made if it is not there.
     address
-        One of :data:`ADDRESSES`.
+        One of :data:`ADDRESSES`, or another database's beside it.
+    sums
+        File name -> SHA-256; None for those of MIT-BIH.
+    what
+        The database, in words.
 
     Raises
     ------
     InputError
         If the download breaks off, stalls, or brings other bytes.
     """
+    sums = SHA256 if sums is None else sums
     pooch.get_logger().setLevel("ERROR")
-    fetcher = pooch.create(directory, address, registry=SHA256, retry_if_failed=2)
+    fetcher = pooch.create(directory, address, registry=sums, retry_if_failed=2)
     download = pooch.HTTPDownloader(timeout=STALL_TIMEOUT_S)
     host = address.split("/")[2]
     pool = ThreadPoolExecutor(4)
     try:
         jobs = pool.map(lambda name: fetcher.fetch(name, downloader=download), names)
-        for _ in tqdm(jobs, f"MIT-BIH from {host}", len(names), unit="file"):
+        for _ in tqdm(jobs, f"{what} from {host}", len(names), unit="file"):
             pass
     except (OSError, ValueError) as error:  # requests raises the first, a wrong hash the second
         pool.shutdown(cancel_futures=True)  # files on their way land before they are counted
-        left = len(wrong_files(directory, {name: SHA256[name] for name in names}))
+        left = len(wrong_files(directory, {name: sums[name] for name in names}))
         raise InputError(
-            f"The download of MIT-BIH from {host} broke off with {left} of {len(names)} files to "
+            f"The download of {what} from {host} broke off with {left} of {len(names)} files to "
             f"go ({error}). Run the same again: files already complete in {directory} are kept."
         ) from error
     finally:

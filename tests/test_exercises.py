@@ -704,6 +704,79 @@ def test_sign_flip():
     assert "try all" in says("10.4", lambda d: 0.058)[1]
 
 
+def test_noise_gain():
+    # S / N = 1.2² / 8 / 0.3² = 2; a² = 2 / 10^1.2 = 0.1262.
+    assert says("12.1", 0.3552)[0]
+    assert "square of a" in says("12.1", 0.1262)[1]
+    assert "mind the sign" in says("12.1", (2 * 10**1.2) ** 0.5)[1]
+    assert "20 log10" in says("12.1", 2**0.5 / 10**1.2)[1]
+    assert "over 8" in says("12.1", (16 / 10**1.2) ** 0.5)[1]
+    assert "peak to peak" in says("12.1", (8 / 10**1.2) ** 0.5)[1]
+
+
+def answered(confidence=lambda p: p.max(axis=1), last=True, scale=10.0, sign=-1.0):
+    """Coverage of the surest beats, counted one by one."""
+
+    def answer(p, labels, accuracy):
+        order = np.argsort(sign * confidence(p), kind="stable")
+        good, coverage = 0, 0
+        for n, row in enumerate(order, 1):
+            good += p[row].argmax() == labels[row]
+            if good / n >= accuracy:
+                coverage = n
+            elif not last:
+                break
+        return coverage / scale
+
+    return answer
+
+
+def test_coverage_for():
+    assert says("12.2", answered())[0]
+    assert "first fall" in says("12.2", answered(last=False))[1]
+    assert "number of beats" in says("12.2", answered(scale=1))[1]
+    assert "per cent" in says("12.2", answered(scale=0.1))[1]
+    assert "turn the order" in says("12.2", answered(sign=1.0))[1]
+    assert "not of class N" in says("12.2", answered(lambda p: p[:, 0]))[1]
+    assert "in no order" in says("12.2", answered(lambda p: np.zeros(len(p))))[1]
+
+    def at_least_one(p, labels, accuracy):
+        return max(answered()(p, labels, accuracy), 0.1)
+
+    assert "return 0" in says("12.2", at_least_one)[1]
+
+
+def walked(way=True, at=lambda k, n: (k + 0.5) / n, mean=True, zero=False, times=None):
+    """Integrated gradients from the baseline to the beat, or something near it."""
+
+    def answer(F, beat, baseline, steps):
+        start = 0 * baseline if zero else baseline
+        total = torch.zeros_like(beat)
+        for k in range(steps):
+            x = (start + at(k, steps) * (beat - start)).requires_grad_()
+            total += torch.autograd.grad(F(x[None]).sum(), x)[0]
+        factor = {None: beat - start, "beat": beat, "one": 1.0}[times]
+        return factor * total / (steps if mean else 1)
+
+    return answer
+
+
+def test_integrated_gradients():
+    right, text = says("12.3", walked())
+    assert right
+    assert "completeness" in text
+    right, text = says("12.3", walked(at=lambda k, n: (k + 1) / n))
+    assert right
+    assert "middle of each step" in text
+    assert "at the beat alone" in says("12.3", walked(at=lambda k, n: 1.0))[1]
+    assert "at the beat alone" in says("12.3", walked(at=lambda k, n: 1.0, times="beat"))[1]
+    assert "the mean slope" in says("12.3", walked(times="one"))[1]
+    assert "beat less baseline" in says("12.3", walked(times="beat"))[1]
+    assert "begins at zero" in says("12.3", walked(zero=True))[1]
+    assert "divide" in says("12.3", walked(mean=False))[1]
+    assert "add up to" in says("12.3", walked(at=lambda k, n: 0.0))[1]
+
+
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):
     monkeypatch.delenv("ECGKIT_PROFILE", raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

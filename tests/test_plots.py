@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgkit import InputError, aami, metrics, plots
+from ecgkit import InputError, aami, calibration, metrics, plots
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import TCN
 from ecgkit.splits import Split
@@ -364,8 +364,77 @@ FIGURES = {
         "Budget | parameters: left 3,000 (75.0 %), right 1,000 (25.0 %) | "
         "work: left 1 (20.0 %), right 4 (80.0 %)",
     ),
+    "attributions": (
+        # Largest at sample 90, the R peak, and at sample 126, 36 / 360 s behind it.
+        lambda synthetic: plots.attributions(
+            {"N": np.sin(np.arange(180) / 9), "V": np.cos(np.arange(180) / 9)},
+            {
+                "slope": np.stack([np.eye(180)[90], -np.eye(180)[126]]),
+                "hiding": np.stack([np.eye(180)[126] - 0.5, np.eye(180)[90] - 0.5]),
+            },
+            "What speaks for it",
+            synthetic=synthetic,
+        ),
+        "What speaks for it | N, slope: largest at +0.00 s | V, slope: largest at +0.10 s",
+    ),
+    "mean_attributions": (
+        lambda synthetic: plots.mean_attributions(
+            {
+                "N": (np.ones((4, 180)), np.tile(np.eye(180)[90], (4, 1))),
+                "F": (np.ones((2, 180)), np.tile(np.eye(180)[126], (2, 1))),
+            },
+            "By class",
+            "fall",
+            synthetic=synthetic,
+        ),
+        "By class | fall | N highest at +0.00 s, F highest at +0.10 s",
+    ),
+    "gate_map": (
+        lambda synthetic: plots.gate_map(
+            {"N": [[0.25, 0.5, 1.0], [0.75, 0.5, 0.0]], "V": [[0.0, 0.25, 0.5]]},
+            "Gates",
+            synthetic,
+        ),
+        # Means of the channels: N .5 .5 .5; V 0 .25 .5.
+        "Gates | N 0.50 to 0.50, mean 0.50 | V 0.00 to 0.50, mean 0.25",
+    ),
+    "embedding": (
+        lambda synthetic: plots.embedding(
+            {"one": np.eye(5, 2), "two": np.ones((5, 2))},
+            np.array([0, 0, 1, 2, 2]),
+            "Clouds",
+            "component",
+            synthetic,
+        ),
+        "Clouds | N 2, S 1, V 2, F 0 | component 1 and 2 | one, two",
+    ),
+    "reliability_diagram": (
+        # Two beats at .6, one of them right: a gap of .1, and no other beat.
+        lambda synthetic: plots.reliability_diagram(
+            {"raw": calibration.reliability([[0.6, 0.4], [0.4, 0.6]], [0, 0], bins=5)},
+            "Sure and right",
+            synthetic,
+        ),
+        "Sure and right | raw: ECE 10.00 %, accuracy less confidence from -0.10 to -0.10",
+    ),
+    "error_gallery": (
+        lambda synthetic: plots.error_gallery(
+            {
+                name: plots.Place(*places(rr_s), {"annotators": list("NNNNNSVFNNNNNNNNNNNN"[:n])})
+                for name, rr_s, n in (("slow", 1.25, 7), ("fast", 0.625, 15))
+            },
+            "Mistakes",
+            synthetic=synthetic,
+        ),
+        # slow: R at 1.25, 2.5, ...; 1.3 s either side of 5 s hold 3.75, 5 and 6.25, the third to
+        # the fifth. fast: 5 s is the eighth, and two more lie on either side.
+        "Mistakes | slow, annotators N N N | fast, annotators S V F N N",
+    ),
 }
-ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels", "crops")
+ON_PAPER = (
+    *("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels", "crops"),
+    *("attributions", "error_gallery"),
+)
 EVERY = pytest.mark.parametrize("name", FIGURES)
 
 

@@ -11,6 +11,15 @@ from ecgkit.plots.compared import differences, hills
 from ecgkit.plots.cones import along_samples, cone
 from ecgkit.plots.diagrams import dilated_convolution, framework, resnet, tcn
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
+from ecgkit.plots.inside import (
+    Place,
+    attributions,
+    embedding,
+    error_gallery,
+    gate_map,
+    mean_attributions,
+    reliability_diagram,
+)
 from ecgkit.plots.learning import learning_curves, step_times
 from ecgkit.plots.networks import feature_maps, filters, line_panels, shares
 from ecgkit.plots.results import (
@@ -28,8 +37,10 @@ __all__ = [
     "DPI",
     "SYNTHETIC_MARK",
     "WIDTH_IN",
+    "Place",
     "accuracy_bars",
     "along_samples",
+    "attributions",
     "band_responses",
     "band_signals",
     "beat_windows",
@@ -44,19 +55,24 @@ __all__ = [
     "dilated_convolution",
     "ecg_paper",
     "ecg_strip",
+    "embedding",
     "epoch_draws",
+    "error_gallery",
     "errors_by_record",
     "feature_maps",
     "filters",
     "framework",
+    "gate_map",
     "halves_by_record",
     "hills",
     "learning_curves",
     "line_panels",
+    "mean_attributions",
     "method_points",
     "nearest_beats",
     "over_frequency",
     "paper_panels",
+    "reliability_diagram",
     "resnet",
     "save",
     "shares",
