@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils import parametrize
 
-from ecgkit import InputError, denoising, files, heartbeats, metrics
+from ecgkit import InputError, denoising, files, heartbeats, metrics, training
 from ecgkit.models import BEAT_LENGTH
 from ecgkit.records import SAMPLING_RATE
 
@@ -58,7 +58,7 @@ def resolved(network: nn.Module) -> nn.Module:
         Of :mod:`ecgkit.models`; it stays as it is.
     """
     plain = copy.deepcopy(network).cpu().eval()
-    for module in plain.modules():
+    for module in list(plain.modules()):
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     return plain
@@ -102,6 +102,12 @@ def export(network: nn.Module, path: Path | str, about: Mapping[str, str] | None
     onnx.checker.check_model(proto, full_check=True)
     with files.whole(path) as draft:
         draft.write_bytes(proto.SerializeToString())
+
+
+def difference(network: nn.Module, path: Path | str, beats: NDArray[np.float32]) -> float:
+    """Largest difference between torch's probabilities of beats (n, 180) and those of a file."""
+    ours = training.predict(resolved(network), beats)
+    return float(np.abs(predict(session(path), beats) - ours).max())
 
 
 def session(path: Path | str) -> Any:

@@ -704,6 +704,59 @@ def test_sign_flip():
     assert "try all" in says("10.4", lambda d: 0.058)[1]
 
 
+def test_look_ahead_of_six_levels():
+    # 11 x (1 + 2 + 4 + 8 + 16 + 32) = 693 samples, 1.925 s
+    assert says("13.1", 1.925)[0]
+    assert "samples" in says("13.1", 693)[1]
+    assert "eleven intervals" in says("13.1", 2.1)[1]  # 12 x 63 / 360
+    assert "less than 64" in says("13.1", 704 / 360)[1]
+    assert "sixth level alone" in says("13.1", 352 / 360)[1]
+    assert "double" in says("13.1", 66 / 360)[1]
+    assert "the past" in says("13.1", 3.85)[1]
+    assert "nine levels" in says("13.1", 15.61)[1]
+    assert "Add up" in says("13.1", 5)[1]
+
+
+def test_days_of_a_coin_cell():
+    # .225 Ah x 3 V = .675 Wh = 2430 J; 1e5 x 1e7 x 4.6e-12 J = 4.6 J a day: 528.26 days
+    assert says("13.2", 528.26)[0]
+    assert "0.9 pJ more" in says("13.2", 2430 / 3.7)[1]
+    assert "not of operations" in says("13.2", 264.1)[1]
+    assert "Watt-hours" in says("13.2", 0.1467)[1]
+    assert "charge" in says("13.2", 810 / 4.6)[1]
+    assert "0.225 Ah" in says("13.2", 528_261)[1]
+    assert "other way round" in says("13.2", 4.6 / 2430)[1]
+    assert "hours" in says("13.2", 528.26 * 24)[1]
+
+
+def fir(keep, start=None, turn=False):
+    """A streaming filter; the settings put a mistake in."""
+
+    def answer(chunks, h):
+        before = np.zeros(len(h) - 1) if start is None else start
+        for chunk in chunks:
+            joined = np.concatenate([before, chunk])
+            yield np.convolve(joined, h[::-1] if turn else h, mode="valid")
+            before = keep(joined, chunk, len(h) - 1)
+
+    return answer
+
+
+def test_streaming_fir():
+    assert says("13.3", fir(lambda joined, _chunk, k: joined[-k:]))[0]
+    assert "the chunk before" in says("13.3", fir(lambda _j, _c, k: np.zeros(k)))[1]
+    assert "turned round" in says("13.3", fir(lambda j, _c, k: j[-k:], turn=True))[1]
+    pushed = fir(lambda _j, chunk, k: np.concatenate([np.zeros(k), chunk])[-k:])
+    assert "short" in says("13.3", pushed)[1]
+    full = lambda chunks, h: [np.convolve(c, h) for c in chunks]  # noqa: E731
+    assert "np.convolve adds" in says("13.3", lambda chunks, h: full([*chunks][:2], h))[1]
+    valid = lambda chunks, h: [np.convolve(c, h, "valid") for c in chunks]  # noqa: E731
+    assert "come out where" in says("13.3", lambda chunks, h: valid([*chunks][:2], h))[1]
+    same = lambda chunks, h: [np.convolve(np.concatenate([*chunks]), h, "same")]  # noqa: E731
+    assert "too early" in says("13.3", same)[1]
+    assert "nothing yet" in says("13.3", lambda *_: None)[1]
+
+
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):
     monkeypatch.delenv("ECGKIT_PROFILE", raising=False)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
