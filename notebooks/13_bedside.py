@@ -121,7 +121,9 @@ hard = ["100", "108", "119", "200", "207", "208", "222", "232"]
 names = hard if not (synthetic or full) else source.records
 of = {name: source.read(name) for name in names}
 raw = {name: record.lead("MLII") for name, record in of.items()}
-clean = {name: denoising.denoise(x) for name, x in raw.items()}
+clean = {
+    name: denoising.denoise(x).astype(np.float32) for name, x in raw.items()
+}
 found = {name: inference.detect(x) for name, x in raw.items()}
 
 
@@ -154,9 +156,8 @@ lines.append(
 lines += ["", "The records with the lowest figures first."]
 if not synthetic:
     lines[-1] += (
-        " In 207 the ventricles flutter for minutes, in 208 every other "
-        "beat may be ectopic, in 108 the lead is noisy and its QRS "
-        "complexes have two phases."
+        " Record 207 has stretches of ventricular flutter, in which there "
+        "are no beats to find; 208 has many ectopic ones."
     )
 display(Markdown("\n".join(lines)))
 
@@ -273,9 +274,8 @@ display(
 # 90" has become a mark of not being N. A remedy for training is *jitter*: cut each beat,
 # **of all classes**, some samples beside its mark, drawn anew each epoch, as far as
 # the detector in use is off. It has to be drawn from the detector's own offsets,
-# those of the figure before. It is not a free gift: a network that does not mind
-# where the R peak is can no longer use where the P wave is relative to the frame.
-# The published weights were trained without it.
+# those of the figure before. Nor is it free: the same weights then have to know each
+# shape in several places. The published ones were trained without it.
 #
 # ### Moved, missed, made up
 #
@@ -421,10 +421,10 @@ print(f"nine levels: {11 * 511} samples, {wait_s[-1]:.1f} s")
 
 # %% [markdown]
 # A sample of the denoised signal is *final* when nothing that is still to come can
-# change it. The stream below keeps what it needs of the past, and hands samples on when they
-# are final. One condition makes its samples those of the whole record, not merely
-# similar ones: the wavelet transform takes every second coefficient, nine times over, so a
-# window must begin on a multiple of $2^9 = 512$ samples, or it takes the *other* ones.
+# change it. The stream below keeps what it needs of the past, and hands samples on
+# when they are final. One condition makes them those of the whole record, and not
+# merely similar ones: the transform keeps every second coefficient, nine times over,
+# so a window must begin on a multiple of $2^9 = 512$ samples, or it keeps *other* ones.
 
 # %%
 exercises.show_code(online.Wavelets)
@@ -460,7 +460,8 @@ assert [beat.label for beat in streamed] == offline_labels
 apart = np.abs(np.array([b.probabilities for b in streamed]) - offline).max()
 
 # %% tags=["hide-input"]
-delays = np.array([beat.delay_s for beat in streamed[:-30]])
+ended = len(signal) - 7000  # what close() answers does not wait
+delays = np.array([b.delay_s for b in streamed if b.sample < ended])
 display(
     Markdown(
         f"**All {len(streamed):,} labels are the offline ones.** The denoised "
@@ -491,17 +492,17 @@ display(
 #
 # $$ y_n = b_0 x_n + b_1 x_{n-1} + b_2 x_{n-2} - a_1 y_{n-1} - a_2 y_{n-2} $$
 #
-# Five multiplications a sample, four numbers of state. Carried from chunk to chunk,
-# the state makes the chunks unnoticeable.
+# Five multiplications a sample each, and two numbers of state. Carried from chunk to
+# chunk, the state makes the chunks unnoticeable.
 
 # %%
 exercises.show_code(online.Biquads)
 
 # %% [markdown]
-# Nothing is free. Such a filter delays each frequency by another time; the sum of the waves,
-# which is the shape of the beat, comes out changed. Below, the delay of a wave:
-# negative means that it comes out *early*, which a causal filter can do with a wave
-# that goes on for ever, and pays for at its beginning.
+# Nothing is free. Such a filter delays each frequency by another time, so that their
+# sum, the shape of the beat, comes out changed. Below, the delay of a steady wave.
+# Negative means that its crests come out *early*: a filter without a view of the
+# future can do that with a wave that goes on for ever, not with one that begins.
 
 # %%
 hz = np.geomspace(0.5, 40, 200)
@@ -539,8 +540,9 @@ denoisers = {
     "biquads, causal": causal,
     "causal, high-pass 0.05 Hz": lambda x: causal(x, 0.05),
 }
-shown = "V" if (record.symbols[inside.nonzero()] == "V").any() else "N"
-first = r_peaks[inside][record.symbols[: len(r_peaks)][inside] == shown][5]
+symbols = record.symbols[: len(r_peaks)][inside]
+shown = "V" if (symbols == "V").sum() > 5 else "N"
+first = r_peaks[inside][symbols == shown][5]
 piece = slice(first - 150, first + 210)
 level = np.median(signal[piece])
 plots.show(
@@ -561,10 +563,10 @@ plots.show(
 )
 
 # %% [markdown]
-# The middle way, *both ways*, runs the same filters forwards and then backwards over the
-# file, so that the delays cancel. It is no way out, since it needs the file's
-# end; but it tells *another filter* from *causal*: what it loses is owed to the
-# bands, what the causal one loses on top of it to the delays.
+# In between stands *both ways*: the same filters run over the file forwards and then
+# backwards, so that the delays cancel. It is no way out, since it needs the file's
+# end; but it tells *another filter* from *causal*. What it loses is owed to the bands,
+# what the causal one loses on top of it to the delays.
 
 # %%
 some_names = names[:: 4 if full else 3]
@@ -572,7 +574,7 @@ lines = [
     "| denoised by | answer as with wavelets % | accuracy % | F1 of V % |"
 ]
 lines += ["|---|---|---|---|"]
-agree = {}
+base, agree = None, {}
 for key, denoise in denoisers.items():
     got, y = [], []
     for n in some_names:
@@ -582,7 +584,7 @@ for key, denoise in denoisers.items():
         got.append(training.predict(model, cuts).argmax(axis=1))
         y.append(labels[n][ok])
     got, y = np.concatenate(got), np.concatenate(y)
-    base = got if key == "wavelets" else base
+    base = got if base is None else base  # the wavelets come first
     agree[key] = (got == base).mean()
     matrix = metrics.confusion_matrix(y, got)
     lines.append(
@@ -600,11 +602,13 @@ lines += [
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# The network learnt from beats that wavelets had cleaned, and is asked about others. The
-# honest way to use a causal filter is to *train* on what it lets through; then only
-# what it destroys is lost, not what it merely bends. That takes a training, which this page does not do.
-# The American Heart Association's advice is of the same kind: up to 0.67 Hz for filters without
-# phase distortion, 0.05 Hz for all others ([Kligfield et al.
+# The network learnt from beats that wavelets had cleaned, and is asked about others.
+# The right way to use a causal filter is to *train* on what it lets through; then what
+# it merely bends need not be lost. That is another training, and not done here.
+#
+# Cardiologists know the bend as a false ST segment. The American Heart Association
+# allows a high-pass of up to 0.67 Hz where a filter has no phase distortion, and 0.05 Hz
+# where it has ([Kligfield et al.
 # 2007](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)).
 #
 # ## Everything live
@@ -657,7 +661,6 @@ lines = [
 ]
 waits = {}
 for key, beats in live.items():
-    ended = len(signal) - 7000  # what close() answers waits for nothing
     waits[key] = [b.delay_s for b in beats if b.sample < ended]
     low, mid, high = np.percentile(waits[key], [0, 50, 100])
     lines.append(
@@ -694,10 +697,10 @@ plots.show(
 #
 # A monitor has no room for PyTorch. [ONNX](https://onnx.ai) is a file format for the
 # computation itself, its layers and its weights, which small *runtimes* execute on
-# phones, in browsers and on microcontrollers. PyTorch writes it by running the network
-# once on symbols and recording what is done. Weight normalisation is multiplied out
-# beforehand, dropout and the running figures of batch norm are as in `eval()`, and the number of beats
-# is left open. The command is `ecgkit export --onnx network.onnx`; in Python:
+# servers, on phones and in browsers. PyTorch writes it by following the network once,
+# on placeholders, and recording what is done. Weight normalisation is multiplied out
+# beforehand, dropout is off, batch norm uses its running averages, and the number of
+# beats is left open. The command is `ecgkit export --onnx network.onnx`; in Python:
 
 # %%
 exercises.show_code(portable.export)
@@ -731,10 +734,10 @@ else:
     print("Not here: pip install onnx onnxscript onnxruntime")
 
 # %% [markdown]
-# Equal to within $10^{-4}$ and not to the bit: the runtime adds up in another order. What
-# the file does **not** hold is everything before the network, the lead, 360 Hz, mV, the
-# denoising, the R peak in column 90. A runtime checks none of it. The file says it in its
-# properties, which is a note on the box and no lock.
+# Equal to within $10^{-4}$ and not to the bit: the runtime adds up in another order.
+# What the file does **not** hold is everything before the network: the lead, 360 Hz, mV,
+# the denoising, the R peak in column 90. A runtime checks none of it. The file says it
+# in its properties, which is a note on the box and no lock.
 #
 # How fast? Beside it PyTorch as the book writes the network, and as the library runs it
 # (`ecgkit.fast`); for one beat, as at a bed, and for 1,024, as from a file.
@@ -769,9 +772,10 @@ display(Markdown("\n".join(lines)))
 # %% [markdown]
 # ## A day
 #
-# A day holds about 100,000 beats. `ecgkit classify` reads it piece by piece, so that memory
-# does not grow with its length. From the file to the labels, R peaks detected, in a process
-# of its own; the recording is a synthetic one, as nobody's day is in MIT-BIH.
+# A day holds about 100,000 beats. `ecgkit classify` reads it piece by piece, so that
+# memory does not grow with its length. Below it goes from the file to the labels, R
+# peaks detected, in a process of its own. The recording is a synthetic one, whatever
+# the banner says: nobody's day is in MIT-BIH.
 
 # %%
 hours = (1, 24) if full else (0.5,)
@@ -851,19 +855,19 @@ lines += [
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# What the estimate leaves out is most of a device: a processor spends far more on fetching
-# and decoding an instruction than on its arithmetic, activations are read and written, the amplifier,
-# the converter and above all the radio want their share. Process and voltage differ.
-# 8-bit integers also ask whether the answers survive the rounding. What it does say:
-# arithmetic at this size is no reason to send a patient's ECG elsewhere to be
-# classified.
+# What the estimate leaves out is most of a device. A processor spends far more on
+# fetching and decoding an instruction than on its arithmetic; activations are written
+# and read; amplifier, converter and above all the radio want their share; process and
+# voltage differ; and whether the answers survive 8-bit integers has to be measured.
+# What it does say: the arithmetic alone is no reason to send a patient's ECG elsewhere
+# to be classified.
 #
 # ## What is still missing
 #
 # - **Strangers.** Page 11. Everything else is second to it.
-# - **A signal that is none.** Electrodes fall off; patients turn, and are turned. A monitor
-#   has to know when to be silent; `streams.Watch` looks for flat and clipped signals
-#   and no more.
+# - **A signal that is none.** Electrodes fall off; patients turn, and are turned. A
+#   monitor has to know when to be silent; `streams.Watch` looks for flat and clipped
+#   signals and no more.
 # - **Alarms that are worth a walk.** The made-up V beats above, times a ward's
 #   beds, times 24 hours.
 # - **Proof.** Device software is developed under rules (IEC 62304 for its life cycle, IEC
