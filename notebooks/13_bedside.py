@@ -473,6 +473,22 @@ display(
     )
 )
 
+# %%
+told_live = {"half a beat": 0.25, "look-ahead": wait_s[-1]}
+told_live["rest of a block of 512, at most"] = 511 / FS
+plots.show(
+    plots.waits(
+        {
+            "nine levels": told_live,
+            "two levels": {
+                "half a beat": 0.25,
+                "look-ahead": online.look_ahead_s(2),
+            },
+        },
+        "What an answer waits for, R peaks being told",
+    )
+)
+
 # %% [markdown]
 # The conditions, in full: the same R peaks; 360 Hz; a start that is the recording's
 # start; and `close()` at its end, for only there the last 16 s can be told from a
@@ -482,7 +498,7 @@ display(
 #
 # Is 16 s too long? For a day's summary, no. For a nurse who must run, the standard
 # of alarms is seconds. So who needs the look-ahead? Drift does: A9 is what takes nine
-# levels. The noise above 45 Hz needs two, a tenth of a second.
+# levels. The noise above 45 Hz takes two, a tenth of a second.
 #
 # ## A causal way out
 #

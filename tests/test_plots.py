@@ -364,6 +364,14 @@ FIGURES = {
         "Budget | parameters: left 3,000 (75.0 %), right 1,000 (25.0 %) | "
         "work: left 1 (20.0 %), right 4 (80.0 %)",
     ),
+    "waits": (
+        lambda synthetic: plots.waits(
+            {"slow": {"beat": 0.25, "block": 15.5}, "fast": {"search": 2.0, "belief": 0.5}},
+            "Waits",
+            synthetic,
+        ),
+        "Waits | slow 15.8 s: beat 0.25, block 15.50 | fast 2.5 s: search 2.00, belief 0.50",
+    ),
 }
 ON_PAPER = ("ecg_strip", "beats_by_class", "beat_windows", "nearest_beats", "paper_panels", "crops")
 EVERY = pytest.mark.parametrize("name", FIGURES)
@@ -853,6 +861,12 @@ def test_feature_maps_lie_under_the_beat_at_their_time():
 def test_bars_of_shares_add_up_to_the_whole():
     for axes in FIGURES["shares"][0](synthetic=False).axes:
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100)
+
+
+def test_what_an_answer_waits_for_is_drawn_end_to_end():
+    (axes,) = FIGURES["waits"][0](synthetic=False).axes
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches if bar.get_height() == 0.8]
+    assert bars == [(0, 0.25), (0.25, 15.5), (0, 2), (2, 0.5)]
 
 
 # The confusion matrix
