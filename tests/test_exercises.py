@@ -729,6 +729,32 @@ def test_days_of_a_coin_cell():
     assert "hours" in says("13.2", 528.26 * 24)[1]
 
 
+def voted(together=lambda each: each.mean(axis=0), sign=1):
+    """Probabilities of beats cut at several places; the settings put a mistake in."""
+
+    def answer(predict, signal, r_peaks, shifts):
+        cuts = [heartbeats.cut(signal, r_peaks + sign * shift) for shift in shifts]
+        return together(np.array([predict(beats) for beats in cuts]))
+
+    return answer
+
+
+def test_vote_over_shifts():
+    assert says("13.3", voted())[0]
+    assert "cut at r_peaks + shift" in says("13.3", voted(lambda each: each[1]))[1]
+    assert "wrong sign" in says("13.3", voted(sign=-1))[1]
+    assert "divide" in says("13.3", voted(lambda each: each.sum(axis=0)))[1]
+    assert "largest" in says("13.3", voted(lambda each: each.max(axis=0)))[1]
+    assert "(3, 4), not (3,)" in says("13.3", voted(lambda each: each.mean(axis=0).argmax(1)))[1]
+    votes = voted(lambda each: np.eye(4)[each.argmax(axis=2)].mean(axis=0))
+    assert "counts of votes" in says("13.3", votes)[1]
+
+    def of_the_mean_beat(predict, signal, r_peaks, shifts):
+        return predict(np.mean([heartbeats.cut(signal, r_peaks + s) for s in shifts], axis=0))
+
+    assert "not the beats" in says("13.3", of_the_mean_beat)[1]
+
+
 def fir(keep, start=None, turn=False):
     """A streaming filter; the settings put a mistake in."""
 
@@ -743,18 +769,18 @@ def fir(keep, start=None, turn=False):
 
 
 def test_streaming_fir():
-    assert says("13.3", fir(lambda joined, _chunk, k: joined[-k:]))[0]
-    assert "the chunk before" in says("13.3", fir(lambda _j, _c, k: np.zeros(k)))[1]
-    assert "turned round" in says("13.3", fir(lambda j, _c, k: j[-k:], turn=True))[1]
+    assert says("13.4", fir(lambda joined, _chunk, k: joined[-k:]))[0]
+    assert "the chunk before" in says("13.4", fir(lambda _j, _c, k: np.zeros(k)))[1]
+    assert "turned round" in says("13.4", fir(lambda j, _c, k: j[-k:], turn=True))[1]
     pushed = fir(lambda _j, chunk, k: np.concatenate([np.zeros(k), chunk])[-k:])
-    assert "short" in says("13.3", pushed)[1]
+    assert "short" in says("13.4", pushed)[1]
     full = lambda chunks, h: [np.convolve(c, h) for c in chunks]  # noqa: E731
-    assert "np.convolve adds" in says("13.3", full)[1]
+    assert "np.convolve adds" in says("13.4", full)[1]
     valid = lambda chunks, h: [np.convolve(c, h, "valid") for c in chunks]  # noqa: E731
-    assert "come out where" in says("13.3", valid)[1]
+    assert "come out where" in says("13.4", valid)[1]
     same = lambda chunks, h: [np.convolve(np.concatenate([*chunks]), h, "same")]  # noqa: E731
-    assert "too early" in says("13.3", same)[1]
-    assert "nothing yet" in says("13.3", lambda *_: None)[1]
+    assert "too early" in says("13.4", same)[1]
+    assert "nothing yet" in says("13.4", lambda *_: None)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

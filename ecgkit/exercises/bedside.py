@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgkit import heartbeats
 from ecgkit.exercises import Verdict, right, wrong
 
 MULTIPLICATIONS = 10_000_000
@@ -67,6 +68,43 @@ def days_of_a_coin_cell(answer: Any) -> Verdict:
     return wrong("Energy of the cell in joules, over 100,000 beats times energy of a beat.")
 
 
+def _pretended(beats: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities that depend on four samples of a beat, (n, 180) -> (n, 4)."""
+    e = np.exp(3 * np.tanh(np.asarray(beats, float)[:, [60, 85, 90, 95]]))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def vote_over_shifts(answer: Callable[..., Any]) -> Verdict:
+    """Mean of the probabilities of a beat cut at several places."""
+    signal = np.random.default_rng(3).normal(size=1000).cumsum() / 5
+    r_peaks, shifts = np.array([200, 480, 700]), (-3, 0, 2)
+    cuts = [heartbeats.cut(signal, r_peaks + shift) for shift in shifts]
+    each = np.array([_pretended(beats) for beats in cuts])  # (shifts, beats, 4)
+    returned = answer(_pretended, signal.copy(), r_peaks.copy(), shifts)
+    if returned is None or returned is ...:
+        return wrong("The function returns nothing yet.")
+    got = np.asarray(returned, float)
+    if got.shape != (3, 4):
+        return wrong(f"Three beats need probabilities of shape (3, 4), not {got.shape}.")
+    if np.allclose(got, each.mean(axis=0)):
+        return right("Several looks, one answer: it costs as many times the work.")
+    turned = [_pretended(heartbeats.cut(signal, r_peaks - shift)) for shift in shifts]
+    mistakes = {
+        "That is the answer at the place itself: cut at r_peaks + shift, too.": each[1],
+        "That is the network's answer to the mean beat, whose R peak is smeared: average the "
+        "probabilities, not the beats.": _pretended(np.mean(cuts, axis=0)),
+        "Those are sums: divide by the number of shifts.": each.sum(axis=0),
+        "The shifts have the wrong sign.": np.mean(turned, axis=0),
+        "Those are counts of votes: average the probabilities, so that a sure answer weighs "
+        "more.": np.eye(4)[each.argmax(axis=2)].mean(axis=0),
+        "That is the largest probability over the shifts: take their mean.": each.max(axis=0),
+    }
+    for hint, values in mistakes.items():
+        if np.allclose(got, values):
+            return wrong(hint)
+    return wrong("For each shift cut all beats at r_peaks + shift and predict; then the mean.")
+
+
 def _chunks(x: NDArray[np.float64], sizes: list[int]) -> Iterator[NDArray[np.float64]]:
     """Cut x into chunks of these sizes, in turn, and what is left."""
     ends = np.minimum(np.cumsum(sizes), len(x))
@@ -121,4 +159,9 @@ def streaming_fir(answer: Callable[..., Any]) -> Verdict:
     return right("The same numbers for any chunks, and len(h) - 1 samples are all it remembers.")
 
 
-CHECKS = {"1": look_ahead_of_six_levels, "2": days_of_a_coin_cell, "3": streaming_fir}
+CHECKS = {
+    "1": look_ahead_of_six_levels,
+    "2": days_of_a_coin_cell,
+    "3": vote_over_shifts,
+    "4": streaming_fir,
+}
