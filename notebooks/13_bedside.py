@@ -272,13 +272,13 @@ display(
 )
 
 # %% [markdown]
-# Why N of all classes? Page 04 found the reason: crop-and-resize moves the R peak of
-# the copies of S, V and F and never that of an N beat, so that "R peak beside column
-# 90" has become a mark of not being N. A remedy for training is *jitter*: cut each beat,
-# **of all classes**, some samples beside its mark, drawn anew each epoch, as far as
-# the detector in use is off. It has to be drawn from the detector's own offsets,
-# those of the figure before. Nor is it free: the same weights then have to know each
-# shape in several places. The published ones were trained without it.
+# Page 04 found a reason why N suffers: crop-and-resize moves the R peak in the copies
+# of S, V and F and never in an N beat, so that "the R peak is not in column 90" has
+# become a mark of not being N. The remedy is *jitter*: in training, cut each beat, **of
+# all classes**, some samples beside its mark, drawn anew each epoch, from offsets like
+# those of the detector in use, in the figure before the last. It is not free, since the
+# same weights then have to know each shape in several places. The published ones were
+# trained without it; exercise 3 tries what can be had without a training.
 #
 # ### Moved, missed, made up
 #
@@ -288,7 +288,7 @@ display(
 # that nobody marked.
 
 # %%
-moved, kept_, changed, extra = [], [], 0, []
+moved, unchanged, extra = [], [], []
 missed, total = np.zeros(5, int), np.zeros(5, int)
 matrices = {
     key: np.zeros((4, 4), int) for key in ("annotated peaks", "detected peaks")
@@ -306,7 +306,7 @@ for name, record in of.items():
     j = matching.partners(given, at, 54)
     hit = j >= 0
     moved.append(np.abs(at[j[hit]] - given[hit]))
-    kept_.append(by_mark[hit] == by_program[j[hit]])
+    unchanged.append(by_mark[hit] == by_program[j[hit]])
     missed += np.bincount(y[~hit], minlength=5)
     total += np.bincount(y, minlength=5)
     extra.append(np.delete(by_program, j[hit]))
@@ -318,7 +318,7 @@ for name, record in of.items():
     letters = np.array(metrics.CLASSES)
     told["annotated peaks"][name] = marked(given, letters[by_mark])
     told["detected peaks"][name] = marked(at, letters[by_program])
-moved, kept_ = np.concatenate(moved), np.concatenate(kept_)
+moved, unchanged = np.concatenate(moved), np.concatenate(unchanged)
 extra = np.concatenate(extra)
 
 # %% tags=["hide-input"]
@@ -326,9 +326,9 @@ n = total.sum()
 lines = [
     "| an annotated beat is | beats | % |",
     "|---|---|---|",
-    f"| found, same answer | {kept_.sum():,} | {100 * kept_.sum() / n:.2f} |",
-    f"| found, another answer | {(~kept_).sum():,} | "
-    f"{100 * (~kept_).sum() / n:.2f} |",
+    f"| found, same answer | {unchanged.sum():,} | {100 * unchanged.sum() / n:.2f} |",
+    f"| found, another answer | {(~unchanged).sum():,} | "
+    f"{100 * (~unchanged).sum() / n:.2f} |",
     f"| missed | {missed.sum():,} | {100 * missed.sum() / n:.2f} |",
     "",
     "By how far the R peak is off:",
@@ -339,7 +339,7 @@ lines = [
 for low, high in ((0, 0), (1, 1), (2, 2), (3, 5), (6, 54)):
     inside = (moved >= low) & (moved <= high)
     words = f"{low}" if low == high else f"{low} to {high}"
-    share = f"{100 * (~kept_[inside]).mean():.1f}" if inside.any() else "-"
+    share = f"{100 * (~unchanged[inside]).mean():.1f}" if inside.any() else "-"
     lines.append(f"| {words} | {inside.sum():,} | {share} |")
 called = np.bincount(extra, minlength=4)
 lost = ", ".join(
@@ -396,13 +396,14 @@ display(Markdown("\n".join(lines)))
 #
 # ## How long must an answer wait?
 #
-# Denoising by wavelets looks ahead. db6 has $F = 12$ coefficients, so a coefficient
-# of the first level reads 11 samples beyond its own; at level $j$ they lie $2^{j-1}$
-# samples apart. Over $L$ levels
+# Denoising by wavelets looks ahead. db6 has $F = 12$ coefficients, so a coefficient of
+# the first level spans $F - 1 = 11$ steps of one sample; at level $j$ the steps are
+# $2^{j-1}$ samples long, and they add up. A clean sample needs each coefficient whose
+# span covers it. The last of them begins at the sample and ends, over $L$ levels,
 #
-# $$ \text{look-ahead} = (F - 1) \sum_{j=1}^{L} 2^{j-1} = (F - 1)\,(2^L - 1), $$
+# $$ \text{look-ahead} = (F - 1) \sum_{j=1}^{L} 2^{j-1} = (F - 1)\,(2^L - 1) $$
 #
-# which is $11 \cdot 511 = 5621$ samples for our nine. Each level halves the lowest
+# samples later: $11 \cdot 511 = 5621$ for our nine. Each level halves the lowest
 # frequency that can be told from drift and doubles the wait: to know what is slow
 # takes time.
 
