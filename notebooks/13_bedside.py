@@ -568,7 +568,7 @@ level = np.median(signal[piece])
 plots.show(
     plots.paper_panels(
         {
-            "as recorded, less its median": {"": signal[piece] - level},
+            "as recorded, less its median": {"MLII": signal[piece] - level},
             "denoised": {
                 key: denoisers[key](signal)[piece]
                 for key in ("wavelets", "biquads, causal")
