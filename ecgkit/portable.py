@@ -57,10 +57,18 @@ def resolved(network: nn.Module) -> nn.Module:
     network
         Of :mod:`ecgkit.models`; it stays as it is.
     """
+    # torch's remove_parametrizations would not do: a deep copy shares its class with the original,
+    # and it takes the weight from the class.
     plain = copy.deepcopy(network).cpu().eval()
     for module in list(plain.modules()):
-        if parametrize.is_parametrized(module):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Conv1d) and parametrize.is_parametrized(child):
+                conv = nn.Conv1d(
+                    child.in_channels, child.out_channels, child.kernel_size[0],
+                    dilation=child.dilation[0],
+                )  # fmt: skip
+                conv.load_state_dict({"weight": child.weight, "bias": child.bias})
+                setattr(module, name, conv.eval())
     return plain
 
 

@@ -755,14 +755,15 @@ def test_vote_over_shifts():
     assert "not the beats" in says("13.3", of_the_mean_beat)[1]
 
 
-def fir(keep, start=None, turn=False):
+def fir(keep, turn=False, longest=None):
     """A streaming filter; the settings put a mistake in."""
 
     def answer(chunks, h):
-        before = np.zeros(len(h) - 1) if start is None else start
+        before = np.zeros(len(h) - 1)
         for chunk in chunks:
             joined = np.concatenate([before, chunk])
-            yield np.convolve(joined, h[::-1] if turn else h, mode="valid")
+            filtered = np.convolve(joined, h[::-1] if turn else h, mode="valid")
+            yield filtered[: longest or len(chunk)]
             before = keep(joined, chunk, len(h) - 1)
 
     return answer
@@ -770,6 +771,8 @@ def fir(keep, start=None, turn=False):
 
 def test_streaming_fir():
     assert says("13.4", fir(lambda joined, _chunk, k: joined[-k:]))[0]
+    swapped = fir(lambda joined, _chunk, k: joined[-k:], longest=100)
+    assert "an empty one has no output" in says("13.4", swapped)[1]
     assert "the chunk before" in says("13.4", fir(lambda _j, _c, k: np.zeros(k)))[1]
     assert "turned round" in says("13.4", fir(lambda j, _c, k: j[-k:], turn=True))[1]
     pushed = fir(lambda _j, chunk, k: np.concatenate([np.zeros(k), chunk])[-k:])

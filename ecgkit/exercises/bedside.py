@@ -112,12 +112,19 @@ def _chunks(x: NDArray[np.float64], sizes: list[int]) -> Iterator[NDArray[np.flo
         yield x[a:b].copy()
 
 
+_SEAMS = {
+    "short": "one shorter than the filter must not push out samples that are still needed.",
+    "empty": 'an empty one has no output: np.convolve(..., mode="valid") makes some, for it swaps '
+    "its arguments when the second is longer.",
+}
+
+
 def streaming_fir(answer: Callable[..., Any]) -> Verdict:
     """A causal filter that carries its state from chunk to chunk."""
     rng = np.random.default_rng(13)
     x, h = rng.normal(size=60), np.array([1.0, -0.5, 0.25, 2.0, -1.0])
     expected = np.convolve(x, h)[: len(x)]
-    plans = {"long": [20, 20], "short": [7, 1, 2, 1, 1, 3], "with an empty one": [10, 0, 25]}
+    plans = {"long": [20, 20], "short": [7, 1, 2, 1, 1, 3], "empty": [10, 0, 25]}
     outputs = {}
     for name, sizes in plans.items():
         returned = answer(_chunks(x, sizes), h.copy())
@@ -152,10 +159,7 @@ def streaming_fir(answer: Callable[..., Any]) -> Verdict:
         return wrong("Compare with np.convolve(x, h)[:len(x)], first for a single chunk.")
     for name, found in outputs.items():
         if found.shape != expected.shape or not np.allclose(found, expected):
-            return wrong(
-                f"Right for long chunks, not for {'short ones' if name == 'short' else name}: one "
-                "shorter than the filter must not push out samples that are still needed."
-            )
+            return wrong(f"Right for long chunks, but {_SEAMS[name]}")
     return right("The same numbers for any chunks, and len(h) - 1 samples are all it remembers.")
 
 
