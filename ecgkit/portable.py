@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,6 +94,7 @@ def export(network: nn.Module, path: Path | str, about: Mapping[str, str] | None
     onnx = _needed("onnx")
     _needed("onnxscript")
     example = torch.zeros(2, BEAT_LENGTH)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision; we do not
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own machinery
         program = torch.onnx.export(
