@@ -326,7 +326,8 @@ n = total.sum()
 lines = [
     "| an annotated beat is | beats | % |",
     "|---|---|---|",
-    f"| found, same answer | {unchanged.sum():,} | {100 * unchanged.sum() / n:.2f} |",
+    f"| found, same answer | {unchanged.sum():,} | "
+    f"{100 * unchanged.sum() / n:.2f} |",
     f"| found, another answer | {(~unchanged).sum():,} | "
     f"{100 * (~unchanged).sum() / n:.2f} |",
     f"| missed | {missed.sum():,} | {100 * missed.sum() / n:.2f} |",
