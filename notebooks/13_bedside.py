@@ -9,8 +9,8 @@
 # without PyTorch; and estimate what a beat costs a battery.
 #
 # **Time:** about an hour and a quarter to read and try. The page computes for about
-# TIME_QUICK seconds on two CPU cores in the quick profile and TIME_FULL in the full one. A GPU gains
-# little.
+# half a minute on two CPU cores in the quick profile and some minutes in the full one.
+# A GPU gains little.
 #
 # **You need** the chapters on denoising and on the joint model, and from the page on
 # augmentation the experiment that moved the R peaks. The page on new patients says
@@ -628,8 +628,8 @@ display(Markdown("\n".join(lines)))
 # it merely bends need not be lost. That is another training, and not done here.
 #
 # Cardiologists know the bend as a false ST segment. The American Heart Association
-# allows a high-pass of up to 0.67 Hz where a filter has no phase distortion, and 0.05 Hz
-# where it has ([Kligfield et al.
+# allows a high-pass of up to 0.67 Hz where a filter has no phase distortion, and
+# 0.05 Hz where it has ([Kligfield et al.
 # 2007](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)).
 #
 # ## Everything live
@@ -761,9 +761,9 @@ else:
 
 # %% [markdown]
 # Equal to within $10^{-4}$ and not to the bit: the runtime adds up in another order.
-# What the file does **not** hold is everything before the network: the lead, 360 Hz, mV,
-# the denoising, the R peak in column 90. A runtime checks none of it. The file says it
-# in its properties, which is a note on the box and no lock.
+# What the file does **not** hold is everything before the network: the lead, 360 Hz,
+# mV, the denoising, the R peak in column 90. A runtime checks none of it. The file says
+# it in its properties, which is a note on the box and no lock.
 #
 # How fast? Beside it PyTorch as the book writes the network, and as the library runs it
 # (`ecgkit.fast`); for one beat, as at a bed, and for 1,024, as from a file.
@@ -896,8 +896,8 @@ display(Markdown("\n".join(lines)))
 #   signals and no more.
 # - **Alarms that are worth a walk.** The made-up V beats above, times a ward's
 #   beds, times 24 hours.
-# - **Proof.** Device software is developed under rules (IEC 62304 for its life cycle, IEC
-#   60601-2-47 for ambulatory ECG and the tests of its algorithms), and a benefit to
+# - **Proof.** Device software is developed under rules (IEC 62304 for its life cycle,
+#   IEC 60601-2-47 for ambulatory ECG and the tests of its algorithms), and a benefit to
 #   patients is shown in a study with patients. Neither has been done here. This
 #   model is **not a medical device**.
 #
@@ -940,8 +940,8 @@ exercises.check("13.2", answer)
 # %% [markdown]
 # ### Exercise 3: change
 #
-# Without a new training: let the network look at each beat several times, cut a few samples
-# beside the detected R peak, and average its probabilities. Write
+# Without a new training: let the network look at each beat several times, cut a few
+# samples beside the detected R peak, and average its probabilities. Write
 # `voted(predict, signal, r_peaks, shifts)`: `predict` turns beats, shape (n, 180), into
 # probabilities, shape (n, 4); return the mean over the shifts, shape (n, 4). Then see
 # whether it helps here: which answers would the annotators' marks have given?
@@ -1032,12 +1032,12 @@ exercises.check("13.4", fir)
 # past alone, and its misses and shifts are on top.
 #
 # </details>
-# <details><summary>4. What does a causal filter cost that one run forwards and backwards
-# does not?</summary>
+# <details><summary>4. What does a causal filter cost that one run forwards and
+# backwards does not?</summary>
 #
 # Its delay depends on frequency, so the beat's slow waves are moved against its fast
-# ones: ST segment and T wave change their shape. Backwards again, the delays cancel, but
-# that takes the end of the recording.
+# ones: ST segment and T wave change their shape. Backwards again, the delays cancel,
+# but that takes the end of the recording.
 #
 # </details>
 # <details><summary>5. The ONNX file agrees with PyTorch to 1e-4 on ten thousand beats.
