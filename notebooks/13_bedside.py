@@ -370,6 +370,11 @@ plots.show(
 )
 
 # %% [markdown]
+# Look at what is missed. On MIT-BIH most of it is V, and the detector finds fewer of
+# them than of N: a program that looks for beats misses what does not look like one,
+# and that is what the doctor looks for. Shifts matter less, because `settle` keeps most
+# of them within a sample.
+#
 # In these matrices a missed beat is not there, and a made-up one neither. The report of
 # EC57 counts both: *VEB* are the beats of V, *SVEB* those of S, and a missed VEB lowers
 # their Se.
