@@ -42,8 +42,9 @@ def waits(chains: Mapping[str, Mapping[str, float]], title: str, synthetic: bool
         axes.bar(0, 0, color=color, hatch=hatch, edgecolor="white", label=part)
     axes.set_yticks(range(len(chains)), list(chains))
     axes.set_ylim(len(chains) - 0.4, -0.6)
-    axes.margins(x=0.14)
-    axes.set_xlim(left=0)
+    right = 1.16 * max(sum(chain.values()) for chain in chains.values())  # room for the sum
+    axes.set_xlim(0, right)
+    axes.set_xticks([tick for tick in axes.get_xticks() if tick <= right])
     axes.set_xlabel("seconds after the R peak")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=10)
     figure.suptitle(title, x=0.01, ha="left")
