@@ -9,8 +9,8 @@ cutting, ``splits``, ``augmentation``, ``layers`` and ``models``, ``fast`` on a 
 ``checkpoints`` and ``training``, ``matching`` of beats, the ``ec57`` report, ``metrics``,
 ``comparison`` of models, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the
 paper, ``variations`` of one thing at a time, ``published`` results, ``csvfiles``, ``readers``,
-``streams`` and ``inference`` for any recording, ``exercises``, ``bench``, and the command line
-with its ``options``.
+``streams`` and ``inference`` for any recording, ``online`` while it is made, ``portable`` as ONNX,
+``exercises``, ``bench``, and the command line with its ``options``.
 """
 
 __version__ = "0.1.0"

@@ -218,15 +218,12 @@ def _bench(options: argparse.Namespace) -> None:
 
 def _classify(options: argparse.Namespace) -> None:
     """Classify the heartbeats of a recording."""
-    from ecgkit import experiments, inference, published, readers
+    from ecgkit import inference, readers
 
     with warnings.catch_warnings(record=True) as caught:  # said at the end, if there is a result
         warnings.simplefilter("always")
         recording = readers.open_recording(options.path, options.lead, options.fs, options.units)
-        if options.weights == "published":
-            network, about = published.load()
-        else:
-            network, about = experiments.load_model(Path(options.weights))
+        network, about = _network(options.weights)
         found = inference.classify(
             recording, network, options.detect, options.device, not options.json
         )
@@ -264,6 +261,35 @@ def _classify(options: argparse.Namespace) -> None:
     for path in filter(None, (options.out, options.annotations, options.plot)):
         print(f"written: {path}")
     print("For teaching and research: this is not a medical device, and no diagnosis.")
+
+
+def _export(options: argparse.Namespace) -> None:
+    """Write trained weights as an ONNX file, and compare the two on beats."""
+    import numpy as np
+
+    from ecgkit import portable
+
+    network, about = _network(options.weights)
+    portable.export(network, options.onnx, about)
+    beats = np.random.default_rng(0).normal(size=(64, 180)).astype(np.float32)
+    apart = portable.difference(network, options.onnx, beats)
+    result = {"onnx": str(options.onnx), "largest_difference": apart, "weights": about}
+    if options.json:
+        print(json.dumps({**result, "expects": portable.EXPECTS}))
+        return
+    print(f"written: {options.onnx}")
+    print(f"on 64 random beats its probabilities are torch's to {apart:.0e}")
+    for key, value in portable.EXPECTS.items():
+        print(f"  {key.replace('_', ' ')}: {value}")
+
+
+def _network(weights: str) -> Any:
+    """Load the published weights, or those of a file, and what is known of them."""
+    from ecgkit import experiments, published
+
+    if weights == "published":
+        return published.load()
+    return experiments.load_model(Path(weights))
 
 
 def _draw(found: Any, path: Path) -> None:
@@ -343,6 +369,7 @@ COMMANDS = {
     "variations": _variations,
     "bench": _bench,
     "classify": _classify,
+    "export": _export,
     "ec57": _ec57,
 }
 

@@ -173,7 +173,7 @@ def detect(x: Signal) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     found = found[found < len(x)]
     peaks = np.unique(settle(x, found, 27)).astype(np.int64)
-    return _apart(peaks, -REFRACTORY)
+    return apart(peaks, -REFRACTORY)
 
 
 def settle(x: Signal, peaks: NDArray[np.int64], within: int) -> NDArray[np.int64]:
@@ -188,8 +188,21 @@ def settle(x: Signal, peaks: NDArray[np.int64], within: int) -> NDArray[np.int64
     return around[np.arange(len(peaks)), swing[around].argmax(axis=1)]  # (peaks,)
 
 
-def _apart(peaks: NDArray[np.int64], last: int) -> NDArray[np.int64]:
-    """Leave out peaks too soon after the one before; ``last`` is the one before the first."""
+def apart(peaks: NDArray[np.int64], last: int) -> NDArray[np.int64]:
+    """Leave out peaks too soon after the one before.
+
+    Parameters
+    ----------
+    peaks
+        Int64, shape (n,), increasing.
+    last
+        The peak before the first.
+
+    Examples
+    --------
+    >>> apart(np.array([50, 400, 460]), last=0).tolist()
+    [400]
+    """
     kept = []
     for peak in peaks.tolist():
         if peak - last >= REFRACTORY:
@@ -283,7 +296,7 @@ def _blocks(
         r = first + detect(x) if places is None else places
         r = r[(r >= a) & (r < b)]
         if places is None:
-            r = _apart(r, last)  # two blocks may see a beat on their seam differently
+            r = apart(r, last)  # two blocks may see a beat on their seam differently
             last = int(r[-1]) if len(r) else last
         inner = r[heartbeats.kept(r, end)]
         at = inner - first

@@ -121,6 +121,34 @@ def compare(
     return matrix
 
 
+def partners(
+    reference: NDArray[np.int64], test: NDArray[np.int64], window: int
+) -> NDArray[np.int64]:
+    """Say which beat of a test is the same as each reference beat.
+
+    Parameters
+    ----------
+    reference, test
+        Int64, shape (n,) and (m,): sample numbers, increasing.
+    window
+        Beats further apart, in samples, are not the same.
+
+    Returns
+    -------
+    Int64, shape (n,): index into ``test``, -1 where the beat was missed.
+
+    Examples
+    --------
+    >>> partners(np.array([1000, 2000, 3000]), np.array([1050, 1500, 2990]), 54).tolist()
+    [0, -1, 2]
+    """
+    found = np.full(len(reference), -1, np.int64)
+    for i, j in _pairs(reference.tolist(), test.tolist(), window, 0, None):
+        if i is not None and j is not None:
+            found[i] = j
+    return found
+
+
 def _samples(seconds: float, fs: float) -> int:
     """Turn seconds into the nearest sample number."""
     if not 0 <= seconds * fs < _FAR:  # NaN and infinity are not

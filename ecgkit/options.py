@@ -109,6 +109,12 @@ def parser() -> argparse.ArgumentParser:
     _add_device(variations)
     variations.set_defaults(command="variations")
 
+    export = commands.add_parser("export", help="write trained weights as an ONNX file")
+    export.add_argument("--weights", default="published", help="published (default) or a file")
+    export.add_argument("--onnx", type=Path, required=True, metavar="OUT.onnx")
+    export.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    export.set_defaults(command="export")
+
     bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
     bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
     bench.add_argument("--only", metavar="NAME", help="train, infer, prepare, day or gpu")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ecgkit import InputError, annotators, ec57, inference, metrics, readers
 from ecgkit.annotators import Annotations
-from ecgkit.matching import COLUMNS, ROWS, compare
+from ecgkit.matching import COLUMNS, ROWS, compare, partners
 
 FS = 360
 WINDOW = 54  # samples: 150 ms at 360 Hz
@@ -74,6 +74,20 @@ def test_of_two_beats_near_one_the_nearer_is_it_and_the_other_is_extra():
 
 def test_of_two_beats_equally_near_the_later_is_it():
     assert counted([(1000, "N")], [(980, "S"), (1020, "V")]) == {"Nv": 1, "Os": 1}
+
+
+def test_partners_are_the_pairs_that_are_counted():
+    rng = np.random.default_rng(0)
+    beats = np.cumsum(rng.integers(80, 400, 500))
+    found = np.sort(beats[::2] + rng.integers(-70, 70, 250))
+    pairs = partners(beats, found, 54)
+    matrix = compare(
+        Annotations(beats, ["N"] * 500, 360), Annotations(found, ["V"] * 250, 360), start_s=0
+    )
+    assert (pairs >= 0).sum() == matrix[0, 2] > 150
+    hit = pairs >= 0
+    assert (np.abs(found[pairs[hit]] - beats[hit]) <= 54).all()
+    assert (np.diff(pairs[hit]) > 0).all()
 
 
 def test_a_beat_that_has_a_nearer_partner_leaves_the_other_to_be_found():

@@ -727,6 +727,37 @@ def answered(confidence=lambda p: p.max(axis=1), last=True, scale=10.0, sign=-1.
             elif not last:
                 break
         return coverage / scale
+def test_look_ahead_of_six_levels():
+    # 11 x (1 + 2 + 4 + 8 + 16 + 32) = 693 samples, 1.925 s
+    assert says("13.1", 1.925)[0]
+    assert "samples" in says("13.1", 693)[1]
+    assert "eleven intervals" in says("13.1", 2.1)[1]  # 12 x 63 / 360
+    assert "less than 64" in says("13.1", 704 / 360)[1]
+    assert "sixth level alone" in says("13.1", 352 / 360)[1]
+    assert "double" in says("13.1", 66 / 360)[1]
+    assert "the past" in says("13.1", 3.85)[1]
+    assert "nine levels" in says("13.1", 15.61)[1]
+    assert "Add up" in says("13.1", 5)[1]
+
+
+def test_days_of_a_coin_cell():
+    # .225 Ah x 3 V = .675 Wh = 2430 J; 1e5 x 1e7 x 4.6e-12 J = 4.6 J a day: 528.26 days
+    assert says("13.2", 528.26)[0]
+    assert "0.9 pJ more" in says("13.2", 2430 / 3.7)[1]
+    assert "not of operations" in says("13.2", 264.1)[1]
+    assert "Watt-hours" in says("13.2", 0.1467)[1]
+    assert "charge" in says("13.2", 810 / 4.6)[1]
+    assert "0.225 Ah" in says("13.2", 528_261)[1]
+    assert "other way round" in says("13.2", 4.6 / 2430)[1]
+    assert "hours" in says("13.2", 528.26 * 24)[1]
+
+
+def voted(together=lambda each: each.mean(axis=0), sign=1):
+    """Probabilities of beats cut at several places; the settings put a mistake in."""
+
+    def answer(predict, signal, r_peaks, shifts):
+        cuts = [heartbeats.cut(signal, r_peaks + sign * shift) for shift in shifts]
+        return together(np.array([predict(beats) for beats in cuts]))
 
     return answer
 
@@ -757,6 +788,32 @@ def walked(way=True, at=lambda k, n: (k + 0.5) / n, mean=True, zero=False, times
             total += torch.autograd.grad(F(x[None]).sum(), x)[0]
         factor = {None: beat - start, "beat": beat, "one": 1.0}[times]
         return factor * total / (steps if mean else 1)
+def test_vote_over_shifts():
+    assert says("13.3", voted())[0]
+    assert "cut at r_peaks + shift" in says("13.3", voted(lambda each: each[1]))[1]
+    assert "wrong sign" in says("13.3", voted(sign=-1))[1]
+    assert "divide" in says("13.3", voted(lambda each: each.sum(axis=0)))[1]
+    assert "largest" in says("13.3", voted(lambda each: each.max(axis=0)))[1]
+    assert "(3, 4), not (3,)" in says("13.3", voted(lambda each: each.mean(axis=0).argmax(1)))[1]
+    votes = voted(lambda each: np.eye(4)[each.argmax(axis=2)].mean(axis=0))
+    assert "counts of votes" in says("13.3", votes)[1]
+
+    def of_the_mean_beat(predict, signal, r_peaks, shifts):
+        return predict(np.mean([heartbeats.cut(signal, r_peaks + s) for s in shifts], axis=0))
+
+    assert "not the beats" in says("13.3", of_the_mean_beat)[1]
+
+
+def fir(keep, turn=False, longest=None):
+    """A streaming filter; the settings put a mistake in."""
+
+    def answer(chunks, h):
+        before = np.zeros(len(h) - 1)
+        for chunk in chunks:
+            joined = np.concatenate([before, chunk])
+            filtered = np.convolve(joined, h[::-1] if turn else h, mode="valid")
+            yield filtered[: longest or len(chunk)]
+            before = keep(joined, chunk, len(h) - 1)
 
     return answer
 
@@ -775,6 +832,21 @@ def test_integrated_gradients():
     assert "begins at zero" in says("12.3", walked(zero=True))[1]
     assert "divide" in says("12.3", walked(mean=False))[1]
     assert "add up to" in says("12.3", walked(at=lambda k, n: 0.0))[1]
+def test_streaming_fir():
+    assert says("13.4", fir(lambda joined, _chunk, k: joined[-k:]))[0]
+    swapped = fir(lambda joined, _chunk, k: joined[-k:], longest=100)
+    assert "an empty one has no output" in says("13.4", swapped)[1]
+    assert "the chunk before" in says("13.4", fir(lambda _j, _c, k: np.zeros(k)))[1]
+    assert "turned round" in says("13.4", fir(lambda j, _c, k: j[-k:], turn=True))[1]
+    pushed = fir(lambda _j, chunk, k: np.concatenate([np.zeros(k), chunk])[-k:])
+    assert "short" in says("13.4", pushed)[1]
+    full = lambda chunks, h: [np.convolve(c, h) for c in chunks]  # noqa: E731
+    assert "np.convolve adds" in says("13.4", full)[1]
+    valid = lambda chunks, h: [np.convolve(c, h, "valid") for c in chunks]  # noqa: E731
+    assert "come out where" in says("13.4", valid)[1]
+    same = lambda chunks, h: [np.convolve(np.concatenate([*chunks]), h, "same")]  # noqa: E731
+    assert "too early" in says("13.4", same)[1]
+    assert "nothing yet" in says("13.4", lambda *_: None)[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

@@ -429,6 +429,13 @@ FIGURES = {
         # slow: R at 1.25, 2.5, ...; 1.3 s either side of 5 s hold 3.75, 5 and 6.25, the third to
         # the fifth. fast: 5 s is the eighth, and two more lie on either side.
         "Mistakes | slow, annotators N N N | fast, annotators S V F N N",
+    "waits": (
+        lambda synthetic: plots.waits(
+            {"slow": {"beat": 0.25, "block": 15.5}, "fast": {"search": 2.0, "belief": 0.5}},
+            "Waits",
+            synthetic,
+        ),
+        "Waits | slow 15.8 s: beat 0.25, block 15.50 | fast 2.5 s: search 2.00, belief 0.50",
     ),
 }
 ON_PAPER = (
@@ -922,6 +929,12 @@ def test_feature_maps_lie_under_the_beat_at_their_time():
 def test_bars_of_shares_add_up_to_the_whole():
     for axes in FIGURES["shares"][0](synthetic=False).axes:
         assert sum(bar.get_width() for bar in axes.patches) == pytest.approx(100)
+
+
+def test_what_an_answer_waits_for_is_drawn_end_to_end():
+    (axes,) = FIGURES["waits"][0](synthetic=False).axes
+    bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches if bar.get_height() == 0.8]
+    assert bars == [(0, 0.25), (0.25, 15.5), (0, 2), (2, 0.5)]
 
 
 # The confusion matrix

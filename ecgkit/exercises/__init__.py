@@ -34,6 +34,7 @@ PAGES = {
     "10": "ablation",
     "09": "evaluation",
     "12": "inside",
+    "13": "bedside",
 }
 """Page number -> module of its checks."""
 

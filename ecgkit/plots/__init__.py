@@ -32,6 +32,7 @@ from ecgkit.plots.results import (
 from ecgkit.plots.scores import errors_by_record, value_rows
 from ecgkit.plots.signals import band_responses, band_signals, over_frequency, paper_panels
 from ecgkit.plots.style import DPI, SYNTHETIC_MARK, WIDTH_IN, save, show
+from ecgkit.plots.waits import waits
 
 __all__ = [
     "DPI",
@@ -81,4 +82,5 @@ __all__ = [
     "step_times",
     "tcn",
     "value_rows",
+    "waits",
 ]
