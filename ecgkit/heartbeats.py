@@ -160,7 +160,9 @@ def kept(r_peaks: NDArray[np.integer], n_samples: int) -> NDArray[np.bool_]:
     return (r_peaks >= MARGIN_BEFORE) & (r_peaks + MARGIN_AFTER <= n_samples)
 
 
-def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[np.float32]:
+def cut(
+    signal: NDArray[np.floating], r_peaks: NDArray[np.integer], step: int = 1
+) -> NDArray[np.float32]:
     """Cut the 180 samples around each R peak (paper, section IV-A).
 
     Parameters
@@ -169,6 +171,9 @@ def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[n
         Shape (samples,), one lead, in mV.
     r_peaks
         Integer, shape (n,): sample numbers for which :func:`kept` is true.
+    step
+        Take every sample, or every second, third, ... one: 180 samples are then as many times as
+        long. Denoised below 45 Hz, a signal loses nothing with a step of 2.
 
     Returns
     -------
@@ -185,13 +190,13 @@ def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[n
     >>> beats.shape, float(beats[0, 0]), float(beats[0, 90])
     ((1, 180), 410.0, 500.0)
     """
-    beyond = r_peaks[(r_peaks < BEFORE) | (r_peaks + AFTER > len(signal))]
+    beyond = r_peaks[(r_peaks < step * BEFORE) | (r_peaks + step * (AFTER - 1) >= len(signal))]
     if len(beyond):
         raise InputError(
             f"The beat at sample {beyond[0]} reaches beyond the signal's {len(signal)} samples: "
             "leave out those for which heartbeats.kept() is false."
         )
-    windows = np.asarray(r_peaks)[:, None] + np.arange(-BEFORE, AFTER)  # (n, 180)
+    windows = np.asarray(r_peaks)[:, None] + step * np.arange(-BEFORE, AFTER)  # (n, 180)
     return np.asarray(signal, dtype=np.float32)[windows]
 
 
@@ -202,6 +207,7 @@ def prepare(
     zeroed: Sequence[str] = ("A9", "D1", "D2"),
     cached: bool = True,
     before: int = BEFORE,
+    step: int = 1,
 ) -> Heartbeats:
     """Read, denoise and cut all records of a source.
 
@@ -220,6 +226,9 @@ def prepare(
         Keep the table in the per-user cache and read it from there the next time.
     before
         How many of a beat's 180 samples lie before its R peak.
+    step
+        Samples from one of them to the next, see :func:`cut`. Beyond the record's ends, where a
+        longer window may reach, its first and last sample go on.
 
     Returns
     -------
@@ -237,6 +246,8 @@ def prepare(
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
     if before != BEFORE:
         plan["before"] = before
+    if step != 1:
+        plan["step"] = step
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     path = physionet.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
@@ -246,7 +257,8 @@ def prepare(
             path.unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
         read = pool.map(
-            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before), source.records
+            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before, step),
+            source.records,
         )
         parts = list(read)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
@@ -266,7 +278,9 @@ def prepare(
     return beats
 
 
-def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> dict[str, NDArray]:
+def _beats_of(
+    record: Record, lead: str, zeroed: Sequence[str], before: int, step: int
+) -> dict[str, NDArray]:
     """Return one record's columns of the table."""
     from ecgkit import denoising, records
 
@@ -279,8 +293,10 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> 
     rr_s = np.diff(record.r_peaks) / record.fs
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
+    reach = (step - 1) * AFTER
+    signal = np.pad(signal, reach, mode="edge") if reach else signal
     return {
-        "signals": cut(signal, samples + BEFORE - before),
+        "signals": cut(signal, samples + reach + BEFORE - before, step),
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,

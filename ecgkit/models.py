@@ -1,6 +1,7 @@
 """TCN, ResNet, and the joint ResNet-TCN (paper, section III).
 
-Every model takes beats of shape (b, 180) in mV and returns logits of shape (b, 4), N S V F.
+Every model takes beats of shape (b, 180) in mV and returns logits of shape (b, 4), N S V F. For
+those of :data:`WITH_CONTEXT` k columns of :mod:`ecgkit.context` follow the samples: (b, 180 + k).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgkit import InputError
+from ecgkit import InputError, context
 from ecgkit.heartbeats import AFTER, BEFORE
 from ecgkit.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
 
@@ -140,13 +141,44 @@ class ResNet(nn.Module):
         return self.layers(x).flatten(1)  # (b, 64, 45) -> (b, 2880)
 
 
+class Context(nn.Module):
+    """Features of the columns behind a beat's samples: RR intervals, and shape beside its past.
+
+    Two small layers. Batch norm brings the columns to one scale.
+
+    Parameters
+    ----------
+    n_columns
+        How many of :data:`ecgkit.context.COLUMNS` are read, the first ones.
+
+    Examples
+    --------
+    >>> Context(6)(torch.zeros(2, 6)).shape
+    torch.Size([2, 64])
+    """
+
+    def __init__(self, n_columns: int) -> None:
+        """Make the layers; see the class."""
+        super().__init__()
+        self.n_columns, self.n_features = n_columns, 64
+        self.norm = nn.BatchNorm1d(n_columns)
+        self.layers = nn.Sequential(
+            nn.Linear(n_columns, 64), nn.ReLU(), nn.Linear(64, self.n_features), nn.ReLU()
+        )
+
+    def forward(self, columns: Tensor) -> Tensor:
+        """Extract features of columns, (b, k) -> (b, 64)."""
+        return self.layers(self.norm(columns))
+
+
 class HeartbeatClassifier(nn.Module):
     """One or more feature extractors and the linear layer on what they find (paper, III-A, Fig. 2).
 
     Parameters
     ----------
     branches
-        Name -> module that turns (b, 180) beats into (b, n_features).
+        Name -> module that turns (b, 180) beats, or a :class:`Context` (b, k) columns, into
+        (b, n_features).
 
     Examples
     --------
@@ -154,15 +186,29 @@ class HeartbeatClassifier(nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, **branches: ResNet | TCN) -> None:
+    def __init__(self, **branches: ResNet | TCN | Context) -> None:
         """Put the linear layer on the branches; see the class."""
         super().__init__()
         self.branches = nn.ModuleDict(branches)
         self.linear = nn.Linear(sum(b.n_features for b in branches.values()), N_CLASSES)
+        self.n_columns = sum(b.n_columns for b in branches.values() if isinstance(b, Context))
+
+    def read(self, beats: Tensor) -> list[Tensor]:
+        """What each branch reads of (b, n + k) beats: the n samples, or the k columns behind."""
+        if not self.n_columns:
+            return [beats] * len(self.branches)
+        samples, columns = beats[:, : -self.n_columns], beats[:, -self.n_columns :]
+        of_context = (isinstance(branch, Context) for branch in self.branches.values())
+        return [columns if wanted else samples for wanted in of_context]
+
+    def parts(self, beats: Tensor) -> list[Tensor]:
+        """Extract the features of each branch, (b, n + k) -> (b, n_features) each."""
+        pairs = zip(self.branches.values(), self.read(beats), strict=True)
+        return [branch(part) for branch, part in pairs]
 
     def features(self, beats: Tensor) -> Tensor:
         """Concatenate the branches' features, (b, 180) -> (b, 3136) for the joint model."""
-        return torch.cat([branch(beats) for branch in self.branches.values()], dim=1)
+        return torch.cat(self.parts(beats), dim=1)
 
     def answers(self, features: Sequence[Tensor]) -> Tensor:
         """Let all branches answer together, and each alone: the others' votes count as zero.
@@ -178,7 +224,7 @@ class HeartbeatClassifier(nn.Module):
     def forward(self, beats: Tensor, each: bool = False) -> Tensor:
         """Classify beats, (b, 180) -> logits (b, 4); with ``each`` see :meth:`answers`."""
         if each:
-            return self.answers([branch(beats) for branch in self.branches.values()])
+            return self.answers(self.parts(beats))
         return self.linear(self.features(beats))
 
 
@@ -200,20 +246,31 @@ OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
 """What the paper's words would allow as well; see :mod:`ecgkit.variations`."""
 
 
+WITH_CONTEXT: dict[str, Callable[[], HeartbeatClassifier]] = {
+    "resnet-tcn-rr": lambda: HeartbeatClassifier(
+        resnet=ResNet(), tcn=TCN(), context=Context(context.N_RR)
+    ),
+    "resnet-tcn-own": lambda: HeartbeatClassifier(
+        resnet=ResNet(), tcn=TCN(), context=Context(len(context.COLUMNS))
+    ),
+}
+"""The joint model and a third branch: of RR intervals, or of these and the patient's own shape."""
+
+
 def build(name: str) -> HeartbeatClassifier:
     """Make an untrained model; ``torch.manual_seed`` beforehand decides its first weights.
 
     Parameters
     ----------
     name
-        A key of :data:`MODELS` or :data:`OTHER_READINGS`.
+        A key of :data:`MODELS`, :data:`OTHER_READINGS` or :data:`WITH_CONTEXT`.
 
     Raises
     ------
     InputError
         If there is no model of that name.
     """
-    known = {**MODELS, **OTHER_READINGS}
+    known = {**MODELS, **OTHER_READINGS, **WITH_CONTEXT}
     if name not in known:
         raise InputError(f"There is no model {name!r}: use one of {', '.join(known)}.")
     return known[name]()
