@@ -9,11 +9,11 @@ waits for it (0.8 s at 75 beats a minute); all others look back only. Where ther
 in the first beats of a recording, a column is 0, which means "as ever".
 
 How the columns reach a network. They stand behind the samples: a beat is then (180 + k,) instead of
-(180,), k the first of :data:`COLUMNS`. A network says in ``n_columns`` how many it reads, and hands
-them to its :class:`ecgkit.models.Context` branch; augmentation leaves them as they are. So a table,
-a batch and a weights file stay what they were, and a network's name says all that is needed:
-:func:`ecgkit.experiments.fitted` appends the columns to a table, :class:`Stream` to the beats of a
-recording that comes in pieces.
+(180,), k the first of :data:`COLUMNS`. A :class:`ecgkit.models.Context` branch reads them, the
+others are wrapped so that they do not, and augmentation leaves them as they are. So a table, a
+batch, the joint model and a weights file stay what they were, and a network's name says all that is
+needed: :func:`ecgkit.experiments.fitted` appends the columns to a table, :class:`Stream` to the
+beats of a recording that comes in pieces.
 """
 
 from __future__ import annotations

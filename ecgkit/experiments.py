@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import ecgkit
-from ecgkit import InputError, aami, checkpoints, context, files, metrics, splits, training
+from ecgkit import InputError, aami, checkpoints, context, files, metrics, models, splits, training
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
@@ -105,7 +105,7 @@ def fitted(beats: Heartbeats, network: nn.Module) -> Heartbeats:
 
     See :mod:`ecgkit.context`. Give the whole table, then split it: the columns tell of the past.
     """
-    n_columns = getattr(network, "n_columns", 0)
+    n_columns = models.n_columns(network)
     return context.behind(beats, n_columns) if n_columns else beats
 
 

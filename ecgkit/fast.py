@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgkit.layers import Inception, ResidualModule, TemporalBlock
-from ecgkit.models import TCN, HeartbeatClassifier, ResNet
+from ecgkit.models import TCN, HeartbeatClassifier, ResNet, Samples
 
 
 class Fast(nn.Module):
@@ -58,8 +58,7 @@ class Fast(nn.Module):
         if beats.device.type != "cpu" or not _is_plain(network):
             return network(beats, each) if each else network(beats)
         network = cast(HeartbeatClassifier, network)
-        pairs = zip(network.branches.values(), network.read(beats), strict=True)
-        features = [_features(branch, part) for branch, part in pairs]
+        features = [_features(branch, beats) for branch in network.branches.values()]
         return network.answers(features) if each else network.linear(torch.cat(features, dim=1))
 
 
@@ -70,7 +69,9 @@ def _is_plain(network: nn.Module) -> bool:
 
 
 def _features(branch: nn.Module, beats: Tensor) -> Tensor:
-    """Extract the features of what one branch reads, (b, n) -> (b, c)."""
+    """Extract the features of beats with one branch, (b, n) -> (b, c)."""
+    if type(branch) is Samples:
+        return _features(branch.branch, branch.samples(beats))
     if type(branch) is TCN and _cone_is_known(branch, beats.shape[1]):
         return _tcn(branch, beats)
     if type(branch) is ResNet and all(type(layer) is ResidualModule for layer in branch.layers):

@@ -160,9 +160,7 @@ def kept(r_peaks: NDArray[np.integer], n_samples: int) -> NDArray[np.bool_]:
     return (r_peaks >= MARGIN_BEFORE) & (r_peaks + MARGIN_AFTER <= n_samples)
 
 
-def cut(
-    signal: NDArray[np.floating], r_peaks: NDArray[np.integer], step: int = 1
-) -> NDArray[np.float32]:
+def cut(signal: NDArray[np.floating], r_peaks: NDArray[np.integer]) -> NDArray[np.float32]:
     """Cut the 180 samples around each R peak (paper, section IV-A).
 
     Parameters
@@ -171,9 +169,6 @@ def cut(
         Shape (samples,), one lead, in mV.
     r_peaks
         Integer, shape (n,): sample numbers for which :func:`kept` is true.
-    step
-        Take every sample, or every second, third, ... one: 180 samples are then as many times as
-        long. Denoised below 45 Hz, a signal loses nothing with a step of 2.
 
     Returns
     -------
@@ -190,13 +185,13 @@ def cut(
     >>> beats.shape, float(beats[0, 0]), float(beats[0, 90])
     ((1, 180), 410.0, 500.0)
     """
-    beyond = r_peaks[(r_peaks < step * BEFORE) | (r_peaks + step * (AFTER - 1) >= len(signal))]
+    beyond = r_peaks[(r_peaks < BEFORE) | (r_peaks + AFTER > len(signal))]
     if len(beyond):
         raise InputError(
             f"The beat at sample {beyond[0]} reaches beyond the signal's {len(signal)} samples: "
             "leave out those for which heartbeats.kept() is false."
         )
-    windows = np.asarray(r_peaks)[:, None] + step * np.arange(-BEFORE, AFTER)  # (n, 180)
+    windows = np.asarray(r_peaks)[:, None] + np.arange(-BEFORE, AFTER)  # (n, 180)
     return np.asarray(signal, dtype=np.float32)[windows]
 
 
@@ -227,8 +222,9 @@ def prepare(
     before
         How many of a beat's 180 samples lie before its R peak.
     step
-        Samples from one of them to the next, see :func:`cut`. Beyond the record's ends, where a
-        longer window may reach, its first and last sample go on.
+        Take every sample, or every second, third, ... one: the 180 of a beat then last as many
+        times as long. Denoised below 45 Hz, a signal loses nothing with a step of 2. Beyond the
+        record's ends, where a longer window may reach, its first and last sample go on.
 
     Returns
     -------
@@ -293,13 +289,19 @@ def _beats_of(
     rr_s = np.diff(record.r_peaks) / record.fs
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
-    reach = (step - 1) * AFTER
-    signal = np.pad(signal, reach, mode="edge") if reach else signal
+    at = samples + BEFORE - before
+    signals = cut(signal, at) if step == 1 else _cut_wide(signal, at, step)
     return {
-        "signals": cut(signal, samples + reach + BEFORE - before, step),
+        "signals": signals,
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,
         "rr_before_s": np.r_[np.nan, rr_s][keep].astype(np.float32),
         "rr_after_s": np.r_[rr_s, np.nan][keep].astype(np.float32),
     }
+
+
+def _cut_wide(signal: NDArray, r_peaks: NDArray[np.int64], step: int) -> NDArray[np.float32]:
+    """Cut every ``step``-th sample around each R peak, (n, 180); the ends go on as they are."""
+    windows = r_peaks[:, None] + step * np.arange(-BEFORE, AFTER)
+    return np.asarray(signal, np.float32)[windows.clip(0, len(signal) - 1)]

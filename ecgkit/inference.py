@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from ecgkit import InputError, annotators, context, files, heartbeats, metrics, streams, training
+from ecgkit import (
+    InputError,
+    annotators,
+    context,
+    files,
+    heartbeats,
+    metrics,
+    models,
+    streams,
+    training,
+)
 from ecgkit.readers import Recording, Signal
 from ecgkit.records import SAMPLING_RATE
 
@@ -244,7 +254,7 @@ def classify(
     # large ones that come and go, and the space around them would never be whole again: a day took
     # 550 MB more than an hour.
     peaks, probabilities, end, found = bytearray(), bytearray(), 0, 0
-    past = context.Stream(getattr(network, "n_columns", 0), SAMPLING_RATE)
+    past = context.Stream(models.n_columns(network), SAMPLING_RATE)
     waiting = np.empty((0, heartbeats.BEFORE + heartbeats.AFTER + past.n_columns), np.float32)
     with tqdm(total=total, disable=hidden, unit="samples", unit_scale=True, delay=2) as bar:
         for r, in_block, beats, end in _blocks(signal, places, scale):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -141,44 +141,13 @@ class ResNet(nn.Module):
         return self.layers(x).flatten(1)  # (b, 64, 45) -> (b, 2880)
 
 
-class Context(nn.Module):
-    """Features of the columns behind a beat's samples: RR intervals, and shape beside its past.
-
-    Two small layers. Batch norm brings the columns to one scale.
-
-    Parameters
-    ----------
-    n_columns
-        How many of :data:`ecgkit.context.COLUMNS` are read, the first ones.
-
-    Examples
-    --------
-    >>> Context(6)(torch.zeros(2, 6)).shape
-    torch.Size([2, 64])
-    """
-
-    def __init__(self, n_columns: int) -> None:
-        """Make the layers; see the class."""
-        super().__init__()
-        self.n_columns, self.n_features = n_columns, 64
-        self.norm = nn.BatchNorm1d(n_columns)
-        self.layers = nn.Sequential(
-            nn.Linear(n_columns, 64), nn.ReLU(), nn.Linear(64, self.n_features), nn.ReLU()
-        )
-
-    def forward(self, columns: Tensor) -> Tensor:
-        """Extract features of columns, (b, k) -> (b, 64)."""
-        return self.layers(self.norm(columns))
-
-
 class HeartbeatClassifier(nn.Module):
     """One or more feature extractors and the linear layer on what they find (paper, III-A, Fig. 2).
 
     Parameters
     ----------
     branches
-        Name -> module that turns (b, 180) beats, or a :class:`Context` (b, k) columns, into
-        (b, n_features).
+        Name -> module that turns (b, 180) beats into (b, n_features).
 
     Examples
     --------
@@ -186,29 +155,15 @@ class HeartbeatClassifier(nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, **branches: ResNet | TCN | Context) -> None:
+    def __init__(self, **branches: ResNet | TCN) -> None:
         """Put the linear layer on the branches; see the class."""
         super().__init__()
         self.branches = nn.ModuleDict(branches)
         self.linear = nn.Linear(sum(b.n_features for b in branches.values()), N_CLASSES)
-        self.n_columns = sum(b.n_columns for b in branches.values() if isinstance(b, Context))
-
-    def read(self, beats: Tensor) -> list[Tensor]:
-        """What each branch reads of (b, n + k) beats: the n samples, or the k columns behind."""
-        if not self.n_columns:
-            return [beats] * len(self.branches)
-        samples, columns = beats[:, : -self.n_columns], beats[:, -self.n_columns :]
-        of_context = (isinstance(branch, Context) for branch in self.branches.values())
-        return [columns if wanted else samples for wanted in of_context]
-
-    def parts(self, beats: Tensor) -> list[Tensor]:
-        """Extract the features of each branch, (b, n + k) -> (b, n_features) each."""
-        pairs = zip(self.branches.values(), self.read(beats), strict=True)
-        return [branch(part) for branch, part in pairs]
 
     def features(self, beats: Tensor) -> Tensor:
         """Concatenate the branches' features, (b, 180) -> (b, 3136) for the joint model."""
-        return torch.cat(self.parts(beats), dim=1)
+        return torch.cat([branch(beats) for branch in self.branches.values()], dim=1)
 
     def answers(self, features: Sequence[Tensor]) -> Tensor:
         """Let all branches answer together, and each alone: the others' votes count as zero.
@@ -224,8 +179,85 @@ class HeartbeatClassifier(nn.Module):
     def forward(self, beats: Tensor, each: bool = False) -> Tensor:
         """Classify beats, (b, 180) -> logits (b, 4); with ``each`` see :meth:`answers`."""
         if each:
-            return self.answers(self.parts(beats))
+            return self.answers([branch(beats) for branch in self.branches.values()])
         return self.linear(self.features(beats))
+
+
+class Samples(nn.Module):
+    """A branch that reads the samples of a beat, and not the columns behind them.
+
+    Parameters
+    ----------
+    branch
+        Turns (b, n) samples into (b, n_features).
+    n_columns
+        How many columns follow the samples.
+    """
+
+    def __init__(self, branch: ResNet | TCN, n_columns: int) -> None:
+        """Wrap a branch; see the class."""
+        super().__init__()
+        self.branch, self.n_columns = branch, n_columns
+        self.n_features = branch.n_features
+
+    def samples(self, beats: Tensor) -> Tensor:
+        """Take what the branch reads, (b, n + k) -> (b, n)."""
+        return beats[:, : -self.n_columns]
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract the branch's features, (b, n + k) -> (b, c)."""
+        return self.branch(self.samples(beats))
+
+
+class Context(nn.Module):
+    """Features of the columns behind a beat's samples: RR intervals, and shape beside its past.
+
+    Two small layers; batch norm brings the columns to one scale.
+
+    Parameters
+    ----------
+    n_columns
+        How many of :data:`ecgkit.context.COLUMNS` there are, the first ones.
+
+    Examples
+    --------
+    >>> Context(6)(torch.zeros(2, 180 + 6)).shape
+    torch.Size([2, 64])
+    """
+
+    def __init__(self, n_columns: int) -> None:
+        """Make the layers; see the class."""
+        super().__init__()
+        self.n_columns, self.n_features = n_columns, 64
+        self.norm = nn.BatchNorm1d(n_columns)
+        self.layers = nn.Sequential(
+            nn.Linear(n_columns, 64), nn.ReLU(), nn.Linear(64, self.n_features), nn.ReLU()
+        )
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract features of the columns, (b, n + k) -> (b, 64)."""
+        return self.layers(self.norm(beats[:, -self.n_columns :]))
+
+
+def n_columns(network: nn.Module) -> int:
+    """How many columns behind the samples a network reads: 0 for those of the paper.
+
+    Examples
+    --------
+    >>> n_columns(build("resnet-tcn")), n_columns(build("resnet-tcn-rr"))
+    (0, 6)
+    """
+    return sum(part.n_columns for part in network.modules() if isinstance(part, Context))
+
+
+def _joint_with_context(n_columns: int) -> HeartbeatClassifier:
+    """The joint model, and a third branch for what stands behind the samples."""
+    branches: dict[str, Any] = {
+        "resnet": Samples(ResNet(), n_columns),
+        "tcn": Samples(TCN(), n_columns),
+        "context": Context(n_columns),
+    }
+    return HeartbeatClassifier(**branches)
 
 
 MODELS: dict[str, Callable[[], HeartbeatClassifier]] = {
@@ -247,12 +279,8 @@ OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
 
 
 WITH_CONTEXT: dict[str, Callable[[], HeartbeatClassifier]] = {
-    "resnet-tcn-rr": lambda: HeartbeatClassifier(
-        resnet=ResNet(), tcn=TCN(), context=Context(context.N_RR)
-    ),
-    "resnet-tcn-own": lambda: HeartbeatClassifier(
-        resnet=ResNet(), tcn=TCN(), context=Context(len(context.COLUMNS))
-    ),
+    "resnet-tcn-rr": lambda: _joint_with_context(context.N_RR),
+    "resnet-tcn-own": lambda: _joint_with_context(len(context.COLUMNS)),
 }
 """The joint model and a third branch: of RR intervals, or of these and the patient's own shape."""
 

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from ecgkit import InputError, augmentation, checkpoints
+from ecgkit import InputError, augmentation, checkpoints, models
 from ecgkit.checkpoints import CHECKPOINT
 from ecgkit.fast import Fast
 
@@ -321,7 +321,7 @@ def fit(
     model.to(place)
     x, y = torch.from_numpy(beats).to(place), torch.from_numpy(labels.astype(np.int64)).to(place)
     draws = augmentation.target_counts(torch.bincount(y), recipe.balance).sum().item()
-    weights, n_columns = class_weights(y, recipe), getattr(model, "n_columns", 0)
+    weights, n_columns = class_weights(y, recipe), models.n_columns(model)
     steps_per_epoch = math.ceil(draws / recipe.batch)
     steps = steps_per_epoch * recipe.epochs
     optimizer = torch.optim.AdamW(
