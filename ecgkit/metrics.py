@@ -269,7 +269,7 @@ def ec57_of_classes(matrices: Mapping[str, ArrayLike]) -> _ec57.Report:
 
 
 def patient_bootstrap(
-    matrices: ArrayLike, figure: Callable[[Matrix], float], draws: int = 1000, seed: int = 0
+    matrices: ArrayLike, figure: Callable[[Matrix], ArrayLike], draws: int = 1000, seed: int = 0
 ) -> Shares:
     """Draw patients anew, with replacement: what other patients might have given.
 
@@ -281,13 +281,14 @@ def patient_bootstrap(
     matrices
         Integer, shape (seeds, patients, c, c).
     figure
-        Turns a (c, c) matrix into a number; NaN where a draw lacks what it needs.
+        Turns a (c, c) matrix into one number or several; NaN where a draw lacks what it needs.
     draws, seed
         How many, and of the random numbers.
 
     Returns
     -------
-    Float64, shape (draws,). An interval is ``np.nanpercentile(found, [2.5, 97.5])``.
+    Float64, shape (draws,) or (draws, numbers). An interval of one number is
+    ``np.nanpercentile(found, [2.5, 97.5])``.
 
     Examples
     --------
@@ -298,7 +299,8 @@ def patient_bootstrap(
     m = np.asarray(matrices)
     rng = np.random.default_rng(seed)
     picks = rng.integers(m.shape[1], size=(draws, m.shape[1]))
-    return np.array([np.mean([figure(of.sum(axis=0)) for of in m[:, pick]]) for pick in picks])
+    drawn = [[figure(of.sum(axis=0)) for of in m[:, pick]] for pick in picks]
+    return np.array(drawn, dtype=float).mean(axis=1)
 
 
 def _or_none(value: float) -> float | None:

@@ -33,6 +33,7 @@ PAGES = {
     "08": "training",
     "10": "ablation",
     "09": "evaluation",
+    "11": "new_patients",
 }
 """Page number -> module of its checks."""
 
