@@ -66,18 +66,18 @@ def forgiven(answer: Any) -> Verdict:
     found = metrics.ec57_of_classes({"all": MATRIX}).gross
     m, v = np.array(MATRIX), metrics.CLASSES.index("V")
     false = m[:, v].sum() - m[v, v]
-    if _close(given, (found["veb_ppv"], found["veb_fpr"]), 2e-5):
+    if _close(given, (found["veb_ppv"], found["veb_fpr"]), 4e-6):
         return right("Fv is forgiven in the one and in the other: half of the beats *are* V.")
-    if _close(given[0], metrics.ppv(m)[v], 2e-5):
+    if _close(given[0], metrics.ppv(m)[v], 4e-6):
         return wrong("That P+ counts the F beats called V as false. EC57 does not.")
-    if not _close(given[0], found["veb_ppv"], 2e-5):
+    if not _close(given[0], found["veb_ppv"], 4e-6):
         return wrong("+P: Vv over Vv and the false ones, which are Nv and Sv here.")
     negative = m.sum() - m[v].sum()
-    if _close(given[1], false / negative, 2e-5):
+    if _close(given[1], false / negative, 4e-6):
         return wrong("+P is right. The FPR still counts Fv as false positives.")
-    if _close(given[1], (false - m[3, v]) / negative, 2e-5):
+    if _close(given[1], (false - m[3, v]) / negative, 4e-6):
         return wrong("+P is right. In the FPR Fv leaves the denominator, too: it is no TN either.")
-    if _close(given[1], 1 - found["veb_ppv"], 2e-5):
+    if _close(given[1], 1 - found["veb_ppv"], 4e-6):
         return wrong("+P is right. FPR is no 1 - P+: it divides by the beats that are *not* V.")
     return wrong("+P is right. FPR = FP / (TN + FP): all rows but V, without the cell Fv.")
 
