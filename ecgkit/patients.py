@@ -180,7 +180,6 @@ def make(
     seeds = 1 if quick else seeds
     chosen = [name for name in ROWS if name in (only or (TESTED if test else ROWS))]
     place = out / ("test" if test else "validation")
-    how = {"device": device, "precision": precision}
     runs: list[dict[str, Any]] = []
     plan, number = len(chosen) * seeds, 0
     for name in chosen:
@@ -204,7 +203,8 @@ def make(
                 progress=progress,
                 variation=None if test else f"patients-{name}",
                 prepared=ROWS[name].prepared,
-                **how,
+                device=device,
+                precision=precision,
             )
             runs.append(run)
         if test and seeds > 1 and training.is_first():

@@ -236,7 +236,7 @@ def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None 
     >>> [round(float(loss(logits, labels, Recipe(focal=g))), 3) for g in (0, 1, 2)]
     [1.386, 1.04, 0.78]
     """
-    how = {"weight": weights, "label_smoothing": recipe.label_smoothing}
+    how: dict[str, Any] = {"weight": weights, "label_smoothing": recipe.label_smoothing}
     if not recipe.focal:
         return F.cross_entropy(logits, labels, reduction="sum", **how)
     each = F.cross_entropy(logits, labels, reduction="none", **how)
