@@ -38,11 +38,14 @@ COLUMNS = {
     "rr_next_near": "interval after the beat, to the mean of the last 10 intervals",
     "rr_last": "interval before the last beat, to the mean of the last 10 intervals",
     "rr_spread": "standard deviation of the last 10 intervals' logarithms",
-    "shape": "1 less the correlation with the mean of the last 200 beats",
+    "shape_p": "first third of the samples: 1 less the correlation with the mean of the last 200",
+    "shape_qrs": "middle third, likewise",
+    "shape_t": "last third, likewise",
     "size": "standard deviation of the samples, to its mean over the last 200 beats",
 }
 """Name -> what it is; "to" is the logarithm of a ratio, within :data:`LIMIT`. "Last" leaves out the
-interval before the beat itself."""
+interval before the beat, and the beat, itself. A third is a sixth of a second: about what comes
+before the QRS complex, the complex, and what follows it."""
 
 N_RR = 6
 """The first columns, those of RR intervals alone."""
@@ -94,7 +97,7 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
 
     Returns
     -------
-    Float32, shape (n, 8): see :data:`COLUMNS`.
+    Float32, shape (n, 10): see :data:`COLUMNS`.
 
     Examples
     --------
@@ -107,6 +110,7 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
     near, far = past_mean(rr, NEAR), past_mean(rr, FAR)
     logs = np.log(np.where(rr > 0, rr, np.nan))
     variance = past_mean(logs**2, NEAR) - past_mean(logs, NEAR) ** 2
+    mean = past_mean(signals, FAR)  # (n, 180)
     columns = [
         _log_ratio(rr, near),
         _log_ratio(rr, far),
@@ -114,10 +118,10 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
         _log_ratio(following, near),
         _log_ratio(np.append(np.nan, rr[:-1])[: len(rr)], near),
         np.sqrt(np.nan_to_num(variance).clip(0, LIMIT**2)),
-        1 - _correlation(np.asarray(signals, float), past_mean(signals, FAR)),
+        *(1 - _correlation(a, b) for a, b in zip(_thirds(signals), _thirds(mean), strict=True)),
         _log_ratio(signals.std(axis=1), past_mean(signals.std(axis=1), FAR)),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)  # (n, 8)
+    return np.stack(columns, axis=1).astype(np.float32)  # (n, 10)
 
 
 def _log_ratio(part: Column, usual: Column) -> NDArray[np.float64]:
@@ -125,6 +129,11 @@ def _log_ratio(part: Column, usual: Column) -> NDArray[np.float64]:
     fit = (part > 0) & (usual > 0)
     ratio = np.divide(part, usual, out=np.ones(len(part)), where=fit)
     return np.log(ratio).clip(-LIMIT, LIMIT)
+
+
+def _thirds(signals: Column) -> list[NDArray[np.float64]]:
+    """Cut beats (n, 180) into (n, 60) each: before the QRS complex, the complex, after it."""
+    return np.split(np.asarray(signals, float), 3, axis=1)
 
 
 def _correlation(a: Column, b: Column) -> NDArray[np.float64]:
@@ -136,7 +145,7 @@ def _correlation(a: Column, b: Column) -> NDArray[np.float64]:
 
 
 def columns(beats: Heartbeats) -> NDArray[np.float32]:
-    """Columns of all beats of a table, shape (n, 8): see :data:`COLUMNS`.
+    """Columns of all beats of a table, shape (n, 10): see :data:`COLUMNS`.
 
     The past is what the table holds: compute it before beats are left out or drawn.
     """

@@ -368,7 +368,7 @@ display(
 # which. But not all S beats are early. In a run of them only the first few are, because
 # the others have each other as their past; and escape beats are late.
 #
-# The library has eight such columns:
+# The library has ten such columns:
 
 # %% tags=["hide-input"]
 lines = ["| column | what it is | waits for the next beat |", "|---|---|---|"]
@@ -382,8 +382,9 @@ display(Markdown("\n".join(lines)))
 # **Latency.** Two of them use the interval *after* the beat: an ectopic beat is
 # often followed by a pause. They are known only when the next R peak is there, so a
 # monitor with these columns answers one beat late; the others look back only. The
-# last two compare the *shape* of the beat with the mean of the patient's last 200,
-# for a wide beat is wide beside this patient's usual ones.
+# last four compare the *shape* of the beat with the mean of the patient's last 200:
+# a wide beat is wide beside this patient's usual ones, a P wave is missing where this
+# patient has one.
 #
 # **The first beats** of a recording have no past. Their columns are 0, "as ever",
 # and stay vague until some ten beats have been. The standard leaves out the first
@@ -400,7 +401,7 @@ display(Markdown("\n".join(lines)))
 looks = {
     "RR, looking back": [0, 1, 4, 5],
     "RR, and the next": [0, 1, 2, 3, 4, 5],
-    "RR and shape": [0, 1, 2, 3, 4, 5, 6, 7],
+    "RR and shape": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
 }
 
 

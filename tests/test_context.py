@@ -49,8 +49,18 @@ def test_shape_and_size_beside_the_mean_of_the_past():
     wave = np.sin(np.linspace(0, 20, 180))
     signals = np.array([wave, wave, -3 * wave])
     found = of([np.nan, 1.0, 1.0], signals)
-    assert_allclose(found["shape"], [0, 0, 2], atol=1e-6)  # correlation 1, then -1
+    for third in ("shape_p", "shape_qrs", "shape_t"):
+        assert_allclose(found[third], [0, 0, 2], atol=1e-6)  # correlation 1, then -1
     assert_allclose(found["size"], [0, 0, np.log(3)], atol=1e-6)
+
+
+def test_the_thirds_are_before_in_and_after_the_qrs_complex():
+    wave = np.sin(np.linspace(0, 20, 180))
+    turned = wave.copy()
+    turned[60:120] *= -1  # 0.083 s to either side of the R peak at sample 90
+    found = of([np.nan, 1.0], np.array([wave, turned]))
+    shapes = [found[third][1] for third in ("shape_p", "shape_qrs", "shape_t")]
+    assert_allclose(shapes, [0, 2, 0], atol=1e-6)
 
 
 def test_where_there_is_no_past_and_no_future_all_is_as_ever():
@@ -59,7 +69,7 @@ def test_where_there_is_no_past_and_no_future_all_is_as_ever():
     alone = of([np.nan])
     assert all(column.tolist() == [0] for column in alone.values())
     flat = of([np.nan, 1.0], np.zeros((2, 180)))
-    assert (flat["shape"][1], flat["size"][1]) == (0, 0)
+    assert (flat["shape_qrs"][1], flat["size"][1]) == (0, 0)
 
 
 def test_ratios_are_limited():
@@ -139,11 +149,11 @@ def test_a_stream_gives_what_the_table_gives(synthetic_beats, size):
     one = synthetic_beats.select(synthetic_beats.records == "syn02")
     one = replace(one, rr_before_s=one.rr_before_s.copy(), rr_after_s=one.rr_after_s.copy())
     one.rr_before_s[0] = one.rr_after_s[-1] = np.nan  # of beats too near an end a stream knows not
-    stream = context.Stream(8, 360)
+    stream = context.Stream(len(NAMES), 360)
     parts = [
         stream.add(one.samples[i : i + size], one.signals[i : i + size])
         for i in range(0, len(one), size)
     ]
     found = np.concatenate([*parts, stream.rest()])
-    assert_allclose(found, context.behind(one, 8).signals, atol=1e-5)
+    assert_allclose(found, context.behind(one, len(NAMES)).signals, atol=1e-5)
     assert len(stream.rest()) == 0

@@ -136,7 +136,7 @@ def test_a_network_that_reads_intervals_has_those_of_the_table(
         beats = synthetic_beats.select(synthetic_beats.records == name)
         # Of beats too near an end to be cut the table knows, and inference does not.
         beats.rr_before_s[0] = beats.rr_after_s[-1] = np.nan
-        wide = context.behind(beats, 8)
+        wide = context.behind(beats, models.n_columns(network))
         assert (found.samples == beats.samples).all()
         assert np.abs(found.probabilities - training.predict(network, wide.signals)).max() < 1e-5
 

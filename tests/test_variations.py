@@ -361,6 +361,13 @@ def test_a_variation_is_published_apart_from_the_runs_of_a_recipe(shelf):
         published.find("resnet-tcn", "hurried")
 
 
+def test_variations_between_patients_are_listed_apart(shelf):
+    folder = shelf(split="patients", variation="patients-rr", tested_on="validation")
+    assert publish.publish(folder, weights=False) == "variation-patients-rr-0"
+    assert published.variations() == []
+    assert [entry["variation"] for entry in published.variations("patients")] == ["patients-rr"]
+
+
 def test_a_run_of_a_recipe_is_published_under_its_name_with_its_weights(shelf):
     folder = shelf(variation=None, recipe="paper")
     assert publish.publish(folder) == "resnet-tcn-paper-random-0"
