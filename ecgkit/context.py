@@ -103,7 +103,7 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
     --------
     >>> rr = np.array([np.nan, 0.8, 0.8, 0.4, 1.2])  # the fourth beat is early, then a pause
     >>> found = of_record(rr, np.append(rr[1:], np.nan), np.ones((5, 180)))
-    >>> found[:, 0].round(2).tolist()  # log(0.4 / 0.8) = -0.69
+    >>> found[:, 0].astype(float).round(2).tolist()  # log(0.4 / 0.8) = -0.69
     [0.0, 0.0, 0.0, -0.69, 0.59]
     """
     rr, following = np.asarray(rr_before_s, float), np.asarray(rr_after_s, float)

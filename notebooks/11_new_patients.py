@@ -8,7 +8,7 @@
 # and intervals that count patients; and name the one person who sits in both
 # halves of the standard split.
 #
-# **Time:** about 75 minutes to read and try; @TIME@
+# **Time:** about 75 minutes to read and try; on two CPU cores the page computes for about a minute.
 #
 # **You need** the chapters on heartbeats and on evaluation: the split between
 # patients, sensitivity and P⁺. Nothing is trained here that takes a GPU: a small
