@@ -116,7 +116,7 @@ def validation_patients(
     records: NDArray[np.str_],
     seed: int,
     share: float = 0.25,
-    draws: int = 200,
+    draws: int = 40,
 ) -> Split:
     """Set whole patients of the training half aside, to make choices on.
 

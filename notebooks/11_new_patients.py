@@ -242,7 +242,7 @@ if source.name == "mitdb":
             else "From the beat's shape alone nobody would have known: it took "
             "a note in a directory."
         )
-        + " All results below are given with and without 202."
+        + " Results on DS2 are given with and without 202 below."
     )
 else:
     said = (
@@ -488,11 +488,9 @@ for name, branch in network.branches.items():
 # so that thousands of easy N beats do not drown the hard ones.
 
 # %%
-p = np.linspace(0.02, 1, 50)
+p = np.linspace(0.02, 0.98, 50)
 logits = torch.zeros(50, 4, dtype=torch.float64)
-logits[:, 0] = torch.from_numpy(
-    np.log(3 * p / (1 - p + 1e-12))
-)  # softmax gives p
+logits[:, 0] = torch.from_numpy(np.log(3 * p / (1 - p)))  # softmax gives p
 one = torch.zeros(1, dtype=torch.long)
 curves = {
     f"γ = {gamma:g}": [
