@@ -8,11 +8,13 @@
 # and intervals that count patients; and name the one person who sits in both
 # halves of the standard split.
 #
-# **Time:** about 75 minutes to read and try; on two CPU cores the page computes for about a minute.
+# **Time:** about 75 minutes to read and try; on one CPU core the page computes for
+# about twenty seconds in the quick profile and two minutes in full. A GPU gains
+# nothing.
 #
 # **You need** the chapters on heartbeats and on evaluation: the split between
-# patients, sensitivity and P⁺. Nothing is trained here that takes a GPU: a small
-# model is fitted on the spot, and the networks' runs are read from files.
+# patients, sensitivity and P⁺. A small model is fitted on the spot; the networks' runs
+# are read from files.
 
 # %% tags=["install", "hide-cell"] cellView="form"
 # @title Set-up: installs what is missing, and nothing else
