@@ -142,7 +142,9 @@ if plain:
 
 # %% [markdown]
 # (j-kappa is explained below. The first row was counted under the EC57 mapping, the
-# second under the literature's, which is what others use with DS1 and DS2.)
+# second under the literature's, which is what others use with DS1 and DS2. And the
+# second was trained by the same recipe in fewer epochs; the study below has a row
+# with more.)
 #
 # ## Who is in DS2
 #
