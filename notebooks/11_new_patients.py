@@ -100,7 +100,7 @@ def published_runs(row):
 
 
 def cells(runs, matrices=None):
-    """Accuracy, F1 of V, S and F, and j-kappa over runs, as said in a table."""
+    """Figures of runs, or of matrices, as the cells of a table's row."""
     found = [
         patients.figures(m)
         for m in (matrices or [run["confusion_matrix"] for run in runs])
@@ -134,9 +134,8 @@ if plain:
     display(
         Markdown(
             f"The same network, half a second of one lead: "
-            f"**{100 * (a - b):.1f} points** of accuracy were "
-            "acquaintance. The errors are "
-            f"{(1 - b) / (1 - a):.0f} times as many."
+            f"**{100 * (a - b):.1f} points** of accuracy less with new "
+            f"patients, and {(1 - b) / (1 - a):.1f} times as many errors."
         )
     )
 
