@@ -9,7 +9,7 @@
 # halves of the standard split.
 #
 # **Time:** about 75 minutes to read and try; on one CPU core the page computes for
-# about twenty seconds in the quick profile and two minutes in full. A GPU gains
+# about twenty seconds in the quick profile and about a minute in full. A GPU gains
 # nothing.
 #
 # **You need** the chapters on heartbeats and on evaluation: the split between
@@ -241,8 +241,8 @@ if source.name == "mitdb":
         + (
             "The signal gives it away."
             if place == 1
-            else "From the beat's shape alone nobody would have known: it took "
-            "a note in a directory."
+            else "From the beat's shape alone nobody would have known: it "
+            "took a note in a directory."
         )
         + " Results on DS2 are given with and without 202 below."
     )
@@ -410,7 +410,7 @@ looks = {
 def forest(chosen, part, seed):
     """Classes of a split's tested part, by a forest that reads columns."""
     trees = RandomForestClassifier(
-        n_estimators=100 if full else 20,
+        n_estimators=40 if full else 20,
         min_samples_leaf=5,
         max_samples=0.5,
         class_weight="balanced_subsample",
