@@ -360,8 +360,8 @@ display(
     Markdown(
         "More than 15 % earlier than usual are "
         + ", ".join(f"{share:.0%} of {name}" for name, share in early.items())
-        + f". Within 0.6 s, whoever the patient, come {soon['S']:.0%} of the S "
-        f"beats and {soon['N']:.0%} of the N beats."
+        + ". Within 0.6 s, whoever the patient, come "
+        f"{soon['S']:.0%} of the S beats and {soon['N']:.0%} of the N beats."
     )
 )
 
