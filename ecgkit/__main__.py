@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(str(error))
             return 2
         except KeyboardInterrupt:
-            again = "train --resume, reproduce, variations, data --fetch"
+            again = "train --resume, reproduce, variations, patients, data --fetch"
             say(f"Stopped. What was done is kept: {again} go on.")
             return 130
         except BrokenPipeError:  # `ecgkit ... | head` has seen enough
@@ -190,6 +190,40 @@ def _variations(options: argparse.Namespace) -> None:
         options.out or Path("runs/variations-quick" if options.quick else "runs/variations"),
         options.only,
         options.mapping,
+        options.quick,
+        options.device,
+        options.precision,
+        progress=not options.json,
+    )
+    if options.json:
+        print(json.dumps(result))
+        return
+    _banner(result["source"])
+    print(Path(result["file"]).read_text("utf-8"))
+    print(f"written: {result['file']}")
+
+
+def _patients(options: argparse.Namespace) -> None:
+    """Make the runs between patients, in validation or in the test, and their table."""
+    from ecgkit import heartbeats, patients
+
+    patients.check(options.only, options.seeds)  # said before anything is read
+
+    def beats(prepared: Any) -> heartbeats.Heartbeats:
+        if not options.beats:
+            from ecgkit import records
+
+            return heartbeats.prepare(records.find(options.source), options.mapping, **prepared)
+        words = "".join(f"-{key}{value}" for key, value in prepared.items())
+        path = options.beats.with_stem(options.beats.stem + words)
+        return heartbeats.Heartbeats.load(path, options.mapping)
+
+    result = patients.make(
+        beats,
+        options.out or Path("runs/patients-quick" if options.quick else "runs/patients"),
+        options.only,
+        options.seeds,
+        options.test,
         options.quick,
         options.device,
         options.precision,
@@ -367,6 +401,7 @@ COMMANDS = {
     "evaluate": _evaluate,
     "reproduce": _reproduce,
     "variations": _variations,
+    "patients": _patients,
     "bench": _bench,
     "classify": _classify,
     "export": _export,

@@ -14,11 +14,12 @@ import numpy as np
 import safetensors
 import sklearn
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
 import ecgkit
-from ecgkit import InputError, checkpoints, files, metrics, splits, training
+from ecgkit import InputError, aami, checkpoints, context, files, metrics, models, splits, training
 from ecgkit.heartbeats import Heartbeats
 from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
@@ -99,6 +100,15 @@ def split_beats(beats: Heartbeats, split: str, seed: int) -> splits.Split:
     return halves
 
 
+def fitted(beats: Heartbeats, network: nn.Module) -> Heartbeats:
+    """Return a table as a network reads it: with columns behind the samples, where it takes them.
+
+    See :mod:`ecgkit.context`. Give the whole table, then split it: the columns tell of the past.
+    """
+    n_columns = models.n_columns(network)
+    return context.behind(beats, n_columns) if n_columns else beats
+
+
 def train(
     beats: Heartbeats,
     model: str,
@@ -133,8 +143,9 @@ def train(
     device, precision
         See :mod:`ecgkit.training`.
     validation
-        Set a tenth of the training half aside, report on it after each epoch and at the end, and
-        leave the test half alone: for making choices.
+        Set part of the training half aside, report on it after each epoch and at the end, and
+        leave the test half alone: for making choices. A tenth of the beats; of the split between
+        patients a quarter of the patients, see :func:`ecgkit.splits.validation_patients`.
     progress
         Show a bar.
     variation, prepared
@@ -143,7 +154,8 @@ def train(
 
     Returns
     -------
-    The model, and the run's record as it stands in ``run.json``.
+    The model, and the run's record as it stands in ``run.json``. Between patients, the record has
+    the matrix of each record as well, under both mappings: ``by_record``.
 
     Raises
     ------
@@ -153,9 +165,13 @@ def train(
     """
     if out is not None:
         _claim(out, resume)
-    beats = beats.without_q()
+    torch.manual_seed(seed)
+    network = build(model)
+    beats = fitted(beats, network).without_q()
     halves = split_beats(beats, split, seed)
-    if validation:
+    if validation and split == "patients":
+        halves = splits.validation_patients(halves, beats.labels, beats.records, seed)
+    elif validation:
         halves = splits.validation_split(halves, beats.labels, seed)
     tested = beats.select(halves.test)
     dtype = training.pick_precision(training.pick_device(device), precision)
@@ -173,8 +189,6 @@ def train(
     }
     if out is not None and (done := _finished(out, settings, precision == "auto")):
         return done
-    torch.manual_seed(seed)
-    network = build(model)
 
     def evaluate(network: nn.Module) -> dict[str, float]:
         figures = score(network, tested)
@@ -193,10 +207,11 @@ def train(
         evaluate=evaluate if validation else None,
         progress=progress,
     )
+    predicted = training.predict(network, tested.signals, progress=progress).argmax(axis=1)
     record = {
         **settings,
         "curve": curve,
-        "confusion_matrix": score(network, tested, progress)["confusion_matrix"],
+        **matrices(tested, predicted, split),
         "seconds": round(sum(entry["seconds"] for entry in curve), 1),  # resumed or not
         "device": describe_device(next(network.parameters()).device),
         "versions": versions(),
@@ -205,6 +220,22 @@ def train(
         checkpoints.write_safetensors(out / WEIGHTS, network.state_dict(), _about(record))
         write_json(out / RUN, record)
     return network, record
+
+
+def matrices(tested: Heartbeats, predicted: NDArray[np.integer], split: str) -> dict[str, Any]:
+    """What a run's record says of its predictions: the matrix, and between patients all records'.
+
+    The second is ``by_record``: mapping -> record -> matrix. The two mappings differ in the beats'
+    reference classes alone; the model's own are those it was trained with.
+    """
+    found = {"confusion_matrix": metrics.confusion_matrix(tested.labels, predicted).tolist()}
+    if split != "patients":
+        return found
+    of_mapping = {
+        name: metrics.by_record(tested.records, aami.encode(tested.symbols, name), predicted)
+        for name in aami.MAPPINGS
+    }
+    return {**found, "by_record": of_mapping}
 
 
 def _claim(out: Path, resume: bool) -> None:
@@ -246,17 +277,21 @@ def _about(run: dict[str, Any]) -> dict[str, str]:
     """Return what the weights of a run say of themselves."""
     known = _flat(run)
     if run["tested_on"] == "validation":
-        known["split"] += " less a tenth for validation"
+        aside = "patients" if run["split"] == "patients" else "a tenth"
+        known["split"] += f" less {aside} for validation"
     if known["variation"]:
         known["recipe"] += f", variation {known['variation']}"
     return {key: str(known[key]) for key in ABOUT}
 
 
 def _flat(run: dict[str, Any]) -> dict[str, Any]:
-    """Return all settings of a run's record, those of its recipe and its data among them."""
+    """Return all settings of a run's record, those of its recipe and its data among them.
+
+    What a recipe could not say when the run was made, it did as the defaults do.
+    """
     top = ("model", "recipe", "split", "seed", "mapping", "tested_on", "split_hash")
     about = {**{key: run[key] for key in top}, "variation": run.get("variation")}
-    return {**about, **run["config"], **run["data"]}
+    return {**about, **asdict(Recipe()), **run["config"], **run["data"]}
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -363,7 +398,7 @@ def evaluate(
         If these are the recordings the model was trained on, under another split: beats it has
         seen would be tested on.
     """
-    beats = beats.without_q()
+    beats = fitted(beats, network).without_q()
     halves = split_beats(beats, split, seed)
     if beats.fingerprint == about["fingerprint"] and halves.hash != about["split_hash"]:
         raise InputError(

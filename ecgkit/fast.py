@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgkit.layers import Inception, ResidualModule, TemporalBlock
-from ecgkit.models import TCN, HeartbeatClassifier, ResNet
+from ecgkit.models import TCN, HeartbeatClassifier, ResNet, Samples
 
 
 class Fast(nn.Module):
@@ -70,6 +70,8 @@ def _is_plain(network: nn.Module) -> bool:
 
 def _features(branch: nn.Module, beats: Tensor) -> Tensor:
     """Extract the features of beats with one branch, (b, n) -> (b, c)."""
+    if type(branch) is Samples:
+        return _features(branch.branch, branch.samples(beats))
     if type(branch) is TCN and _cone_is_known(branch, beats.shape[1]):
         return _tcn(branch, beats)
     if type(branch) is ResNet and all(type(layer) is ResidualModule for layer in branch.layers):

@@ -202,6 +202,7 @@ def prepare(
     zeroed: Sequence[str] = ("A9", "D1", "D2"),
     cached: bool = True,
     before: int = BEFORE,
+    step: int = 1,
 ) -> Heartbeats:
     """Read, denoise and cut all records of a source.
 
@@ -220,6 +221,10 @@ def prepare(
         Keep the table in the per-user cache and read it from there the next time.
     before
         How many of a beat's 180 samples lie before its R peak.
+    step
+        Take every sample, or every second, third, ... one: the 180 of a beat then last as many
+        times as long. Denoised below 45 Hz, a signal loses nothing with a step of 2. Beyond the
+        record's ends, where a longer window may reach, its first and last sample go on.
 
     Returns
     -------
@@ -237,6 +242,8 @@ def prepare(
     plan = {"fingerprint": source.fingerprint, "lead": lead, "zeroed": sorted(zeroed), "cut": 1}
     if before != BEFORE:
         plan["before"] = before
+    if step != 1:
+        plan["step"] = step
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     path = physionet.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
@@ -246,7 +253,8 @@ def prepare(
             path.unlink(missing_ok=True)
     with ThreadPoolExecutor() as pool:
         read = pool.map(
-            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before), source.records
+            lambda name: _beats_of(source.read(name, lead), lead, zeroed, before, step),
+            source.records,
         )
         parts = list(read)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
@@ -266,7 +274,9 @@ def prepare(
     return beats
 
 
-def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> dict[str, NDArray]:
+def _beats_of(
+    record: Record, lead: str, zeroed: Sequence[str], before: int, step: int
+) -> dict[str, NDArray]:
     """Return one record's columns of the table."""
     from ecgkit import denoising, records
 
@@ -279,11 +289,19 @@ def _beats_of(record: Record, lead: str, zeroed: Sequence[str], before: int) -> 
     rr_s = np.diff(record.r_peaks) / record.fs
     keep = kept(record.r_peaks, len(signal))
     samples = record.r_peaks[keep]
+    at = samples + BEFORE - before
+    signals = cut(signal, at) if step == 1 else _cut_wide(signal, at, step)
     return {
-        "signals": cut(signal, samples + BEFORE - before),
+        "signals": signals,
         "symbols": record.symbols[keep],
         "records": np.full(len(samples), record.name),
         "samples": samples,
         "rr_before_s": np.r_[np.nan, rr_s][keep].astype(np.float32),
         "rr_after_s": np.r_[rr_s, np.nan][keep].astype(np.float32),
     }
+
+
+def _cut_wide(signal: NDArray, r_peaks: NDArray[np.int64], step: int) -> NDArray[np.float32]:
+    """Cut every ``step``-th sample around each R peak, (n, 180); the ends go on as they are."""
+    windows = r_peaks[:, None] + step * np.arange(-BEFORE, AFTER)
+    return np.asarray(signal, np.float32)[windows.clip(0, len(signal) - 1)]

@@ -22,7 +22,17 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from ecgkit import InputError, annotators, files, heartbeats, metrics, streams, training
+from ecgkit import (
+    InputError,
+    annotators,
+    context,
+    files,
+    heartbeats,
+    metrics,
+    models,
+    streams,
+    training,
+)
 from ecgkit.readers import Recording, Signal
 from ecgkit.records import SAMPLING_RATE
 
@@ -225,7 +235,8 @@ def classify(
     recording
         From :func:`ecgkit.readers.open_recording`.
     network
-        From :func:`ecgkit.published.load` or :func:`ecgkit.experiments.load_model`.
+        From :func:`ecgkit.published.load` or :func:`ecgkit.experiments.load_model`. One that reads
+        RR intervals has them from the R peaks found; see :mod:`ecgkit.context`.
     detected
         Detect R peaks even where there are annotations.
     device
@@ -256,16 +267,19 @@ def classify(
     # large ones that come and go, and the space around them would never be whole again: a day took
     # 550 MB more than an hour.
     peaks, probabilities, end, found = bytearray(), bytearray(), 0, 0
-    waiting = np.empty((0, heartbeats.BEFORE + heartbeats.AFTER), np.float32)
+    past = context.Stream(models.n_columns(network), SAMPLING_RATE)
+    waiting = np.empty((0, heartbeats.BEFORE + heartbeats.AFTER + past.n_columns), np.float32)
     with tqdm(total=total, disable=hidden, unit="samples", unit_scale=True, delay=2) as bar:
         for r, in_block, beats, end in _blocks(signal, places, scale):
             peaks += r.tobytes()
+            beats = past.add(r, beats) if past.n_columns else beats
             waiting = np.concatenate([waiting, beats])
             ready = len(waiting) // BATCH * BATCH
             probabilities += training.predict(network, waiting[:ready], BATCH).tobytes()
             waiting = waiting[ready:]
             found += in_block
             bar.update(end - bar.n)
+    waiting = np.concatenate([waiting, past.rest()]) if past.n_columns else waiting
     probabilities += training.predict(network, waiting, BATCH).tobytes()
     _enough(recording, end)
     watch.judge()

@@ -6,13 +6,15 @@ shares between 0 and 1; one that would divide by zero is NaN, never 0 and never 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix as _sklearn_matrix
 
-from ecgkit import InputError, aami
+from ecgkit import InputError, aami, matching
+from ecgkit import ec57 as _ec57
 from ecgkit.ec57 import ec57 as ec57  # shown as metrics.ec57, too; beats of two annotators
 
 CLASSES = aami.CLASSES[:4]
@@ -177,6 +179,128 @@ def report(matrix: ArrayLike) -> dict[str, Any]:
         "classes": classes,
         "macro": {key: _or_none(value) for key, value in macro.items()},
     }
+
+
+def kappa(matrix: ArrayLike) -> float:
+    """Cohen's kappa: agreement beyond what the row and column sums alone would give.
+
+    Examples
+    --------
+    >>> round(kappa([[45, 5], [5, 45]]), 6)  # agreement 0.9, by chance 0.5
+    0.8
+    """
+    m = np.asarray(matrix, float)
+    total = m.sum()
+    chance = float((m.sum(axis=0) * m.sum(axis=1)).sum() / total**2) if total else np.nan
+    return float(_ratio(accuracy(m) - chance, 1 - chance))
+
+
+def j_kappa(matrix: ArrayLike) -> float:
+    """One figure for tests between patients: kappa / 2 + j / 8, j the sum of Se and P+ of S and V.
+
+    j runs from 0 to 4, so that each term weighs at most one half. NaN if S or V is never called,
+    or has no beat.
+
+    Parameters
+    ----------
+    matrix
+        Integer, shape (4, 4): rows reference, columns predicted, N S V F.
+
+    Source: Mar et al. 2011, doi:10.1109/TBME.2011.2113395, as Mondejar-Guerra et al. 2019,
+    doi:10.1016/j.bspc.2018.08.007, use it.
+
+    Examples
+    --------
+    >>> j_kappa(np.diag([90, 5, 4, 1]))
+    1.0
+    """
+    ectopic = [CLASSES.index("S"), CLASSES.index("V")]
+    j = sensitivity(matrix)[ectopic].sum() + ppv(matrix)[ectopic].sum()
+    return float(0.5 * kappa(matrix) + 0.125 * j)
+
+
+def by_record(
+    records: NDArray[np.str_], reference: NDArray[np.integer], predicted: NDArray[np.integer]
+) -> dict[str, list[list[int]]]:
+    """Confusion matrix of each record, ready for JSON.
+
+    Parameters
+    ----------
+    records, reference, predicted
+        Shape (n,): record's name, class and predicted class of each beat.
+
+    Examples
+    --------
+    >>> names = np.array(["b", "a", "b"])
+    >>> by_record(names, np.array([0, 2, 2]), np.array([0, 2, 0]))["b"]
+    [[1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    """
+    return {
+        str(name): confusion_matrix(reference[rows], predicted[rows]).tolist()
+        for name in np.unique(records)
+        for rows in [records == name]
+    }
+
+
+def ec57_of_classes(matrices: Mapping[str, ArrayLike]) -> _ec57.Report:
+    """EC57's report where R peaks were given: no beat is missed or extra, and Q is left out.
+
+    Beats of the first five minutes count here, which the standard leaves out.
+
+    Parameters
+    ----------
+    matrices
+        Record -> integer, shape (4, 4), as :func:`by_record` gives it.
+
+    Examples
+    --------
+    >>> called_v = [[90, 0, 2, 0], [0, 0, 0, 0], [2, 0, 8, 0], [0, 0, 5, 0]]
+    >>> report = ec57_of_classes({"one": called_v})
+    >>> report.gross["veb_se"], report.gross["veb_ppv"]  # F called V is forgiven: 8 of 10
+    (0.8, 0.8)
+    """
+    wide = len(matching.ROWS)
+    padded = {
+        name: np.pad(np.asarray(matrix, dtype=np.int64), (0, wide - len(CLASSES)))
+        for name, matrix in matrices.items()
+    }
+    settings = {"start_s": 0.0, "end_s": None, "window_s": 0.15, "sveb": True}
+    return _ec57.Report(padded, (), settings, ("annotators", "model"))
+
+
+def patient_bootstrap(
+    matrices: ArrayLike, figure: Callable[[Matrix], ArrayLike], draws: int = 1000, seed: int = 0
+) -> Shares:
+    """Draw patients anew, with replacement: what other patients might have given.
+
+    Beats of one heart are alike, so whole patients are drawn, as many as there are, each with all
+    beats. All seeds are given the same patients, and their figures' mean is what is returned.
+
+    Parameters
+    ----------
+    matrices
+        Integer, shape (seeds, patients, c, c).
+    figure
+        Turns a (c, c) matrix into one number or several; NaN where a draw lacks what it needs.
+    draws, seed
+        How many, and of the random numbers.
+
+    Returns
+    -------
+    Float64, shape (draws,) or (draws, numbers). An interval of one number is
+    ``np.nanpercentile(found, [2.5, 97.5])``.
+
+    Examples
+    --------
+    >>> alike = np.tile([[9, 1], [0, 2]], (1, 3, 1, 1))
+    >>> np.unique(patient_bootstrap(alike, accuracy, 5).round(4)).tolist()
+    [0.9167]
+    """
+    m = np.asarray(matrices)
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(m.shape[1], size=(draws, m.shape[1]))
+    drawn = [[figure(of.sum(axis=0)) for of in m[:, pick]] for pick in picks]
+    return np.array(drawn, dtype=float).mean(axis=1)
 
 
 def _or_none(value: float) -> float | None:

@@ -1,19 +1,20 @@
 """TCN, ResNet, and the joint ResNet-TCN (paper, section III).
 
-Every model takes beats of shape (b, 180) in mV and returns logits of shape (b, 4), N S V F.
+Every model takes beats of shape (b, 180) in mV and returns logits of shape (b, 4), N S V F. For
+those of :data:`WITH_CONTEXT` k columns of :mod:`ecgkit.context` follow the samples: (b, 180 + k).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgkit import InputError
+from ecgkit import InputError, context
 from ecgkit.heartbeats import AFTER, BEFORE
 from ecgkit.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
 
@@ -182,6 +183,83 @@ class HeartbeatClassifier(nn.Module):
         return self.linear(self.features(beats))
 
 
+class Samples(nn.Module):
+    """A branch that reads the samples of a beat, and not the columns behind them.
+
+    Parameters
+    ----------
+    branch
+        Turns (b, n) samples into (b, n_features).
+    n_columns
+        How many columns follow the samples.
+    """
+
+    def __init__(self, branch: ResNet | TCN, n_columns: int) -> None:
+        """Wrap a branch; see the class."""
+        super().__init__()
+        self.branch, self.n_columns = branch, n_columns
+        self.n_features = branch.n_features
+
+    def samples(self, beats: Tensor) -> Tensor:
+        """Take what the branch reads, (b, n + k) -> (b, n)."""
+        return beats[:, : -self.n_columns]
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract the branch's features, (b, n + k) -> (b, c)."""
+        return self.branch(self.samples(beats))
+
+
+class Context(nn.Module):
+    """Features of the columns behind a beat's samples: RR intervals, and shape beside its past.
+
+    Two small layers; batch norm brings the columns to one scale.
+
+    Parameters
+    ----------
+    n_columns
+        How many of :data:`ecgkit.context.COLUMNS` there are, the first ones.
+
+    Examples
+    --------
+    >>> Context(6)(torch.zeros(2, 180 + 6)).shape
+    torch.Size([2, 64])
+    """
+
+    def __init__(self, n_columns: int) -> None:
+        """Make the layers; see the class."""
+        super().__init__()
+        self.n_columns, self.n_features = n_columns, 64
+        self.norm = nn.BatchNorm1d(n_columns)
+        self.layers = nn.Sequential(
+            nn.Linear(n_columns, 64), nn.ReLU(), nn.Linear(64, self.n_features), nn.ReLU()
+        )
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract features of the columns, (b, n + k) -> (b, 64)."""
+        return self.layers(self.norm(beats[:, -self.n_columns :]))
+
+
+def n_columns(network: nn.Module) -> int:
+    """How many columns behind the samples a network reads: 0 for those of the paper.
+
+    Examples
+    --------
+    >>> n_columns(build("resnet-tcn")), n_columns(build("resnet-tcn-rr"))
+    (0, 6)
+    """
+    return sum(part.n_columns for part in network.modules() if isinstance(part, Context))
+
+
+def _joint_with_context(n_columns: int) -> HeartbeatClassifier:
+    """The joint model, and a third branch for what stands behind the samples."""
+    branches: dict[str, Any] = {
+        "resnet": Samples(ResNet(), n_columns),
+        "tcn": Samples(TCN(), n_columns),
+        "context": Context(n_columns),
+    }
+    return HeartbeatClassifier(**branches)
+
+
 MODELS: dict[str, Callable[[], HeartbeatClassifier]] = {
     "resnet-tcn": lambda: HeartbeatClassifier(resnet=ResNet(), tcn=TCN()),
     "tcn": lambda: HeartbeatClassifier(tcn=TCN()),
@@ -200,20 +278,27 @@ OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
 """What the paper's words would allow as well; see :mod:`ecgkit.variations`."""
 
 
+WITH_CONTEXT: dict[str, Callable[[], HeartbeatClassifier]] = {
+    "resnet-tcn-rr": lambda: _joint_with_context(context.N_RR),
+    "resnet-tcn-own": lambda: _joint_with_context(len(context.COLUMNS)),
+}
+"""The joint model and a third branch: of RR intervals, or of these and the patient's own shape."""
+
+
 def build(name: str) -> HeartbeatClassifier:
     """Make an untrained model; ``torch.manual_seed`` beforehand decides its first weights.
 
     Parameters
     ----------
     name
-        A key of :data:`MODELS` or :data:`OTHER_READINGS`.
+        A key of :data:`MODELS`, :data:`OTHER_READINGS` or :data:`WITH_CONTEXT`.
 
     Raises
     ------
     InputError
         If there is no model of that name.
     """
-    known = {**MODELS, **OTHER_READINGS}
+    known = {**MODELS, **OTHER_READINGS, **WITH_CONTEXT}
     if name not in known:
         raise InputError(f"There is no model {name!r}: use one of {', '.join(known)}.")
     return known[name]()

@@ -115,6 +115,29 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--json", action="store_true", help="print JSON, nothing else")
     export.set_defaults(command="export")
 
+    patients = commands.add_parser("patients", help="train on DS1, and see what new patients cost")
+    _add_source(patients)
+    patients.set_defaults(mapping="literature")
+    patients.add_argument(
+        "--beats",
+        type=Path,
+        metavar="FILE",
+        help="a table data --save wrote; rows with a longer window take FILE-step2.npz beside it",
+    )
+    patients.add_argument("--only", nargs="+", default=[], metavar="ROW", help="default: all")
+    patients.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5, 0 to 4")
+    patients.add_argument(
+        "--test", action="store_true", help="test on DS2; default: on validation patients of DS1"
+    )
+    patients.add_argument(
+        "--quick", action="store_true", help="one seed, few epochs, a sample: no results"
+    )
+    patients.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: runs/patients, or runs/patients-quick"
+    )
+    _add_device(patients)
+    patients.set_defaults(command="patients")
+
     bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
     bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
     bench.add_argument("--only", metavar="NAME", help="train, infer, prepare, day or gpu")

@@ -110,6 +110,71 @@ def validation_split(
     return Split(split.train[inner.train], split.train[inner.test])
 
 
+def validation_patients(
+    split: Split,
+    labels: NDArray[np.int8],
+    records: NDArray[np.str_],
+    seed: int,
+    share: float = 0.25,
+    draws: int = 40,
+) -> Split:
+    """Set whole patients of the training half aside, to make choices on.
+
+    Patients differ more than beats, so a quarter of them may hold nearly all beats of a class, or
+    none. Of many random draws of patients the one is taken in which the share of every class that
+    goes aside is nearest to ``share``, and in which each class is on both sides.
+
+    Parameters
+    ----------
+    split
+        Between patients, from :func:`patient_split`; its test half stays unseen.
+    labels, records
+        Shape (n,): class and record's name of each beat of the whole table. Records of one person
+        go to the same side.
+    seed
+        Decides the draws.
+    share
+        Of the patients, and of the beats of each class as far as that can be had.
+    draws
+        How many are tried.
+
+    Returns
+    -------
+    A split whose ``train`` and ``test`` make up the training half, as row numbers of the table.
+
+    Raises
+    ------
+    InputError
+        If no draw has every class on both sides.
+
+    Examples
+    --------
+    >>> half = Split(np.arange(8), np.arange(8, 9))
+    >>> names = np.array(list("aabbccddz"))
+    >>> inner = validation_patients(half, np.array([0, 1] * 4 + [0]), names, seed=0)
+    >>> len(np.unique(names[inner.test])), len(np.unique(names[inner.train]))
+    (1, 3)
+    """
+    people = [SAME_PERSON.get(str(name), str(name)) for name in records[split.train]]
+    names, of = np.unique(people, return_inverse=True)
+    classes = labels[split.train]
+    counts = np.zeros((len(names), int(classes.max(initial=0)) + 1))  # (people, classes)
+    np.add.at(counts, (of, classes), 1)
+    rng = np.random.default_rng(seed)
+    everybody = np.tile(np.arange(len(names)), (draws, 1))
+    drawn = rng.permuted(everybody, axis=1)[:, : max(round(share * len(names)), 1)]
+    part, whole = counts[drawn].sum(axis=1), counts.sum(axis=0)  # (draws, classes), (classes,)
+    fair = ((part > 0) & (part < whole))[:, whole > 0].all(axis=1)
+    if not fair.any():
+        raise InputError(
+            f"None of {draws} draws of {drawn.shape[1]} of {len(names)} patients has every class "
+            "on both sides: take more records."
+        )
+    off = np.abs(part / np.maximum(whole, 1) - share)[:, whole > 0].sum(axis=1)
+    aside = np.isin(of, drawn[np.where(fair, off, np.inf).argmin()])
+    return Split(split.train[~aside], split.train[aside])
+
+
 def half_of(record: str) -> str:
     """Say which half a record's patient belongs to: ``"DS1"`` trains, ``"DS2"`` tests.
 

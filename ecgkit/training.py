@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from ecgkit import InputError, augmentation, checkpoints
+from ecgkit import InputError, augmentation, checkpoints, models
 from ecgkit.checkpoints import CHECKPOINT
 from ecgkit.fast import Fast
 
@@ -60,6 +60,12 @@ class Recipe:
     each_branch
         Weight of the loss of each branch alone, beside that of all together; see
         :meth:`ecgkit.models.HeartbeatClassifier.answers`. 0 asks for the common answer only.
+    class_weights
+        A beat's loss is multiplied by (m / n) to this power, n being how often its class occurs in
+        an epoch and m the most frequent class; the mean factor stays 1. 0 leaves all alike.
+    focal
+        A beat's loss is multiplied by (1 - p) to this power, p being the probability its class is
+        given: what is certain already counts less (Lin et al. 2017, arXiv:1708.02002). 0: no such.
     """
 
     epochs: int = 50
@@ -74,6 +80,8 @@ class Recipe:
     gain: float = 0.0
     noise_mv: float = 0.0
     each_branch: float = 0.0
+    class_weights: float = 0.0
+    focal: float = 0.0
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -177,13 +185,18 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def _batches(
-    beats: Tensor, labels: Tensor, recipe: Recipe, seed: int, epoch: int
+    beats: Tensor, labels: Tensor, recipe: Recipe, seed: int, epoch: int, n_columns: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch's augmented batches: beats (b, n) and labels (b,)."""
+    """Yield one epoch's augmented batches: beats (b, n) and labels (b,).
+
+    The last ``n_columns`` of a beat are no samples (:mod:`ecgkit.context`) and stay as they are.
+    """
     generator = torch.Generator(beats.device).manual_seed(seed * 1_000_003 + epoch)
     rows, is_copy = augmentation.epoch_order(labels, generator, recipe.balance)
     for chosen, copy in zip(rows.split(recipe.batch), is_copy.split(recipe.batch), strict=True):
         x = beats[chosen]  # (b, n)
+        if n_columns:
+            x, columns = x[:, :-n_columns], x[:, -n_columns:]
         crops = augmentation.random_crops(x, generator, recipe.shortest_crop)
         if recipe.cropped_originals:
             drawn = torch.rand(len(x), device=x.device, generator=generator)
@@ -191,21 +204,67 @@ def _batches(
         x = torch.where(copy[:, None], crops, x)
         if recipe.gain or recipe.noise_mv:
             x = augmentation.disturb(x, generator, recipe.gain, recipe.noise_mv)
-        yield x, labels[chosen]
+        yield torch.cat([x, columns], dim=1) if n_columns else x, labels[chosen]
 
 
-def _losses(network: nn.Module, beats: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+def _losses(
+    network: nn.Module, beats: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None
+) -> Tensor:
     """Sum a batch's losses: of the answer of all branches, and of each branch's own if asked."""
-    smoothing = recipe.label_smoothing
     if not recipe.each_branch:
-        logits = network(beats).float()
-        return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
+        return loss(network(beats).float(), labels, recipe, weights)
     answers = network(beats, each=True).float()  # (1 + branches, b, 4)
-    together, *alone = (
-        F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum")
-        for logits in answers
-    )
+    together, *alone = (loss(logits, labels, recipe, weights) for logits in answers)
     return together + recipe.each_branch * torch.stack(alone).sum()
+
+
+def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy of a batch, summed; weighted by class and by certainty where asked.
+
+    Parameters
+    ----------
+    logits, labels
+        Float (b, 4), and integer (b,).
+    recipe
+        ``label_smoothing`` and ``focal`` are used.
+    weights
+        From :func:`class_weights`; None weighs all classes alike.
+
+    Examples
+    --------
+    >>> logits, labels = torch.zeros(1, 4), torch.tensor([0])  # p = 1/4, and -log p = 1.386
+    >>> [round(float(loss(logits, labels, Recipe(focal=g))), 3) for g in (0, 1, 2)]
+    [1.386, 1.04, 0.78]
+    """
+    how: dict[str, Any] = {"weight": weights, "label_smoothing": recipe.label_smoothing}
+    if not recipe.focal:
+        return F.cross_entropy(logits, labels, reduction="sum", **how)
+    each = F.cross_entropy(logits, labels, reduction="none", **how)
+    p = logits.softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+    return ((1 - p) ** recipe.focal * each).sum()
+
+
+def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
+    """Factors of the classes' losses, shape (classes,); None where all are alike.
+
+    Parameters
+    ----------
+    labels
+        Integer, shape (n,): the training half, which ``recipe.balance`` fills up.
+    recipe
+        ``class_weights`` and ``balance`` are used.
+
+    Examples
+    --------
+    >>> labels = torch.tensor([0] * 90 + [1] * 10)  # rates 1 : 9, mean (90 * a + 10 * 9 a) / 100
+    >>> class_weights(labels, Recipe(balance=0.0, class_weights=1.0)).tolist()
+    [0.5555555820465088, 5.0]
+    """
+    if not recipe.class_weights:
+        return None
+    drawn = augmentation.target_counts(torch.bincount(labels), recipe.balance).float()
+    factors = (drawn.max() / drawn) ** recipe.class_weights
+    return factors * drawn.sum() / (factors * drawn).sum()
 
 
 def fit(
@@ -228,7 +287,8 @@ def fit(
     model
         From :func:`ecgkit.models.build`.
     beats, labels
-        Training half: float32 (n, 180) in mV, and integers (n,) from 0 (N) to 3 (F).
+        Training half: float32 (n, 180) in mV, and integers (n,) from 0 (N) to 3 (F). A model of
+        :data:`ecgkit.models.WITH_CONTEXT` takes (n, 180 + k).
     recipe
         Epochs, batch size, step size, balance.
     seed
@@ -261,6 +321,7 @@ def fit(
     model.to(place)
     x, y = torch.from_numpy(beats).to(place), torch.from_numpy(labels.astype(np.int64)).to(place)
     draws = augmentation.target_counts(torch.bincount(y), recipe.balance).sum().item()
+    weights, n_columns = class_weights(y, recipe), models.n_columns(model)
     steps_per_epoch = math.ceil(draws / recipe.batch)
     steps = steps_per_epoch * recipe.epochs
     optimizer = torch.optim.AdamW(
@@ -286,7 +347,7 @@ def fit(
         model.train()
         total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
         bar = tqdm(
-            _batches(x, y, recipe, seed, epoch),
+            _batches(x, y, recipe, seed, epoch, n_columns),
             f"epoch {epoch + 1}/{recipe.epochs}",
             steps_per_epoch,
             disable=not progress,
@@ -299,7 +360,7 @@ def fit(
             # for all, one that counts for nothing. The processes' gradients are then averaged.
             mine = slice(rank, None, world) if rank < len(target) else slice(1)
             with _mixed(place, dtype):
-                losses = _losses(network, batch[mine], target[mine], recipe)
+                losses = _losses(network, batch[mine], target[mine], recipe, weights)
             losses = losses * (rank < len(target))
             optimizer.zero_grad(set_to_none=True)
             scaler.scale(losses * (world / len(target))).backward()
@@ -360,7 +421,7 @@ def predict(
     model
         A trained model.
     beats
-        Float32, shape (n, 180), in mV.
+        Float32, shape (n, 180), in mV; see :func:`fit`.
     batch
         Beats at a time; decides speed and memory, not the result.
     progress

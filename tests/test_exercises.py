@@ -758,6 +758,31 @@ def voted(together=lambda each: each.mean(axis=0), sign=1):
     def answer(predict, signal, r_peaks, shifts):
         cuts = [heartbeats.cut(signal, r_peaks + sign * shift) for shift in shifts]
         return together(np.array([predict(beats) for beats in cuts]))
+def test_the_other_mapping_of_one_answer():
+    # 1,470 of 1,837 + 213 S beats found, 1,470 of 1,960 called S right.
+    assert says("11.1", (0.71707, 0.75))[0]
+    assert "more S beats to be found" in says("11.1", (0.80022, 0.75))[1]
+    assert "not found" in says("11.1", (0.82098, 0.75))[1]
+    assert "*called* S" in says("11.1", (0.71707, 0.67648))[1]
+    assert "other order" in says("11.1", (0.75, 0.71707))[1]
+    assert "per cent" in says("11.1", (71.7, 75))[1]
+
+
+def test_veb_as_ec57_counts_it():
+    # +P 3000 / (3000 + 120 + 60); FPR 180 / 42,320, of N, S and F less the 180 Fv.
+    assert says("11.2", (0.943396, 0.0042533))[0]
+    assert "EC57 does not" in says("11.2", (3000 / 3360, 0.0042533))[1]
+    assert "still counts Fv" in says("11.2", (0.943396, 360 / 42_500))[1]
+    assert "no TN either" in says("11.2", (0.943396, 180 / 42_500))[1]
+    assert "no 1 - P+" in says("11.2", (0.943396, 1 - 0.943396))[1]
+
+
+def past_ratio(mean, empty=1.0):
+    """A function that divides each interval by a mean of some of them."""
+
+    def answer(rr, width):
+        found = [x / mean(rr, i, width) if i or mean is whole else empty for i, x in enumerate(rr)]
+        return np.array(found)
 
     return answer
 
@@ -847,6 +872,23 @@ def test_streaming_fir():
     same = lambda chunks, h: [np.convolve(np.concatenate([*chunks]), h, "same")]  # noqa: E731
     assert "too early" in says("13.4", same)[1]
     assert "nothing yet" in says("13.4", lambda *_: None)[1]
+def whole(rr, i, width):
+    return rr.mean()
+
+
+def test_ratio_to_ones_own_past():
+    last = past_ratio(lambda rr, i, width: rr[max(i - width, 0) : i].mean())
+    assert says("11.3", last)[0]
+    assert "no past" in says("11.3", past_ratio(lambda rr, i, w: rr[:i].mean(), math.nan))[1]
+    assert "holds the future" in says("11.3", past_ratio(whole))[1]
+    itself = past_ratio(lambda rr, i, width: rr[max(i + 1 - width, 0) : i + 1].mean())
+    assert "Leave it out" in says("11.3", itself)[1]
+    fixed = past_ratio(lambda rr, i, width: rr[max(i - width, 0) : i].sum() / width)
+    assert "how many there were" in says("11.3", fixed)[1]
+    assert "not of the last" in says("11.3", past_ratio(lambda rr, i, w: rr[:i].mean()))[1]
+    assert "logarithms" in says("11.3", lambda rr, w: np.log(last(rr, w)))[1]
+    assert "Upside down" in says("11.3", lambda rr, w: 1 / last(rr, w))[1]
+    assert "5 ratios" in says("11.3", lambda rr, w: last(rr, w)[1:])[1]
 
 
 def test_profile_is_full_only_with_a_gpu_or_on_demand(monkeypatch):

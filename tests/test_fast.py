@@ -7,9 +7,18 @@ import torch
 from torch import nn
 
 from ecgkit.fast import Fast, _relu_and_dropout
-from ecgkit.models import MODELS, OTHER_READINGS, TCN, HeartbeatClassifier, ResNet, build
+from ecgkit.models import (
+    MODELS,
+    OTHER_READINGS,
+    TCN,
+    WITH_CONTEXT,
+    HeartbeatClassifier,
+    ResNet,
+    build,
+    n_columns,
+)
 
-EVERY = pytest.mark.parametrize("name", [*MODELS, *OTHER_READINGS])
+EVERY = pytest.mark.parametrize("name", [*MODELS, *OTHER_READINGS, *WITH_CONTEXT])
 
 
 def network(name="resnet-tcn", dropout=0.0, seed=0):
@@ -45,7 +54,8 @@ def test_loss_gradients_and_running_figures_are_the_plain_ones(name, training):
     # In float64, where rounding cannot hide a difference.
     plain = network(name).double().train(training)
     twin = copy.deepcopy(plain)
-    beats, labels = torch.randn(16, 180).double(), torch.randint(4, (16,))
+    beats = torch.randn(16, 180 + n_columns(plain)).double()
+    labels = torch.randint(4, (16,))
     expected = losses_and_gradients(plain, plain, beats, labels)
     found = losses_and_gradients(Fast(twin), twin, beats, labels)
     assert found[0] == pytest.approx(expected[0], rel=1e-12)
@@ -58,7 +68,7 @@ def test_loss_gradients_and_running_figures_are_the_plain_ones(name, training):
 def test_the_answers_of_each_branch_and_their_gradients_are_the_plain_ones(name, training):
     plain = network(name).double().train(training)
     twin = copy.deepcopy(plain)
-    beats = torch.randn(16, 180).double()
+    beats = torch.randn(16, 180 + n_columns(plain)).double()
     expected, found = plain(beats, each=True), Fast(twin)(beats, each=True)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
     for model, answers in ((plain, expected), (twin, found)):
@@ -70,7 +80,7 @@ def test_the_answers_of_each_branch_and_their_gradients_are_the_plain_ones(name,
 @EVERY
 def test_in_float32_logits_differ_by_rounding_alone(name):
     model = network(name).eval()
-    beats = torch.randn(64, 180)
+    beats = torch.randn(64, 180 + n_columns(model))
     torch.testing.assert_close(Fast(model)(beats), model(beats), rtol=1e-4, atol=1e-5)
 
 

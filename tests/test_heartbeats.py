@@ -348,7 +348,8 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import ecgkit.aami, ecgkit.augmentation, ecgkit.experiments, ecgkit.heartbeats
-import ecgkit.layers, ecgkit.metrics, ecgkit.models, ecgkit.splits, ecgkit.training
+import ecgkit.layers, ecgkit.metrics, ecgkit.models, ecgkit.patients, ecgkit.splits
+import ecgkit.training
 
 beats = ecgkit.heartbeats.Heartbeats.load(sys.argv[1])
 print(len(ecgkit.splits.patient_split(beats.records).test), sorted(set(sys.modules) & {

@@ -277,3 +277,71 @@ def test_the_order_of_the_beats_does_not_matter():
         metrics.confusion_matrix(reference, predicted),
         metrics.confusion_matrix(reference[order], predicted[order]),
     )
+
+
+# Between patients
+
+
+def test_kappa_is_the_textbooks():
+    # Agreement 35 of 50; by chance (25 * 30 + 25 * 20) / 2500 = 0.5; (0.7 - 0.5) / 0.5.
+    assert metrics.kappa([[20, 5], [10, 15]]) == pytest.approx(0.4)
+    assert metrics.kappa([[25, 25], [25, 25]]) == pytest.approx(0)
+    assert np.isnan(metrics.kappa([[7, 0], [0, 0]]))  # all alike: chance leaves nothing open
+
+
+def test_j_kappa_weighs_kappa_and_the_four_figures_of_s_and_v():
+    # Se of S 6/10, P+ 6/8; Se of V 9/10, P+ 9/9. Of 100 beats 93 agree; chance
+    # (80 * 83 + 10 * 8 + 10 * 9) / 10^4 = 0.681.
+    m = [[78, 2, 0, 0], [4, 6, 0, 0], [1, 0, 9, 0], [0, 0, 0, 0]]
+    kappa = (0.93 - 0.681) / (1 - 0.681)
+    j = 0.6 + 0.75 + 0.9 + 1
+    assert metrics.j_kappa(m) == pytest.approx(kappa / 2 + j / 8)
+
+
+def test_j_kappa_is_not_defined_where_a_class_is_never_called():
+    assert np.isnan(metrics.j_kappa([[9, 0, 0, 0], [1, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]))
+
+
+def test_matrices_by_record_add_up():
+    rng = np.random.default_rng(0)
+    names, labels, called = rng.choice(list("abc"), 90), *rng.integers(4, size=(2, 90))
+    each = metrics.by_record(names, labels, called)
+    assert list(each) == ["a", "b", "c"]
+    total = np.sum(list(each.values()), axis=0)
+    assert total.tolist() == metrics.confusion_matrix(labels, called).tolist()
+    json.dumps(each)
+
+
+def test_ec57_of_classes_forgives_f_called_v_and_averages_records():
+    one = [[90, 5, 5, 0], [0, 10, 0, 0], [0, 0, 20, 0], [0, 0, 15, 5]]
+    two = [[99, 0, 1, 0], [5, 5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    report = metrics.ec57_of_classes({"one": one, "two": two})
+    assert report.gross["veb_ppv"] == pytest.approx(21 / 27)  # 21 of 21 + 5 + 1
+    assert report.average["veb_ppv"] == pytest.approx((20 / 25 + 1 / 2) / 2)
+    assert report.gross["sveb_se"] == pytest.approx(15 / 20)
+    assert report.average["sveb_se"] == pytest.approx((1 + 0.5) / 2)
+    # FPR of V: 6 of the beats that are not V and not F called V: 100 + 10 + 5 + 100 + 10.
+    assert report.gross["veb_fpr"] == pytest.approx(6 / 225)
+
+
+def test_the_patient_bootstrap_draws_whole_patients():
+    # Accuracy 1 in the first patient and 0 in the second: a draw of two has mean 0, 1/2 or 1.
+    matrices = [[[[5, 0], [0, 5]], [[0, 5], [5, 0]]]]
+    found = metrics.patient_bootstrap(matrices, metrics.accuracy, 400)
+    values, times = np.unique(found, return_counts=True)
+    assert values.tolist() == [0, 0.5, 1]
+    assert times == pytest.approx([100, 200, 100], abs=40)  # four standard deviations
+
+
+def test_all_seeds_of_a_draw_have_the_same_patients():
+    good, bad = [[5, 0], [0, 5]], [[0, 5], [5, 0]]
+    found = metrics.patient_bootstrap([[good, bad], [bad, good]], metrics.accuracy, 100)
+    assert set(found) == {0.5}
+
+
+def test_several_figures_are_drawn_at_once():
+    matrices = [[[[8, 2], [1, 4]], [[5, 5], [0, 5]]]]
+    both = metrics.patient_bootstrap(matrices, metrics.sensitivity, 50)
+    assert both.shape == (50, 2)
+    first = metrics.patient_bootstrap(matrices, lambda m: metrics.sensitivity(m)[0], 50)
+    assert both[:, 0].tolist() == first.tolist()

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from ecgkit import InputError, splits
-from ecgkit.splits import Split, check_patients, patient_split, random_split, validation_split
+from ecgkit.splits import (
+    Split,
+    check_patients,
+    patient_split,
+    random_split,
+    validation_patients,
+    validation_split,
+)
 
 LABELS = np.repeat(np.arange(4, dtype=np.int8), [1000, 101, 50, 7])
 
@@ -132,6 +139,64 @@ def test_a_random_split_over_beats_is_no_split_between_patients():
     with pytest.raises(InputError, match=r"patient of record 100, 101"):
         check_patients(random_split(np.zeros(100, np.int8), 0), names)
     check_patients(Split(np.arange(50), np.arange(50, 100)), names)
+
+
+def people():
+    """Twelve records of 100 beats, named as in DS1; c has all but two of class 2."""
+    names = np.repeat(["101", "106", "108", "201", "202", *"abcdefg"], 100)
+    labels = np.tile(np.repeat([0, 1], [90, 10]), 12)
+    labels[(names == "c") & (labels == 1)] = 2
+    labels[np.flatnonzero((names == "a") | (names == "b"))[::100]] = 2
+    return names, labels.astype(np.int8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_validation_takes_whole_patients_and_every_class_is_on_both_sides(seed):
+    names, labels = people()
+    half = Split(np.arange(1200), np.empty(0, np.int64))
+    inner = validation_patients(half, labels, names, seed)
+    assert np.union1d(inner.train, inner.test).tolist() == list(range(1200))
+    assert not set(names[inner.train]) & set(names[inner.test])
+    check_patients(inner, names)  # 201 and 202 are on one side
+    for part in (inner.train, inner.test):
+        assert set(labels[part]) == {0, 1, 2}
+    assert len(set(names[inner.test]) - {"202"}) in (2, 3)  # a quarter of eleven people
+
+
+def test_a_seed_decides_the_validation_patients():
+    names, labels = people()
+    half = Split(np.arange(1200), np.empty(0, np.int64))
+    drawn = [validation_patients(half, labels, names, seed).hash for seed in (0, 0, *range(1, 9))]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 2
+
+
+def test_the_draw_is_taken_in_which_each_class_is_divided_most_evenly():
+    # Four patients, one of whom is to go aside; b alone has a quarter of both classes.
+    names = np.repeat(list("abcd"), [50, 25, 15, 10])
+    labels = np.zeros(100, np.int8)
+    labels[[0, 1, 50, 80]] = 1  # two of a, one of b, one of c
+    inner = validation_patients(Split(np.arange(100), np.arange(0)), labels, names, 0)
+    assert set(names[inner.test]) == {"b"}
+
+
+def test_a_class_of_one_patient_cannot_be_on_both_sides():
+    names, labels = np.repeat(["a", "b", "c"], 4), np.zeros(12, np.int8)
+    labels[:2] = 1
+    with pytest.raises(InputError, match="None of 40 draws of 1 of 3 patients has every class"):
+        validation_patients(Split(np.arange(12), np.arange(0)), labels, names, 0)
+
+
+def test_on_mit_bih_validation_patients_are_of_ds1(mitdb_beats):
+    beats = mitdb_beats.relabelled("literature").without_q()
+    half = patient_split(beats.records)
+    for seed in range(5):
+        inner = validation_patients(half, beats.labels, beats.records, seed)
+        assert set(beats.records[inner.test]) < set(splits.DS1)
+        share = np.bincount(beats.labels[inner.test]) / np.bincount(beats.labels[half.train])
+        assert (share[:3] > 0.1).all()
+        assert (share[:3] < 0.4).all()
+        assert 0 < share[3] < 1
 
 
 def test_on_mit_bih_both_splits_do_as_they_promise(mitdb_beats):

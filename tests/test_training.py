@@ -643,3 +643,66 @@ def test_each_of_the_five_models_trains(name):
     x, y = make_beats(counts=(4, 4, 4, 4))
     (entry,) = train(models.build(name), Recipe(epochs=1, batch=8), beats=(x, y))
     assert 0.5 < entry["loss"] < 3  # about ln 4
+
+
+# Weights of beats, and columns behind the samples
+
+
+def test_class_weights_keep_the_mean_factor_at_one():
+    labels = torch.repeat_interleave(torch.arange(4), torch.tensor([800, 100, 80, 20]))
+    how = Recipe(balance=0.0, class_weights=0.5)
+    factors = training.class_weights(labels, how)
+    assert factors.tolist() == pytest.approx(factors[0] * torch.tensor([1, 8, 10, 40]) ** 0.5)
+    assert factors[labels].mean() == pytest.approx(1)
+    assert training.class_weights(labels, Recipe()) is None
+    filled = training.class_weights(labels, Recipe(balance=1.0, class_weights=1.0))
+    assert filled.tolist() == pytest.approx(4 * [1.0])  # all classes are as frequent already
+
+
+def test_the_focal_loss_is_a_factor_on_the_cross_entropy():
+    logits, labels = torch.randn(50, 4), torch.randint(4, (50,))
+    p = logits.softmax(dim=1)[torch.arange(50), labels]
+    expected = (-((1 - p) ** 2) * p.log()).sum()
+    torch.testing.assert_close(training.loss(logits, labels, Recipe(focal=2.0)), expected)
+    plain = training.loss(logits, labels, Recipe())
+    torch.testing.assert_close(plain, -p.log().sum())
+
+
+def test_weights_and_focal_loss_act_on_each_beat_together():
+    logits, labels = torch.randn(50, 4), torch.randint(4, (50,))
+    weights = torch.tensor([0.5, 1.0, 2.0, 4.0])
+    p = logits.softmax(dim=1)[torch.arange(50), labels]
+    expected = -(weights[labels] * (1 - p) * p.log()).sum()
+    found = training.loss(logits, labels, Recipe(focal=1.0), weights)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("change", [{"class_weights": 1.0}, {"focal": 2.0}])
+def test_a_network_learns_with_weighted_beats(change):
+    how = Recipe(epochs=3, batch=16, learning_rate=1e-3, balance=0.0, **change)
+    curve = train(make_network(), how)
+    assert curve[-1]["loss"] < curve[0]["loss"]
+
+
+def test_augmentation_leaves_the_columns_behind_the_samples_alone():
+    x, y = make_beats()
+    columns = np.arange(len(x) * 3, dtype=np.float32).reshape(-1, 3)
+    wide = torch.from_numpy(np.hstack([x, columns]))
+    how = Recipe(batch=8, gain=0.3, noise_mv=0.05, cropped_originals=1.0)
+    batches = list(training._batches(wide, torch.from_numpy(y).long(), how, 0, 0, n_columns=3))
+    seen = torch.cat([beats for beats, _ in batches])
+    plain = training._batches(wide[:, :-3].contiguous(), torch.from_numpy(y).long(), how, 0, 0)
+    torch.testing.assert_close(seen[:, :-3], torch.cat([beats for beats, _ in plain]))
+    rows = {tuple(row) for row in columns.tolist()}
+    assert {tuple(row) for row in seen[:, -3:].tolist()} == rows
+
+
+def test_a_network_learns_from_the_columns_what_the_samples_do_not_hold():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(4, size=200).astype(np.int8)
+    columns = np.eye(6, dtype=np.float32)[labels]
+    beats = np.hstack([np.zeros((200, 180), np.float32), columns])
+    torch.manual_seed(0)
+    network = models.build("resnet-tcn-rr")
+    train(network, Recipe(epochs=4, batch=20, learning_rate=3e-3), beats=(beats, labels))
+    assert (predict(network, beats).argmax(axis=1) == labels).mean() > 0.95

@@ -123,6 +123,7 @@ def test_an_ingredient_is_taken_away_from_our_recipe_and_measured_on_the_validat
             assert getattr(ours, setting) != value
     used = {setting for variation in ingredients for setting in variation.recipe}
     shared = {"batch", "shortest_crop"}  # these are not varied
+    shared |= {"class_weights", "focal"}  # ours does without; see test_patients
     assert used == {field.name for field in dataclasses.fields(ours)} - shared
 
 
@@ -359,6 +360,13 @@ def test_a_variation_is_published_apart_from_the_runs_of_a_recipe(shelf):
     assert published.run(entry["name"])["variation"] == "crops-50"
     with pytest.raises(InputError, match="there are none"):
         published.find("resnet-tcn", "hurried")
+
+
+def test_variations_between_patients_are_listed_apart(shelf):
+    folder = shelf(split="patients", variation="patients-rr", tested_on="validation")
+    assert publish.publish(folder, weights=False) == "variation-patients-rr-0"
+    assert published.variations() == []
+    assert [entry["variation"] for entry in published.variations("patients")] == ["patients-rr"]
 
 
 def test_a_run_of_a_recipe_is_published_under_its_name_with_its_weights(shelf):

@@ -99,6 +99,12 @@ def all_runs(runs: list[dict[str, Any]]) -> str:
     )
 
 
+def past(model: str) -> str:
+    """What a model reads besides the samples, as the end of a sentence."""
+    n = models.n_columns(models.build(model))
+    return f"; and {n} columns of the patient's past, see `ecgkit.context`" if n else ""
+
+
 def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
     """The card of one model: what it is, how it was trained, and what it does on the test half."""
     how, name = run["config"], entry["name"]
@@ -110,7 +116,7 @@ def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
         "Network": f"`{run['model']}`, {parameters:,} parameters, float32, {size / 1e6:.1f} MB",
         "File": f"`ecgkit/published/{name}.safetensors`, SHA-256 `{entry['weights_sha256']}`",
         "Input": "180 samples of lead MLII around an R peak at 360 Hz, in mV, bands "
-        "A9, D1 and D2 set to zero",
+        "A9, D1 and D2 set to zero" + past(run["model"]),
         "Output": "four logits: N, S, V, F",
         "Data": f"MIT-BIH, fingerprint `{run['data']['fingerprint']}`; mapping `{run['mapping']}`",
         "Split": f"`{run['split']}`, seed {run['seed']}, hash `{run['split_hash']}`. "

@@ -35,6 +35,7 @@ PAGES = {
     "09": "evaluation",
     "12": "inside",
     "13": "bedside",
+    "11": "new_patients",
 }
 """Page number -> module of its checks."""
 

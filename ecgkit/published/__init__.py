@@ -29,14 +29,19 @@ def _read(name: str) -> bytes:
 def index() -> list[dict[str, Any]]:
     """List the published runs: name, model, recipe, split, seed, weights' SHA-256 or null.
 
-    Those of :mod:`ecgkit.variations` are not among them: they are no runs of their recipe.
+    Those of :func:`variations` are not among them: they are no runs of their recipe.
     """
     return [entry for entry in _entries() if not entry["variation"]]
 
 
-def variations() -> list[dict[str, Any]]:
-    """List the published runs of :mod:`ecgkit.variations`, as :func:`index`, and ``variation``."""
-    return [entry for entry in _entries() if entry["variation"]]
+def variations(split: str = "random") -> list[dict[str, Any]]:
+    """List the published runs that change one thing, as :func:`index`, and ``variation``.
+
+    Those of :mod:`ecgkit.variations` have the random split, those of :mod:`ecgkit.patients` the
+    one between patients.
+    """
+    varied = (entry for entry in _entries() if entry["variation"])
+    return [entry for entry in varied if entry["split"] == split]
 
 
 def _entries() -> list[dict[str, Any]]:
