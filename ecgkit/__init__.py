@@ -4,12 +4,13 @@ The helper library of the book. Each module is one chapter's subject; data flows
 module imports only from those above it in this list:
 
 ``files`` written whole, ``aami`` classes, ``annotators`` and their marks, ``synthetic`` records,
-``physionet`` downloads, ``records`` found and read, ``denoising`` wavelet bands, ``heartbeats``
-cutting, ``splits``, ``augmentation``, ``layers`` and ``models``, ``fast`` on a CPU,
-``checkpoints`` and ``training``, ``matching`` of beats, the ``ec57`` report, ``metrics``,
-``comparison`` of models, ``plots``, ``experiments``, ``tables`` and ``reproduce`` beside the
-paper, ``variations`` of one thing at a time, ``published`` results, ``csvfiles``, ``readers``,
-``streams`` and ``inference`` for any recording, ``online`` while it is made, ``portable`` as ONNX,
+``physionet`` downloads, real ``noise``, ``records`` found and read, ``denoising`` wavelet bands,
+``heartbeats`` cutting, the ``context`` of a beat, ``splits``, ``augmentation``, ``layers`` and
+``models``, ``fast`` on a CPU, ``checkpoints`` and ``training``, ``attribution``, ``matching`` of
+beats, the ``ec57`` report, ``metrics``, ``calibration``, ``comparison`` of models, ``plots``,
+``experiments``, ``tables`` and ``reproduce`` beside the paper, ``variations`` of one thing at a
+time, new ``patients``, ``published`` results, ``csvfiles``, ``readers``, ``streams`` and
+``inference`` for any recording, ``online`` while it is made, ``portable`` as ONNX,
 ``exercises``, ``bench``, and the command line with its ``options``.
 """
 

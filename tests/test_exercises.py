@@ -727,6 +727,8 @@ def answered(confidence=lambda p: p.max(axis=1), last=True, scale=10.0, sign=-1.
             elif not last:
                 break
         return coverage / scale
+
+
 def test_look_ahead_of_six_levels():
     # 11 x (1 + 2 + 4 + 8 + 16 + 32) = 693 samples, 1.925 s
     assert says("13.1", 1.925)[0]
@@ -758,6 +760,8 @@ def voted(together=lambda each: each.mean(axis=0), sign=1):
     def answer(predict, signal, r_peaks, shifts):
         cuts = [heartbeats.cut(signal, r_peaks + sign * shift) for shift in shifts]
         return together(np.array([predict(beats) for beats in cuts]))
+
+
 def test_the_other_mapping_of_one_answer():
     # 1,470 of 1,837 + 213 S beats found, 1,470 of 1,960 called S right.
     assert says("11.1", (0.71707, 0.75))[0]
@@ -813,6 +817,8 @@ def walked(way=True, at=lambda k, n: (k + 0.5) / n, mean=True, zero=False, times
             total += torch.autograd.grad(F(x[None]).sum(), x)[0]
         factor = {None: beat - start, "beat": beat, "one": 1.0}[times]
         return factor * total / (steps if mean else 1)
+
+
 def test_vote_over_shifts():
     assert says("13.3", voted())[0]
     assert "cut at r_peaks + shift" in says("13.3", voted(lambda each: each[1]))[1]
@@ -857,6 +863,8 @@ def test_integrated_gradients():
     assert "begins at zero" in says("12.3", walked(zero=True))[1]
     assert "divide" in says("12.3", walked(mean=False))[1]
     assert "add up to" in says("12.3", walked(at=lambda k, n: 0.0))[1]
+
+
 def test_streaming_fir():
     assert says("13.4", fir(lambda joined, _chunk, k: joined[-k:]))[0]
     swapped = fir(lambda joined, _chunk, k: joined[-k:], longest=100)
@@ -872,6 +880,8 @@ def test_streaming_fir():
     same = lambda chunks, h: [np.convolve(np.concatenate([*chunks]), h, "same")]  # noqa: E731
     assert "too early" in says("13.4", same)[1]
     assert "nothing yet" in says("13.4", lambda *_: None)[1]
+
+
 def whole(rr, i, width):
     return rr.mean()
 

@@ -429,6 +429,7 @@ FIGURES = {
         # slow: R at 1.25, 2.5, ...; 1.3 s either side of 5 s hold 3.75, 5 and 6.25, the third to
         # the fifth. fast: 5 s is the eighth, and two more lie on either side.
         "Mistakes | slow, annotators N N N | fast, annotators S V F N N",
+    ),
     "waits": (
         lambda synthetic: plots.waits(
             {"slow": {"beat": 0.25, "block": 15.5}, "fast": {"search": 2.0, "belief": 0.5}},

@@ -31,11 +31,11 @@ PAGES = {
     "06": "resnet",
     "07": "resnet_tcn",
     "08": "training",
-    "10": "ablation",
     "09": "evaluation",
+    "10": "ablation",
+    "11": "new_patients",
     "12": "inside",
     "13": "bedside",
-    "11": "new_patients",
 }
 """Page number -> module of its checks."""
 
