@@ -5,7 +5,7 @@
 # give a trained ResNet-TCN its heartbeats, see its answers over the ECG beside
 # the cardiologists' own, and say what its accuracy hides.
 #
-# **Time:** about 20 minutes to read and try; the page itself computes for under
+# **Time:** about 20 minutes to read and try; the page itself computes for about
 # ten seconds on two CPU cores, in quick and in full profile alike. Nothing is
 # trained here, so a GPU gains nothing.
 #
@@ -58,7 +58,16 @@ page = exercises.Page("00_quickstart")
 # ## A recording
 #
 # An electrocardiogram (ECG) is a voltage over time, measured between electrodes
-# on the skin; each pair of electrodes gives one view of the heart, a *lead*.
+# on the skin; each pair of electrodes gives one view of the heart, a *lead*,
+# whose name (MLII, V1) says where the electrodes were.
+#
+# A normal beat begins in the *sinus node*, a spot in the wall of the right
+# atrium. It spreads over the *atria*, the two upper chambers, which makes a low
+# hump in the trace, the *P wave*. After a short halt it runs down two *bundle
+# branches* into the *ventricles*, the two lower chambers that drive the blood,
+# and makes the *QRS complex*, whose spike is the *R peak*. While the ventricles
+# recover, one more hump follows, the *T wave*.
+#
 # MIT-BIH's recordings have two leads and last half an hour. We take one of
 # them, record 223, of a man of 73. The next line looks for it on this machine
 # and, where it is not, fetches it from PhysioNet and checks every byte against
@@ -75,9 +84,9 @@ print(f"leads {record.leads}, {len(record.r_peaks)} beats marked")
 # %% [markdown]
 # Two or more cardiologists went through each recording by hand and put a symbol
 # on every beat: `N` normal, `A` an atrial beat that came too early, `V` one that
-# began in the ventricles, `F` a fusion of the two, and some more. Here are six
-# seconds with four kinds, drawn as a cardiologist would have them: on paper
-# whose small squares are 0.04 s by 0.1 mV.
+# began in the ventricles, `F` a fusion of a normal beat and a ventricular one, and
+# some more. Here are six seconds with four kinds, drawn as a cardiologist would
+# have them: on paper whose small squares are 0.04 s by 0.1 mV.
 
 # %%
 start_s = 572 if source.name == "mitdb" else 30
@@ -94,17 +103,19 @@ strip = plots.ecg_strip(
 plots.show(strip)
 
 # %% [markdown]
-# Look at the wide, tall beat marked `V` before you read on: even to an untrained
-# eye it is another animal. The beat marked `A` is not: it looks like its
-# neighbours and gives itself away by coming early. Keep that in mind when the
-# model, which sees half a second around each beat and no more, has to tell them
-# apart.
+# Look at the beat marked `V` before you read on: in lead V1 even an untrained
+# eye sees that it is another animal. In MLII it is tall and a deep trough follows
+# it, and the fusion beat `F`, part normal and part ventricular, is much like it.
+# The beat marked `A` shows nothing of the kind: it looks like its neighbours and
+# gives itself away by coming early. Keep that in mind when the model, which sees
+# half a second around each beat and no more, has to tell them apart.
 #
 # ## From the recording to the model's answer
 #
 # Four steps, each a chapter of this book: take the lead called MLII, remove
-# drift and noise with wavelets, cut 180 samples (0.5 s) around every marked beat,
-# and hand them to a network that was trained beforehand.
+# drift and noise with wavelets, cut 180 samples (0.5 s) around the R peak of
+# every beat, where the annotators' mark stands, and hand them to a network that
+# was trained beforehand.
 
 # %%
 clean = denoising.denoise(record.lead("MLII"))
@@ -135,7 +146,8 @@ plots.show(strip)
 # The model does not answer with the annotators' symbols but with the classes of
 # the AAMI standard, which pool them: **N** (normal and bundle branch block),
 # **S** (supraventricular, so `A` is one), **V** (ventricular), **F** (fusion).
-# The next page has the whole table.
+# So `A` above `S` is agreement. Do the two rows over the strip agree throughout?
+# The next page has the whole table of symbols and classes.
 #
 # ## How often is it right?
 #
@@ -173,7 +185,11 @@ display(
 # the beats of *all* records a random half was for training, so about half of the
 # beats in this matrix are ones it has been shown, and the others are their
 # neighbours, from the same heart. The honest count under that split is on the
-# other half, the *test half*, which was looked at once, after training:
+# other half, the *test half*, which was looked at once, after training. Below its
+# matrix stand three figures for each class: the *sensitivity*, which share of its
+# beats the model finds; the *positive predictive value*, which share of the beats
+# that the model calls so are of the class; and *F1*, the harmonic mean of the two,
+# which is high only where both are.
 
 # %%
 entry = published.find("resnet-tcn", recipe="ours")
@@ -210,6 +226,11 @@ display(
 )
 
 # %% [markdown]
+# (Page 08 tells what a seed, an epoch and a batch are.) The test half's accuracy
+# need not be below that of record 223: some records are harder than others, and
+# one speaks only for itself. What has changed is that these beats are new to the
+# model.
+#
 # The paper this book follows reports an accuracy of 98.84 % for the same network
 # and kind of split. Now look again at the table. Nine beats in ten are N, so the
 # accuracy is nearly the sensitivity of N; the rare classes, the ones a physician
@@ -217,7 +238,7 @@ display(
 #
 # And even the test half is made of beats whose neighbours the model has seen.
 # What happens on *patients* it has never met is another story, and a humbling
-# one, to which a later chapter belongs. This model is **not a medical device**.
+# one: page 11 tells it. This model is **not a medical device**.
 #
 # ## Exercises
 #

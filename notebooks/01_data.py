@@ -57,10 +57,10 @@ page = exercises.Page("01_data")
 # day-long ECGs. From them a group at MIT and the hospital chose 48 excerpts of
 # half an hour, from 47 people: 23 at random, as a fair picture of a hospital's
 # day, and 25 more by hand, for arrhythmias that are rare and matter. Each was
-# digitised at 360 samples a second with 11 bits over 10 mV. Two cardiologists
-# annotated every beat on their own, then settled their differences. It was the
-# first set of test recordings that anybody could buy, and it is still the one on
-# which most papers report
+# digitised at 360 samples a second with 11 bits over 10 mV. At least two
+# cardiologists annotated every beat, each on their own, and the differences were
+# settled afterwards. It was the first set of test recordings that was open to
+# all, and very many papers still report on it
 # ([Moody and Mark 2001](https://doi.org/10.1109/51.932724)).
 #
 # Keep two of these facts. Half of the records were chosen *because* they are
@@ -93,9 +93,9 @@ name = "114" if source.name == "mitdb" else source.records[0]
 print((source.directory / f"{name}.hea").read_text().strip())
 
 # %% [markdown]
-# The third number after the file name, 200, is the gain: 200 units are 1 mV. The
-# zero level is 1024. What a program reads as 1224 is therefore
-# $(1224 - 1024) / 200 = 1$ mV:
+# After the file name stand the format of the samples, 212, and the gain: 200
+# units are 1 mV. Then come the bits, 11, and the zero level, 1024. What a program
+# reads as 1224 is therefore $(1224 - 1024) / 200 = 1$ mV:
 #
 # $$ x_\mathrm{mV} = \frac{x_\mathrm{digital} - \mathrm{zero}}{\mathrm{gain}} $$
 #
@@ -164,7 +164,7 @@ display(Markdown(head + rows))
 #
 # | class | what it means for the heart |
 # |---|---|
-# | N | began where it should, in the sinus node, or took a blocked branch |
+# | N | began where it should, also where one bundle branch is blocked |
 # | S | began too early, or as a stand-in, above the ventricles |
 # | V | began in a ventricle: wide, strange in shape |
 # | F | two fronts met: one from above, one from a ventricle |
@@ -245,8 +245,9 @@ plots.show(plots.beats_by_class(beats.without_q(), "The four classes"))
 # %% [markdown]
 # V is wide and comes in every shape: its band is the widest, upright in some
 # hearts and downward in others. S sits inside the band of N, as the quickstart
-# warned: prematurity does not show in half a second. And F looks strikingly
-# *uniform* for a mixture of two things that both vary. The next figure says why.
+# warned: prematurity does not show in half a second. And F's band is far narrower
+# than V's, although a fusion mixes two things that both vary. The next figure says
+# why.
 #
 # ## Who has which beats?
 
@@ -262,9 +263,9 @@ plots.show(
 
 # %% [markdown]
 # In MIT-BIH nearly all fusion beats come from two people, 208 and 213, and more
-# than half of all supraventricular beats from two others, 232 and 222. A model that does well on F
-# under a random split has learnt two hearts. It is the first thing to remember
-# about every S and F figure on this database, in this book too.
+# than half of all supraventricular beats from two others, 232 and 222. A model
+# that does well on F under a random split has learnt two hearts. It is the first
+# thing to remember about every S and F figure on this database, in this book too.
 #
 # The second is that one person is there twice: records 201 and 202 come from the
 # same patient. The usual division into training and test *patients*, DS1 and DS2
@@ -328,7 +329,7 @@ exercises.check("01.2", answer)
 # Write `rr_before(r_peaks, fs)`: for sample numbers of R peaks, shape (n,), and
 # the sampling rate in Hz, the *RR interval* before each beat in seconds, shape
 # (n,). The first beat has none: give `nan`. It is the feature that tells S from
-# N, and a later chapter lives on it.
+# N, and page 11 lives on it.
 
 
 # %% tags=["exercise"]
@@ -372,7 +373,8 @@ exercises.check("01.3", rr_before)
 # is no heartbeat, and a program that counts it as one shifts every interval.
 #
 # </details>
-# <details><summary>4. Why does the band of class F look so narrow?</summary>
+# <details><summary>4. Why is the band of class F so much narrower than that of
+# V?</summary>
 #
 # Because it is nearly all from two people. Within one heart fusion beats
 # resemble each other; the class as such is anything but uniform.

@@ -12,8 +12,8 @@
 # nothing.
 #
 # **You need** the quickstart and an idea of what a frequency is. Convolution is
-# explained where it comes. Five recordings, about 10 MB, are fetched where they
-# are missing.
+# explained where it comes. Five recordings and two of noise, about 14 MB, are
+# fetched where they are missing.
 
 # %% tags=["install", "hide-cell"] cellView="form"
 # @title Set-up: installs what is missing, and nothing else
@@ -124,8 +124,11 @@ plots.show(
 
 # %% [markdown]
 # Where the eye has trouble a *spectrum* has none: it says how much power the
-# signal has at each frequency. The P and T waves and the rhythm itself lie below
-# 10 Hz, the QRS complex reaches to some 40 Hz, and a tone stands out as a needle.
+# signal has at each frequency. Its scale is in decibels (dB), ten times the
+# logarithm of a ratio of powers: 10 dB are a factor of ten, 3 dB a factor of two.
+# (For ratios of amplitudes it is twenty times: power goes with their square.) The P
+# and T waves and the rhythm itself lie below 10 Hz, the QRS complex reaches to some
+# 40 Hz, and a tone stands out as a needle.
 
 # %%
 hz, _ = scipy.signal.welch(signal[HUM_60], FS, nperseg=7200)
@@ -363,17 +366,18 @@ plots.show(
 )
 
 # %% [markdown]
-# Its power below 45 Hz lies in the same bands as the QRS complex. No choice of
-# bands separates the two.
+# What muscle noise has below 45 Hz lies in the same bands as the QRS complex. No
+# choice of bands separates the two.
 #
 # ## What removing A9 costs
 #
-# Zeroing A9 makes a high-pass filter. Cardiology has strong opinions on those: a
-# heart attack is read from the *ST segment*, a nearly level stretch between QRS
-# complex and T wave, and whether it stands 0.1 mV above or below the level before
-# the QRS. Level stretches are what a high-pass filter bends. The American Heart
-# Association asks for a cut-off of 0.05 Hz; a digital filter *without phase
-# distortion* may go up to 0.67 Hz
+# Zeroing A9 makes a high-pass filter: what is fast passes. Cardiology has strong
+# opinions on those: a heart attack is read from the *ST segment*, a nearly level
+# stretch between QRS complex and T wave, and whether it stands 0.1 mV above or
+# below the level before the QRS. Level stretches are what a high-pass filter bends.
+# The American Heart Association asks for a cut-off, the frequency below which a
+# filter takes away, of 0.05 Hz; a digital filter *without phase distortion* (more
+# of this below) may go up to 0.67 Hz
 # ([Kligfield et al. 2007](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)).
 # Monitors, which watch rhythm and not ST, use 0.5 Hz or more. At 0.67 Hz the
 # standards allow a diagnostic device to lose 0.9 dB and a monitor 3 dB (quoted by
@@ -552,6 +556,10 @@ for i in np.argsort(-amplitude)[:3]:
 # number after two levels folds frequencies at 45 Hz, so that 60 Hz appears as
 # $90 - 60 = 30$ Hz. With all bands in place the folded parts cancel; zero one band
 # and its partner's are left over. A zeroed DWT is not quite a filter.
+#
+# The next figure has an ordinary filter beside it: a *Butterworth* band-pass from
+# 0.5 to 45 Hz, the textbook's first choice, run along the recording and then back,
+# so that the delays of the two ways cancel.
 
 # %%
 hz = np.geomspace(20, 170, 800)
@@ -603,7 +611,7 @@ for name in (HUM_60, HUM_30):
 # its own, a *notch*, at the frequency that a spectrum shows. The paper speaks of
 # none, and this book's table of beats does without.
 #
-# ## Beside a peer, with noise we know
+# ## Beside an ordinary filter, with noise we know
 #
 # Which is better, wavelets or an ordinary filter? Nobody can tell from a noisy
 # recording, where the truth is unknown. So take a calm stretch, the first five minutes
@@ -726,8 +734,8 @@ display(
 #   too silences muscle and hum and takes the QRS complex with them.
 # - A *shorter* wavelet (db2) has softer edges: more drift stays, more QRS goes. A
 #   longer one (db12) has sharper edges and a longer reach.
-# - Taking *D9* pays where drift lies above 0.35 Hz, and costs what the section on
-#   A9 showed.
+# - Taking *D9* too pays, because the edge is soft: a part of the drift at 0.25 Hz
+#   is in D9. It costs what the section on A9 showed.
 # - The *Butterworth filter run both ways* holds its own, and in most columns does
 #   better. There is nothing magic in wavelets when whole bands are zeroed: that is
 #   a band-pass with its edges at octaves, and a little folding.
@@ -769,15 +777,16 @@ plots.show(
 # %% [markdown]
 # ### And with real noise
 #
-# Noise from a formula fills the bands it was made to fill. Real noise does not ask.
+# Noise from a formula fills the bands it was made to fill. Real noise need not.
 # PhysioNet's [noise stress test
 # database](https://physionet.org/content/nstdb/1.0.0/) has half an hour each of
 # baseline wander (`bw`) and muscle artefact (`ma`), recorded from people who moved,
-# with electrodes where the heart is not seen. Both are added to the same five
-# minutes at 12 dB, by the rules of WFDB's `nst`: they compare the noise with the
-# height of the QRS complexes, and page 12 goes through them. The table gives the
-# plain ratio of powers, before and after. What a method takes from the truth counts
-# as error, as above.
+# with electrodes where the heart is not seen. Each is added by itself to the same
+# five minutes at 12 dB, by the rules of WFDB's program `nst`, which page 12 goes
+# through: they compare the height of the QRS complexes with the noise around its
+# mean of each second, so that slow wander hardly counts. The table gives the plain
+# ratio of powers instead, before and after, which need not begin at 12 dB. What a
+# method takes from the truth counts as error, as above.
 
 # %%
 recorded = stress.find(synthetic=source.is_synthetic)
@@ -810,8 +819,8 @@ ours = ratios["db6: A9 D1 D2 (this book)"]
 gained = {k: ours[k] - start[k] for k in start}
 best = {k: max(ratios, key=lambda name: ratios[name][k]) for k in start}
 told = (
-    f"With this book's bands baseline wander is answered by "
-    f"{gained['bw']:+.1f} dB, muscle artefact by {gained['ma']:+.1f} dB"
+    f"This book's bands change the ratio by {gained['bw']:+.1f} dB under "
+    f"baseline wander and by {gained['ma']:+.1f} dB under muscle artefact"
     + (
         ": the drift can be taken out, the muscle shares its frequencies with "
         "the heart and stays. "
@@ -821,7 +830,7 @@ told = (
     + f"The best row for `bw` is “{best['bw']}”, for `ma` “{best['ma']}”."
 )
 if recorded.is_synthetic:
-    told = "**This noise is computer-made, too.** " + told
+    display(Markdown(f"> ⚠️ **{stress.SYNTHETIC_BANNER}**"))
 display(
     Markdown(
         "| SNR (dB) | baseline wander | muscle artefact |\n|---|---|---|\n"

@@ -206,7 +206,8 @@ plots.show(
 # has slid into the window from the left, where a beat on time has its P wave.
 #
 # **Nothing says how fast the heart is.** The table's RR columns do, and the
-# network of the paper is not given them. How much they would say:
+# network of the paper is not given them. How much they would say, with the median
+# over a record's N beats as what is usual in it:
 
 # %% tags=["hide-input"]
 usual = np.ones(len(beats))
@@ -433,9 +434,9 @@ display(
 # heart. Cover those up, and change nothing else: neither the test beats, nor the
 # labels, nor (but for one patient's share) the stored half. On MIT-BIH most of the
 # sensitivity for S and F is gone, and the accuracy falls below that of *always N*.
-# The third column, with patients nobody has met, tells the same story. (For F it had
-# to come so: two people have nearly all of its beats, and covering one up leaves
-# the other.)
+# The third column, with patients nobody has met (but for one, see below), tells the
+# same story. (For F it had to come so: two people have nearly all of its beats, and
+# covering one up leaves the other.)
 #
 # Here are four test beats that both splits examine, one of each class, drawn by
 # lot, with the stored beats that answered for them.
@@ -533,12 +534,13 @@ display(Markdown(said))
 # %% [markdown]
 # ## Where choices are made
 #
-# How many epochs, which learning rate, how much augmentation? Each such choice has
-# to be made on *something*, and if it is made on the test half, the test half has
-# become part of the training: it then says how well one can choose. The paper does
-# not say where its choices were made. In this book they are made on a tenth of the
-# *training* half, set aside for it; the test half is looked at once, when
-# everything is settled.
+# How many epochs (rounds through the training beats), which learning rate (the size
+# of a training step), how much augmentation? Each such choice has to be made on
+# *something*, and if it is made on the test half, the test half has become part of
+# the training: it then says how well one can choose. The paper does not say where
+# its choices were made. In this book they are made on a tenth of the *training*
+# half, set aside for it; the test half is looked at once, when everything is
+# settled.
 
 # %%
 exercises.show_code(splits.validation_split)

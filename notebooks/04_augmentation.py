@@ -11,7 +11,8 @@
 # profile, nearly all of it in the last experiment. A GPU shortens that one.
 #
 # **You need** the pages on data and on heartbeats: what a beat is, what the
-# classes are, and why a split comes before everything else.
+# classes are, and why a split comes before everything else. Networks are boxes
+# here, which learn from beats and answer with a class; pages 05 to 08 open them.
 
 # %% tags=["install", "hide-cell"] cellView="form"
 # @title Set-up: installs what is missing, and nothing else
@@ -81,14 +82,15 @@ print("training half:", aami.counts(train.labels))
 #
 # ## The problem, and what the paper does
 #
-# Cross-entropy is a mean over beats, so a class counts in it by its number of
-# beats. Nine in ten are N. A network that knows nothing of F loses little.
+# Training makes a *loss* small: how wrong the network is about a beat, averaged
+# over all beats (page 08 writes it down). So a class counts in it by its number
+# of beats. Nine in ten are N. A network that knows nothing of F loses little.
 #
 # The paper (section IV-A) extends S, V and F "to be consistent with N", by
 # "randomly intercepting the heartbeats and then interpolating the intercepted
 # data back to the original size without loss of heartbeat characteristics".
 # That is one sentence, and a program needs more. What it leaves open, and what
-# this book settled:
+# this book settled (an *epoch* is one pass of the training over its beats):
 #
 # | question | the paper | here |
 # |---|---|---|
@@ -178,7 +180,8 @@ print(sum(181 - length for length in range(135, 181)), "different crops")
 # n_c^{\;1 - \mathrm{balance}} $$
 #
 # Balance 1 is the paper: all classes equal. Balance 0 copies nothing. One half
-# goes to the geometric mean, which is what our own recipe uses.
+# goes to the geometric mean. This book trains by two recipes, the paper's and one
+# of its own (page 10 lists where they differ); ours takes one half.
 
 # %%
 exercises.show_code(augmentation.target_counts)
@@ -292,7 +295,7 @@ for symbol in "NALV":
 # It orders them as it should. One lead shows less than the twelve that a
 # cardiologist measures in, so read it to 10 or 20 ms, not better.
 #
-# A copy need not be measured again: every crop keeps at least 125 ms on either
+# A copy need not be measured again: every crop keeps at least 120 ms on either
 # side of the R peak, nearly always the whole QRS complex, and multiplies its
 # width by the stretch. Here are the classes as they are cut and as they are
 # copied.
@@ -589,7 +592,8 @@ display(
 #
 # ## The peers
 #
-# Other ways to make a rare class count, all on the training half:
+# Other ways to make a rare class count, all on the training half. They will be
+# compared with each other and with *nothing*, the beats as they come:
 #
 # - **Class weights.** Copy nothing; weigh each beat's loss by
 #   $w_c = n / (4 \, n_c)$.
@@ -644,8 +648,9 @@ class CropFirst(nn.Module):
 
 # %% [markdown]
 # The network is a small one of three residual modules (page 06 explains them),
-# so that a run takes seconds. `training.fit` trains it; class weights, which it
-# has not, take a loop of their own.
+# so that a run takes seconds. `training.fit` trains it. Class weights get a loop
+# of their own, so that all of it can be read; in the library
+# `training.Recipe(balance=0, class_weights=1)` is the same loss.
 
 
 # %%
@@ -860,7 +865,8 @@ display(
 # - A few short runs of a small network settle nothing about the paper's, trained
 #   on far more draws. Methods that make the task harder, like crops of all, may
 #   need longer to pay. Take the way of comparing with you, not the order. Page 10
-#   compares with more seeds.
+#   takes balance and crops of the originals out of our whole recipe, one at a
+#   time; page 11 tries balances and class weights on new patients.
 #
 # ## On a GPU: the same ten lines
 #
@@ -932,7 +938,7 @@ exercises.check("04.1", answer)
 # Stretch the widths of S again with another `shortest`:
 # `stretched(groups["S"]["as cut"], shortest)`. What is the **smallest**
 # `shortest` with which a QRS complex of exactly 100 ms never becomes longer than
-# 120 ms?
+# 120 ms? Give it as a whole number of samples divided by 180.
 
 # %% tags=["exercise"]
 answer = ...
@@ -979,9 +985,9 @@ exercises.check("04.3", resize_one)
 # <details><summary>1. An epoch with balance 1 holds as many F as N. Has the
 # network seen as many F hearts?</summary>
 #
-# No. It has seen the same few hundred beats, from a handful of recordings, more
-# than a hundred times each. Balance changes how much a class counts in the loss,
-# not how much is known of it.
+# No. It has seen the same few hundred beats, from a minority of the recordings,
+# more than a hundred times each. Balance changes how much a class counts in the
+# loss, not how much is known of it.
 #
 # </details>
 # <details><summary>2. Why is the stretch 179/134 and not 180/135?</summary>

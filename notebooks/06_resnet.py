@@ -11,8 +11,8 @@
 # for about fifteen seconds in the quick profile and about a minute in full. A GPU
 # gains little: the networks here are small and train for a moment.
 #
-# **You need** page 01 for the data, and to have met convolutions and gradients:
-# the page on the TCN explains them for this signal.
+# **You need** page 01 for the data, page 05 for convolutions on this signal, and
+# to know what a gradient and the chain rule are.
 
 # %% tags=["install", "hide-cell"] cellView="form"
 # @title Set-up: installs what is missing, and nothing else
@@ -109,10 +109,8 @@ plots.show(plots.resnet())
 # $$ \begin{aligned} \mathrm{ReLU}(x) &= \max(x, 0) \\
 # c^l &= \sum_{i=0}^{m} w_i^l \, x_i^l + b^l \end{aligned} $$
 #
-# with $m$ "the convolution kernel size". A sum from 0 to $m$ has $m + 1$ terms,
-# so a kernel of size 3 would have four coefficients: a slip, and the upper end
-# should be $m - 1$. Here it is by hand, for one place of one channel, beside
-# PyTorch's:
+# with $m$ "the convolution kernel size"; as page 05 said, the sum should end at
+# $m - 1$. Here it is by hand, for one place of one channel, beside PyTorch's:
 
 # %%
 beat = torch.from_numpy(beats.signals[halves.train[0]])  # (180,)
@@ -161,9 +159,11 @@ exercises.show_code(layers.ResidualModule)
 #
 # Multiplied out, the first product is $1 + \sum_l F_l' + \dots$: one path for
 # every way of passing or by-passing each module, and the first term is the path
-# that by-passes them all. The second product has only the longest path. If every
-# factor is 0.3, twelve modules leave $0.3^{12} \approx 5 \cdot 10^{-7}$ of the
-# gradient: the first layer learns nothing. If every factor is 2, they leave 4096.
+# that by-passes them all. The second product has only the longest path. If
+# every factor is 0.3, twelve modules leave $0.3^{12} \approx 5 \cdot 10^{-7}$
+# of the gradient: the first layer learns nothing. With edges the product is
+# $1.3^{12} \approx 23$. If every factor is 2, the plain stack makes 4096 of it,
+# and edges do not help: they guard against vanishing, not against growth.
 #
 # ### Ask a real stack
 #
@@ -315,9 +315,9 @@ display(
 # batch norm kept its gradients alive. They called it degradation. An edge makes
 # it easy for a module to do nothing, since $F = 0$ is the identity; it does not
 # keep a network from learning its training set by heart. And the ResNet of this
-# book has six modules, not fifty, with batch norm in each: look in the first
-# figure, on the right, at how little is at stake at six. The edge is cheap, and
-# here it is a comfort more than a necessity.
+# book has six modules, not fifty, with batch norm in each: look in the figure
+# of the gradients, on the right, at how little is at stake at six. The edge is
+# cheap, and here it is a comfort more than a necessity.
 #
 # ## Batch normalisation
 #
@@ -375,10 +375,10 @@ with torch.no_grad():
 print(f"largest difference {apart.abs().max():.1e}")
 
 # %% [markdown]
-# `ecgkit.fast` does this for every module whenever a network is in use. It also
-# explains why the convolutions in the module have `bias=False`: whatever bias
-# they had, $\mu$ would take it away again. (Those of the stem, below, have one
-# and gain nothing by it.)
+# On a CPU `ecgkit.fast` (page 08) does this for every module whenever a network
+# is in use. The formula also explains why the convolutions in the module have
+# `bias=False`: whatever bias they had, $\mu$ would take it away again. (Those
+# of the stem, below, have one and gain nothing by it.)
 #
 # ## The Inception stem
 #
@@ -402,7 +402,8 @@ exercises.show_code(layers.Inception)
 #   becomes two samples wider, and a narrow trough is filled.
 #
 # None of them down-samples: padding keeps 180 samples everywhere, and the pooling
-# has stride 1. These are the coefficients that the published network learnt:
+# has stride 1. These are the coefficients that the published network of our
+# recipe learnt:
 
 # %%
 stem = model.branches["resnet"].stem
@@ -452,7 +453,7 @@ plots.show(
 # answer to a slope of one sign. Whatever is negative is gone, and no later layer
 # can bring it back; that is why there are rows for both signs.
 #
-# How different are the branches, in one number? For each row, the share of the
+# How different are the branches, in two numbers? For each row, the share of the
 # beat's samples at which it is active, and of its activity the part that falls
 # within 50 ms of the R peak:
 
@@ -731,7 +732,7 @@ exercises.check("06.2", answer)
 # ### Exercise 3: build
 #
 # The library's module has a ReLU *behind* the addition, so that even its edge is
-# not quite clear: what is negative in $x$ is cut off.
+# not quite clear: what is negative in the sum is cut off.
 # [He et al. 2016b](https://doi.org/10.48550/arXiv.1603.05027) moved batch norm and
 # ReLU in front of each convolution:
 #
@@ -779,9 +780,10 @@ exercises.check("06.3", PreActivation)
 # <details><summary>1. All kernels of a residual module are zero. What does it
 # compute, and what would a module without the edge compute?</summary>
 #
-# The ReLU of its input (or of the edge's 1x1 convolution, where there is one); the
-# plain one computes a constant that does not depend on the input. Doing nothing is
-# easy with an edge and has to be learnt without it.
+# The ReLU of its input (or of the edge's 1x1 convolution, where there is one),
+# each channel shifted by what its batch norm adds; the plain one computes only
+# a constant that does not depend on the input. Doing nothing is easy with an
+# edge and has to be learnt without it.
 #
 # </details>
 # <details><summary>2. A plain stack with batch norm: does its gradient vanish with

@@ -90,12 +90,14 @@ plots.show(plots.framework())
 # %% [markdown]
 # The ResNet makes 2880 features $r(x)$ of a beat, the TCN 256 features $t(x)$.
 # The paper says that "the linear layer combines the features"; we put them end to
-# end, and the linear layer turns the 3136 into four *logits*, one a class:
+# end, and the linear layer turns the 3136 into four *logits* $z$, one a class, of
+# which the *softmax* makes probabilities $p$:
 #
 # $$ z = W \begin{bmatrix} r(x) \\ t(x) \end{bmatrix} + b, \qquad
 # p_c = \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}} $$
 #
-# In the library it is a class with a place for any number of branches:
+# In the library it is a class with a place for any number of branches (what
+# `answers` is for comes further down):
 
 # %%
 exercises.show_code(models.HeartbeatClassifier)
@@ -104,8 +106,8 @@ exercises.show_code(models.HeartbeatClassifier)
 # Cut $W$ where the branches meet, $W = [\,W_R \; W_T\,]$, and the matrix product
 # falls apart into two:
 #
-# $$ z = \underbrace{W_R \, r(x)}_{\text{vote of the ResNet}}
-# + \underbrace{W_T \, t(x)}_{\text{vote of the TCN}} + b $$
+# $$ z = \underbrace{W_R \, r(x)}_{v_R\text{, vote of the ResNet}}
+# + \underbrace{W_T \, t(x)}_{v_T\text{, vote of the TCN}} + b $$
 #
 # Each branch casts a *vote* for each class, and the votes are added. That is all
 # the joining there is: no branch ever sees what the other has found in a beat.
@@ -155,10 +157,10 @@ with torch.no_grad():
 # \end{aligned} $$
 #
 # A linear layer is the case $k = n_\mathrm{out} = 1$. We count convolutions and
-# linear layers; biases, batch norm and ReLU add little. For the ResNet the length
-# of every output can be asked of the network as it runs. For the TCN it is known
-# from the page before the last: only the last step is used, so that block by
-# block 181 samples shrink to 1.
+# linear layers; biases, batch norm and ReLU add little. For the ResNet the
+# length of every output can be asked of the network as it runs. For the TCN it
+# is known from page 05: only the last step is used, so that block by block 181
+# samples shrink to 1.
 
 
 # %%
@@ -335,7 +337,7 @@ display(
 )
 
 # %% [markdown]
-# So *large*, *slow* and *hungry* are three different parts. The parameters are in
+# So *large*, *slow* and *hungry* are three different things. The parameters are in
 # the TCN, the work is shared, and most of the memory is the ResNet's: its maps are
 # long, and batch norm keeps a copy of what it normalises.
 #
@@ -411,9 +413,11 @@ spread_note = (
 display(Markdown("\n".join([*table, "", spread_note, "", said])))
 
 # %% [markdown]
-# Silence one branch and see what is left. Setting its features to zero is crude,
-# since it takes away the constant part of its vote, too; putting its *mean* vote
-# in its place is the fairer question.
+# Silence one branch and see what is left. Setting its features to zero is
+# crude, since it takes away the constant part of its vote, too; in general,
+# putting its *mean* vote in its place is the fairer question. For this model
+# zero is fair as well: our recipe trained each branch to answer alone, the
+# other's vote at zero.
 
 # %%
 answers = {}
@@ -446,7 +450,8 @@ display(Markdown("\n".join([*table, "", note])))
 # $W_R$ has a weight for each class, channel and place: its shape is really (4, 64,
 # 45). The norm over the channels says at which places each class's weights are
 # large. It is what a network with global pooling could not have. A normal P wave
-# stands 0.1 to 0.2 s before the R peak: compare the four rows there.
+# stands 0.1 to 0.2 s before the R peak: compare the four rows there. (The warning
+# about large weights holds here too: they show where a class *could* listen.)
 
 # %%
 w = parts[0].detach().unflatten(1, (64, 45)).norm(dim=1)  # (4, 45)
@@ -478,11 +483,11 @@ display(
 # ## Would they make different mistakes?
 #
 # Two classifiers are worth joining if they err on different beats. Within one
-# joint model that can hardly be asked, since its branches have learnt together. So
-# train three small ones on a subsample: the ResNet, the TCN, and
-# the joint model, on the same beats, and compare them on beats of the training
-# half that were set aside. In the joint one we note after each epoch how much each
-# branch's vote varies.
+# joint model that can hardly be asked, since its branches have learnt together.
+# So train three, for a few epochs on a small subsample: the ResNet, the TCN,
+# and the joint model, on the same beats, and compare them on beats of the
+# training half that were set aside. In the joint one we note after each epoch
+# how much each branch's vote varies.
 
 
 # %%
@@ -554,7 +559,7 @@ joint = small["resnet-tcn"]
 plots.show(
     plots.line_panels(
         {
-            "small joint model": {
+            "briefly trained joint model": {
                 name: [entry[name] for entry in joint] for name in vote
             }
         },
@@ -567,17 +572,17 @@ plots.show(
 )
 
 # %% [markdown]
-# The ResNet has batch norm, so that its features are of the size of one from the
-# start, and there are 2880 of them. The TCN has none: its features begin small, and they
-# are 256. So the ResNet's vote grows first, the error $p - y$ that both learn from
-# shrinks, and the TCN is left with what remains. In networks with several inputs
-# this is known as *greedy* learning
-# ([Wu et al. 2022](https://doi.org/10.48550/arXiv.2202.05306)): the branch that
-# learns fastest takes the credit, and the others stay behind. That this is the
-# cause here is the likely reading of the curve, not a proof. Mind what it means for
-# ablations: that a joint model is not better than one branch does not show that the
-# other branch is useless in itself, and that it is a little better does not show
-# that it uses both. The chapter on the ablation asks with several seeds.
+# The ResNet has batch norm, so that its features are of the size of one from
+# the start, and there are 2880 of them. The TCN has none: its features begin
+# small, and they are 256. So the ResNet's vote grows first, the error $p - y$
+# that both learn from shrinks, and the TCN is left with what remains. In
+# networks with several inputs this is known as *greedy* learning ([Wu et al.
+# 2022](https://doi.org/10.48550/arXiv.2202.05306)): the branch that learns
+# fastest takes the credit, and the others stay behind. That this is the cause
+# here is the likely reading of the curve, not a proof. Mind what it means for
+# ablations: that a joint model is not better than one branch does not show that
+# the other branch is useless in itself, and that it is a little better does not
+# show that it uses both. The chapter on the ablation asks with several seeds.
 #
 # There is a cure that changes nothing in the network. Let the sum of votes answer,
 # and each branch alone as well, and add up the three losses, those of the branches
@@ -617,7 +622,7 @@ plots.show(
         np.arange(len(joint)),
         "epochs trained",
         "vote varies by (logits)",
-        "The same small model, without and with losses of its branches",
+        "The same short training, without and with losses of the branches",
         synthetic=source.is_synthetic,
     )
 )
@@ -835,14 +840,14 @@ exercises.check("07.3", AdditiveClassifier)
 # - Joining is putting 2880 and 256 features end to end under one linear layer;
 #   the logits are a sum of two votes.
 # - Parameters, multiplications and memory sit in different parts: count each.
-#   Weights times places of the output is all there is to it.
+#   Multiplications are weights times places of the output, no more.
 # - The largest tensor is the 256 x 256 x 7 of the last temporal block, used once a
 #   beat.
 # - A joint model need not use both its branches. Look at how their votes vary
 #   before you say that it does.
 # - Weights belong into files that hold numbers and nothing else.
 #
-# **Further reading.** [Baltrusaitis et al.
+# **Further reading.** [Baltrušaitis et al.
 # 2019](https://doi.org/10.1109/TPAMI.2018.2798607) survey ways to join what
 # several networks find; [Wu et al.
 # 2022](https://doi.org/10.48550/arXiv.2202.05306) show how one of them comes to be

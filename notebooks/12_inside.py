@@ -249,7 +249,9 @@ display(
 
 # %% [markdown]
 # One beat is an anecdote. Occlusion for many beats of each class, against the
-# class that the annotators gave:
+# class that the annotators gave. Mind that where the evidence is spread out, as over
+# a wide complex, no single 50 ms is missed much: a low curve does not mean that
+# nothing was looked at.
 
 # %%
 per_class = 200 if full else 25
@@ -620,6 +622,10 @@ display(
 )
 
 # %% [markdown]
+# Where the plane does as well as the whole space, the shadow has kept what neighbours
+# need: in the whole space, directions that have nothing to do with the classes count
+# in the distance, too.
+#
 # t-SNE and UMAP draw prettier islands, by keeping neighbours and giving up
 # distances: neither the size of an island nor the gap to the next means anything
 # ([Wattenberg et al. 2016](https://doi.org/10.23915/distill.00002)).
@@ -651,9 +657,12 @@ exercises.show_code(calibration.nll)
 # %% [markdown]
 # Fitted on which beats? Not on those that the result is told of, else it is
 # flattered; and not on beats the network was trained on: the table below shows what
-# comes of that. So the test half is divided once more, by **patients**: $T$ comes from the test beats of
-# DS1's patients, all figures from those of DS2's. (Record 202 is left out, since its
-# patient is in DS1 as record 201.)
+# comes of that. So the test half is divided once more, by **patients**: $T$ comes
+# from the test beats of DS1's patients, all figures from those of DS2's. (Record 202
+# is left out, since its patient is in DS1 as record 201.)
+#
+# In the diagram, read each point together with the bar under it: a bin of a few beats
+# says little, wherever its point lies.
 
 # %%
 persons = splits.patient_split(test.records, strict=True)
@@ -925,7 +934,7 @@ display(
 # MIT-BIH is rather clean, and denoising makes it cleaner. PhysioNet's
 # [noise stress test database](https://physionet.org/content/nstdb/1.0.0/) holds
 # noise recorded from people who moved, with electrodes placed where the heart is
-# not seen ([Moody et al. 1984](https://physionet.org/content/nstdb/1.0.0/)): `bw`,
+# not seen (Moody, Muldrow and Mark 1984, quoted there): `bw`,
 # baseline wander, and `ma`, muscle artefact. (A third record, electrode motion, is
 # the worst of them and not used here.) WFDB's program `nst` adds it by fixed rules,
 # and `ecgkit.noise` follows them:
@@ -990,10 +999,12 @@ plots.show(
 )
 
 # %% [markdown]
-# Now all ratios of the database, both kinds of noise. The R peaks are the
-# annotators', so this tests the *classifier*; a detector would have its own
-# trouble (page 13). Denoising is linear (page 02), so signal and noise may be denoised one
-# by one and then added: the noise once, not once for each ratio.
+# Now all ratios of the database (three of them in the quick profile), both kinds of
+# noise. The mark that we set ourselves: at 12 dB the network should lose no more than
+# one point of its accuracy. The R peaks are the annotators', so this tests the
+# *classifier*; a detector would have its own trouble (page 13). Denoising is linear
+# (page 02), so signal and noise may be denoised one by one and then added: the noise
+# once, not once for each ratio.
 
 
 # %%
@@ -1193,8 +1204,8 @@ display(
 
 # %% [markdown]
 # Noise added by a program is a measured dose, and the only way to give the same
-# beat with and without. It is not life: electrodes come loose, patients sweat, and
-# who annotated the noisy beat saw the clean one.
+# beat with and without. It is not life. There electrodes come loose and patients sweat,
+# and whoever labels a noisy beat has not seen it clean, as the annotators here had.
 #
 # ## Patient by patient
 #
@@ -1267,7 +1278,9 @@ exercises.check("12.1", answer)
 # coverage at which the answered beats, the surest ones, reach the accuracy, as a
 # share of all beats; 0 if there is none. Then put in `p` and `labels`.
 #
-# A hint: the accuracy need not fall steadily as more is answered.
+# A hint: the accuracy need not fall steadily as more is answered. (Chosen on the very
+# beats that it is told of, the coverage flatters a little. What is promised to a ward
+# has to be chosen on other beats, like the temperature.)
 
 
 # %% tags=["exercise"]

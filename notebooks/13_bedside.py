@@ -105,7 +105,8 @@ known = f"{'half' if seen else 'none'} of them were in training"
 # QRS complexes have their energy, differentiates, squares, averages over 150 ms, and
 # compares with thresholds that adapt. That finds beats. It does not say where in the
 # QRS complex the annotators would have put their mark; `settle` moves each peak, by
-# at most 27 samples, to the largest swing between 3 and 20 Hz.
+# at most 27 samples, to the largest swing between 3 and 20 Hz, where an upward one
+# counts a quarter more.
 
 # %%
 exercises.show_code(inference.detect)
@@ -158,18 +159,18 @@ lines.append(
 lines += ["", "The records with the lowest figures first."]
 if not synthetic:
     lines[-1] += (
-        " Record 207 has stretches of ventricular flutter, in which there "
-        "are no beats to find; 208 has many ectopic ones."
+        " Record 208 has many ectopic beats. Ventricular flutter, of which "
+        "record 207 has minutes, is not scored: no beats are marked in it."
     )
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # ### How far off?
 #
-# A beat that is found within 150 ms is found, says EC57. The network is stricter: it
-# learnt from beats whose R peak is in column 90, and page 04 showed what happens to
-# it otherwise. So the distance to the annotators' mark matters, with `settle` and
-# without it.
+# A beat that is found within 150 ms is found, says EC57. A network may be stricter: it
+# learnt from beats whose R peak is in column 90, and page 04 showed one that took N for
+# something else two samples beside it. So the distance to the annotators' mark matters,
+# with `settle` and without it.
 
 
 # %%
@@ -247,7 +248,7 @@ plots.show(
         shifts,
         "R peak moved by so many samples (2.8 ms each)",
         "beats that keep their class (%)",
-        "A few samples beside the mark, another class",
+        "What a few samples beside the mark do to the class",
         synthetic=synthetic,
     )
 )
@@ -272,13 +273,15 @@ display(
 )
 
 # %% [markdown]
-# Page 04 found a reason why N suffers: crop-and-resize moves the R peak in the copies
-# of S, V and F and never in an N beat, so that "the R peak is not in column 90" has
-# become a mark of not being N. The remedy is *jitter*: in training, cut each beat, **of
-# all classes**, some samples beside its mark, drawn anew each epoch, from offsets like
-# those of the detector in use, in the figure before the last. It is not free, since the
-# same weights then have to know each shape in several places. The published ones were
-# trained without it; exercise 3 tries what can be had without a training.
+# Page 04 moved N beats in the same way and had two networks answer. That of the paper's
+# recipe lost them: there crop-and-resize moves the R peak in the copies of S, V and F
+# and never in an N beat, so that "the R peak is not in column 90" becomes a mark of not
+# being N. Ours, which answers on this page, also crops a share of the beats themselves,
+# **of all classes**, and the figure shows what that is worth. The plainer remedy is
+# *jitter*: in training, cut each beat some samples beside its mark, drawn anew each
+# epoch, from offsets like those of the detector in use, in the figure before the last.
+# Neither is free, since the same weights then have to know each shape in several
+# places. Exercise 3 tries what can be had without a training.
 #
 # ### Moved, missed, made up
 #
@@ -355,7 +358,8 @@ lines += [
     + ", ".join(
         f"{c} {k:,}" for c, k in zip(metrics.CLASSES, called, strict=True)
     )
-    + ": each V among them is an alarm about nothing.",
+    + ": a V among them is an alarm about nothing"
+    + ("." if synthetic else ", unless it is in the flutter of record 207."),
 ]
 display(Markdown("\n".join(lines)))
 
@@ -370,14 +374,15 @@ plots.show(
 )
 
 # %% [markdown]
-# Look at what is missed. On MIT-BIH most of it is V, and the detector finds fewer of
-# them than of N: a program that looks for beats misses what does not look like one,
-# and that is what the doctor looks for. Shifts matter less, because `settle` keeps most
-# of them within a sample.
+# Look at what is missed. On MIT-BIH most of it is V, and the detector finds a smaller
+# share of them than of N: a program that looks for beats misses what does not look like
+# one, and that is what the doctor looks for. Shifts matter less: `settle` keeps most of
+# them within a sample.
 #
 # In these matrices a missed beat is not there, and a made-up one neither. The report of
-# EC57 counts both: *VEB* are the beats of V, *SVEB* those of S, and a missed VEB lowers
-# their Se.
+# EC57 counts both, under names of its own: Q stands for *any* QRS complex and not for
+# our class Q, V for *VEB*, the beats of class V, S for *SVEB*, those of class S. A
+# missed VEB lowers their Se.
 
 # %% tags=["hide-input"]
 keys = ("qrs_se", "qrs_ppv", "veb_se", "veb_ppv", "sveb_se", "sveb_ppv")
@@ -479,7 +484,8 @@ display(
         f"{apart:.0e} at most, because a network rounds differently with "
         "another number of beats at a time. A beat waits for its answer "
         f"{delays.min():.1f} to {delays.max():.1f} s: look-ahead, half a "
-        "beat, and what is missing to a multiple of 512."
+        "beat, and what is missing to a multiple of 512 and to the end of a "
+        "chunk."
     )
 )
 
@@ -506,29 +512,32 @@ plots.show(
 # other samples in its first 16 s than a file that has the time before: the mirror
 # image stands in for it.
 #
-# Is 16 s too long? For a day's summary, no. For a nurse who must run, the standard
-# of alarms is seconds. So who needs the look-ahead? Drift does: A9 is what takes nine
-# levels. The noise above 45 Hz takes two, a tenth of a second.
+# Is 16 s too long? For a day's summary, no. For a nurse who must run it is: an alarm
+# has to come within seconds. So who needs the look-ahead? Drift does: A9 is what takes
+# nine levels. The noise above 45 Hz takes two, a tenth of a second.
 #
 # ## A causal way out
 #
-# Two small recursive filters, *biquads*, remove the same bands and look at nothing to
-# come: a high-pass at 0.35 Hz and a low-pass at 45 Hz, of second order each. With
+# Two small recursive filters, *biquads*, weaken much the same bands and look at nothing
+# to come: a high-pass at 0.35 Hz and a low-pass at 45 Hz, of second order each. With
 # $x$ the input, $y$ the output:
 #
 # $$ y_n = b_0 x_n + b_1 x_{n-1} + b_2 x_{n-2} - a_1 y_{n-1} - a_2 y_{n-2} $$
 #
 # Five multiplications a sample each, and two numbers of state. Carried from chunk to
-# chunk, the state makes the chunks unnoticeable.
+# chunk, the state makes the chunks unnoticeable. The low-pass makes a QRS complex about
+# 1.8 samples late. So that R peaks stay in their column, the class counts its outputs
+# two samples back (`LAG`), for which an answer waits 6 ms.
 
 # %%
 exercises.show_code(online.Biquads)
 
 # %% [markdown]
 # Nothing is free. Such a filter delays each frequency by another time, so that their
-# sum, the shape of the beat, comes out changed. Below, the delay of a steady wave.
-# Negative means that its crests come out *early*: a filter without a view of the
-# future can do that with a wave that goes on for ever, not with one that begins.
+# sum, the shape of the beat, comes out changed. Below, the delay of a steady wave,
+# those two samples taken back. Negative means that its crests come out *early*: a
+# filter without a view of the future can do that with a wave that goes on for ever, not
+# with one that begins.
 
 # %%
 hz = np.geomspace(0.5, 40, 200)
@@ -592,7 +601,8 @@ plots.show(
 # In between stands *both ways*: the same filters run over the file forwards and then
 # backwards, so that the delays cancel. It is no way out, since it needs the file's
 # end; but it tells *another filter* from *causal*. What it loses is owed to the bands,
-# what the causal one loses on top of it to the delays.
+# what the causal one loses on top of it to the delays. (Only nearly: two runs also
+# weaken each frequency twice.)
 
 # %%
 some_names = names[::4]
@@ -642,7 +652,9 @@ display(Markdown("\n".join(lines)))
 # Now nobody tells R peaks. A `Detector` looks at the last 21 s once a second and
 # believes in a peak two seconds after it. It learns its thresholds from less than the
 # whole record, so some peaks differ from the offline detector's, for better or worse:
-# that difference is the detector's, and the labels of equal peaks stay equal.
+# that difference is the detector's, and the labels of equal peaks stay equal. (Here the
+# whole signal counts, flutter and first minutes included, so the shares found are
+# not those of the report above.)
 
 # %%
 exercises.show_code(online.Detector)
@@ -700,8 +712,8 @@ for key, beats in live.items():
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# With causal filters the wait is the detector's, two to three seconds. What stands on
-# the screen at second 60 of such a run:
+# With causal filters the wait is the detector's, two to three seconds. Six seconds of
+# such a run, once all their beats have been answered:
 
 # %%
 at = np.array([beat.sample for beat in live["biquads"]])
@@ -797,7 +809,7 @@ for key in dict.fromkeys(key for key, _ in contenders):
     lines.append(
         f"| {key} | {one:.2f} | {many:.0f} | {1024 / many * 1000:,.0f} |"
     )
-lines += ["", f"{torch.get_num_threads()} threads."]
+lines += ["", f"Threads: {torch.get_num_threads()}."]
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
@@ -888,8 +900,9 @@ display(Markdown("\n".join(lines)))
 # %% [markdown]
 # What the estimate leaves out is most of a device. A processor spends far more on
 # fetching and decoding an instruction than on its arithmetic; activations are written
-# and read; amplifier, converter and above all the radio want their share; process and
-# voltage differ; and whether the answers survive 8-bit integers has to be measured.
+# and read; sums of many 8-bit products take wider adders; amplifier, converter and
+# above all the radio want their share; process and voltage differ; and whether the
+# answers survive 8-bit integers has to be measured.
 # What it does say: the arithmetic alone is no reason to send a patient's ECG elsewhere
 # to be classified.
 #
@@ -1057,7 +1070,8 @@ exercises.check("13.4", fir)
 # ## Recap
 #
 # - A detector misses, makes up and moves beats, and each shows in another figure. Its
-#   moves have to be small: a network that never saw N moved loses it at two samples.
+#   moves have to be small, or learnt: a network that never saw N moved loses it at two
+#   samples.
 # - Nine levels of db6 look 5,621 samples ahead: 16 s. Given the same R peaks, a
 #   stream gives the file's labels after that wait, in chunks of any size.
 # - Causal filters answer in the time of the detector, two to three seconds, and bend
@@ -1072,7 +1086,8 @@ exercises.check("13.4", fir)
 # 2016](https://arxiv.org/abs/1611.09482), how a TCN can be computed sample by sample;
 # [Horowitz 2014](https://doi.org/10.1109/ISSCC.2014.6757323) on energy;
 # PyTorch's [page on ONNX](https://docs.pytorch.org/docs/stable/onnx.html). This was the
-# last chapter; the appendices hold the model card and what the model is not for.
+# last chapter; the appendices hold the model card and, under *intended use*, what the
+# model is not for.
 
 # %% tags=["hide-input"]
 folder.cleanup()

@@ -20,7 +20,7 @@ def output_length(answer: Any) -> Verdict:
     places = (N + 2 * PADDING - K) / STRIDE + 1  # 47.25
     given = float(answer)
     if given == int(places):
-        return right("The filter fits at 47 places; beyond the last one three samples are left.")
+        return right("The filter fits at 47 places; for one more, three samples are missing.")
     if abs(given - places) < 0.01:
         return wrong("A filter stands at whole places: what is left over is no place.")
     if given == int(places) + 1:
