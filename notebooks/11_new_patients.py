@@ -182,9 +182,10 @@ display(Markdown("\n".join(lines)))
 # MIT-BIH has 48 records of 47 people. PhysioNet's [directory of the
 # records](https://archive.physionet.org/physiobank/database/html/mitdbdir/records.htm)
 # says who is there twice: records 201 and 202 are of the same man. De Chazal's
-# division has 201 in DS1 and 202 in DS2. So the standard split between patients has one patient
-# on both sides, and every result on it, ours included, was obtained with that leak.
-# The library refuses to call it a split between patients unless 202 is left out:
+# division has 201 in DS1 and 202 in DS2. So the standard split between patients has
+# one patient on both sides, and every result on it, ours included, was obtained with
+# that leak. The library refuses to call it a split between patients unless 202 is
+# left out:
 
 # %%
 names = np.array(sorted({*splits.DS1, *splits.DS2}))

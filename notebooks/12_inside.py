@@ -340,7 +340,7 @@ display(
 # %%
 torch.manual_seed(0)
 untrained = models.build("resnet-tcn").to(device)
-one = -2 if len(found) > 2 else -1  # V, where all classes are there
+one = CLASSES.index("V") if len(found) == 4 else -1
 plots.show(
     plots.attributions(
         {"trained": shown[one], "random": shown[one]},
@@ -887,7 +887,7 @@ chosen = wrong[np.sort(first)][:6]
 gallery = {}
 for row in chosen:
     name = f"record {test.records[row]} at {test.samples[row] / 360:.1f} s"
-    name += f": said {CLASSES[predicted[row]]} with {p[row].max():.2f}"
+    name += f": said {CLASSES[predicted[row]]} with {p[row].max():.3f}"
     gallery[name] = place(row)
 if gallery:
     plots.show(
@@ -1080,7 +1080,7 @@ of_record = np.repeat(tested, [len(b["labels"]) for b in beats_of.values()])
 
 
 def hits(network, key, chosen):
-    """Which of the chosen beats are answered rightly in a condition."""
+    """Answers to the chosen beats in a condition, and the truth."""
     x = np.concatenate([b[key] for b in beats_of.values()])[chosen]
     return ask(network, x)[0].argmax(axis=1), truth[chosen]
 

@@ -38,8 +38,6 @@ def hills(
     """
     rows = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
     low, high = min(v.min() for v in rows.values()), max(v.max() for v in rows.values())
-    room = 0.04 * (high - low)
-    x = np.linspace(low - room, high + room, _PLACES)
     height = 0.85 * len(rows) + 1.0
     figure, grid = plt.subplots(
         len(rows), 1, figsize=(WIDTH_IN, height), sharex=True, squeeze=False, layout="constrained"
@@ -49,6 +47,7 @@ def hills(
         grid[:, 0], rows.items(), itertools.cycle(_COLORS), strict=False
     ):
         if np.ptp(values) > 0:
+            x = np.linspace(values.min(), values.max(), _PLACES)
             y = scipy.stats.gaussian_kde(values)(x)
             axes.fill_between(x, y / y.max(), color=color, alpha=0.35, linewidth=0)
             axes.plot(x, y / y.max(), color=color)

@@ -74,7 +74,8 @@ def line_panels(
     row[0, 0].set_ylabel(y_label)
     figure.supxlabel(x_label, size=12)
     figure.suptitle(title, x=0.01, ha="left")
-    alt = f"{title}. {y_label} over {x_label}, {at[0]:g} to {at[-1]:g}. {'; '.join(said)}."
+    range_ = " to ".join(f"{value:g}" for value in at[[0, -1]].round(3))
+    alt = f"{title}. {y_label} over {x_label}, {range_}. {'; '.join(said)}."
     return finish(figure, alt, synthetic)
 
 
