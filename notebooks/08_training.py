@@ -157,11 +157,15 @@ assert by_heart[-1]["loss"] < 0.1 * by_heart[0]["loss"]
 # %% [markdown]
 # ## How long a step
 #
-# The paper trains with Adam at a constant learning rate of $10^{-4}$ for 50
-# epochs in batches of 128. Our own recipe lets the rate rise to twenty times
-# that within the first tenth of the run and fall to zero along a cosine: large
-# steps while there is far to go, small ones to settle
-# ([Smith and Topin 2018](https://arxiv.org/abs/1708.07120)).
+# The paper trains with Adam at a constant learning rate of $10^{-4}$. *Adam*
+# divides each weight's step by a running root mean square of its gradient, so
+# that all weights move at a similar pace
+# ([Kingma and Ba 2015](https://arxiv.org/abs/1412.6980)); the loop's `AdamW`,
+# with a weight decay of zero, is Adam. The paper's "number of iterations", 50, we
+# read as epochs; its batch size it does not give, and we took 128. Our own recipe
+# lets the rate rise to twenty times the paper's within the first tenth of the run
+# and fall to zero along a cosine: large steps while there is far to go, small ones
+# to settle ([Smith and Topin 2018](https://arxiv.org/abs/1708.07120)).
 
 # %%
 figure, axes = plt.subplots(
@@ -187,9 +191,16 @@ plots.show(figure)
 #
 # A tenth of the training half is set aside for validation; the rest is trained
 # on with our recipe. Quick takes a sample of the beats and two epochs, to show
-# that everything works. Full takes all beats, on a GPU the whole recipe and on a
-# CPU its first two epochs' worth, with the learning rate's rise and fall in
-# them.
+# that everything works. Full takes all beats: on a GPU the whole recipe, on a
+# CPU two epochs, into which the learning rate's rise and fall are squeezed.
+#
+# The rate is not all in which our recipe differs; the page on the ablation lists
+# the rest. Two of its fields show in the loss that is printed below. It is a sum:
+# the loss of the joint answer and, at half weight each, those of the two branches
+# alone (see the page on the joint model), so that knowing nothing reads
+# $2 \ln 4 \approx 2.77$. And *label smoothing* of 0.05 asks for a probability of
+# 0.9625 for the right class and 0.0125 for each other one: even a network that
+# answers exactly so has a loss of about 0.4.
 
 # %%
 epochs = 2
@@ -243,13 +254,15 @@ display(
 #
 # A guess about speed is nearly always wrong, so measure first. PyTorch's profiler
 # notes the time of every operation; we add them up by kind. Four ways to make
-# the same step, on this machine's CPU, batch 128:
+# the same step, on this machine's CPU, batch 128 (the fourth only where the CPU
+# has the hardware for it):
 #
 # 1. **dense**: the TCN computed at all 180 positions, as its definition says and
 #    as public implementations do it, though only the last one is used;
 # 2. **cone**: only the positions that the last one reads (the chapter on the TCN);
 # 3. **fast**: the cone, rearranged for a CPU (`ecgkit.fast`, below);
-# 4. **bfloat16**: the same with matrix products in 16 bits.
+# 4. **bfloat16**: the same with matrix products in 16 bits (*How many bits?*,
+#    below).
 
 # %%
 KINDS = {
@@ -330,10 +343,10 @@ display(
 )
 
 # %% [markdown]
-# What the picture taught us, in the order of what it gained:
+# What such pictures taught us:
 #
 # - **Do not compute what nobody reads.** No kernel, however clever, gains as much
-#   as leaving out nineteen twentieths of the multiplications.
+#   as leaving out nineteen twentieths of the TCN's multiplications.
 # - **Random numbers cost.** One 64-bit number holds four of the 16-bit ones
 #   that dropout needs to decide.
 # - **Memory order.** A CPU's convolutions want the channels of one sample side by
@@ -346,7 +359,7 @@ display(
 # We also tried `torch.compile`. On the CPU it made a step slower, after a minute
 # of compiling, so it is not here. The rearranged path is one module of the
 # library; the layers the book shows stay as they are, and tests hold the two
-# together in loss, gradient and running figures. Its heart:
+# together in loss, gradient and batch norm's running averages. Its heart:
 
 # %%
 for part in (fast._temporal_block, fast._convolve, fast._relu_and_dropout):
@@ -368,8 +381,9 @@ assert difference < 1e-4
 # ## Feeding the network
 #
 # The usual way keeps the data set in a `Dataset`, and a `DataLoader` collects
-# batches beat by beat. With beats of 180 numbers, collecting costs more than the
-# beats are worth. Here is the same epoch's worth of batches both ways, without
+# batches beat by beat. For beats of 180 numbers that lie in memory anyway this is
+# many small steps in Python, and on a GPU each batch has to be copied over
+# besides. Here are the batches of a fifth of the training half both ways, without
 # any network:
 
 
@@ -416,7 +430,7 @@ print(f"{loader_s / resident_s:.0f} times as fast")
 # A float32 has 24 significant bits and 8 for the exponent. **bfloat16** keeps the
 # exponent and cuts the significand to 8 bits: a coarse ruler with the same range.
 # **float16** keeps 11 significant bits and has 5 for the exponent: a finer ruler
-# that ends at 65,504 and turns numbers below about $6 \cdot 10^{-8}$ into zero.
+# that ends at 65,504 and has nothing between zero and about $6 \cdot 10^{-8}$.
 # Gradients are often that small, so with float16 the loss is multiplied by a large
 # number before `backward` and the gradients are divided by it after: that is what
 # the `scaler` in the loop does. bfloat16 needs none.
@@ -466,6 +480,9 @@ for precision in ("float32", "bfloat16"):
     print(precision, [round(e["loss"], 3) for e in curve], f"{accuracy:.3f}")
 
 # %% [markdown]
+# Which of the two accuracies is ahead says nothing yet: the next section shows how
+# far apart two seeds of so short a run are.
+#
 # ## The same run twice
 #
 # A seed fixes first weights, order, crops and dropout. On a CPU, with the same
@@ -498,8 +515,9 @@ assert same(first, second)
 # ## Stopped, and resumed
 #
 # Colab disconnects, laptops sleep. After each epoch `fit` writes a checkpoint:
-# weights, Adam's two moments, the curve so far. It is written beside its place
-# and moved there when whole, so a crash while writing leaves the last one. And
+# weights, Adam's two moments (the running means of each weight's gradient and of
+# its square), the curve so far. It is written beside its place and moved there
+# when whole, so a crash while writing leaves the last one. And
 # because each epoch seeds its own random numbers, a run that went on ends in the
 # weights of one that never stopped.
 
@@ -543,17 +561,17 @@ assert same(first, resumed)
 # starts two processes. Each has all beats, draws the same order, and takes every
 # second beat of each batch; after `backward` the gradients are averaged, so both
 # make the same step, the step one process would have made with the whole batch.
-# One thing differs: batch norm sees the mean of its own share. This book's runs
-# need no second GPU, and for a network this small two would mostly wait for each
-# other.
+# Two things differ: batch norm takes mean and variance over a process's own share
+# only, and dropout draws other numbers. This book's runs need no second GPU, and
+# for a network this small two would mostly wait for each other.
 #
 # ## Exercises
 #
 # ### Exercise 1: predict
 #
-# The paper's training half has 44,920 N, 1,513 S, 3,504 V and 401 F. Its recipe
-# raises every class to N's number and makes 50 epochs in batches of 128; each
-# epoch's last batch holds what is left. How many optimizer steps are that? Work
+# Half of the paper's beats are 44,920 N, 1,513 S, 3,504 V and 401 F. The recipe
+# `paper` raises every class to N's number and makes 50 epochs in batches of 128;
+# each epoch's last batch holds what is left. How many optimizer steps are that? Work
 # it out on paper.
 
 # %% tags=["exercise"]
@@ -603,6 +621,7 @@ exercises.check("08.2", straight)
 # `accumulate(model, optimizer, batches)`: `batches` is a list of pairs of beats
 # and labels, not all of the same size. Make **one** optimizer step, the very one
 # that all beats in a single batch would have given with the mean cross-entropy.
+# (The model has no batch norm: that would see the small batches.)
 
 
 # %% tags=["exercise"]
@@ -656,7 +675,7 @@ exercises.check("08.3", accumulate)
 # <details><summary>4. float16 needs a scaler and bfloat16 does not. Why?</summary>
 #
 # bfloat16 has the exponent of float32: what is small stays representable.
-# float16 loses numbers below 6e-8, and many gradients are.
+# float16 has nothing between zero and 6e-8, and many gradients lie there.
 #
 # </details>
 # <details><summary>5. What has to be saved, besides the weights, so that a

@@ -8,7 +8,7 @@
 # comparison has failed to hold constant.
 #
 # **Time:** about an hour to read and try; on two CPU cores the page computes for
-# about fifteen seconds in the quick profile and a minute in full. A GPU gains
+# about fifteen seconds in the quick profile and half a minute in full. A GPU gains
 # little.
 #
 # **You need** the page on the joint model, where the parts were put together, and
@@ -137,10 +137,10 @@ display(Markdown("\n".join(lines)))
 # and beside accuracy it is P+ that gains, from 87.75 for the TCN to 93.34, while
 # Se, 91.76 and 91.69, stays where it was.
 #
-# Each of these figures is of *one* run on *one* half of the beats. Had the paper's
-# authors shuffled once more, they would have printed others. Before a difference
-# means anything it has to be larger than what chance makes. There are three kinds
-# of chance in it:
+# As far as the paper says, each of these figures is of *one* run on *one* half of
+# the beats. Had its authors shuffled once more, they would have printed others.
+# Before a difference means anything it has to be larger than what chance makes.
+# There are three kinds of chance in it:
 #
 # 1. **which beats** are tested on: another half, another figure;
 # 2. **which network** came out of training: other first weights, another order,
@@ -206,7 +206,7 @@ display(Markdown("\n".join(lines)))
 
 # %% [markdown]
 # So much for the first kind of chance: it alone would not make the paper's
-# differences. (Two small print remarks. Beats of one heart are not independent, of
+# differences. (Two remarks in small print. Beats of one heart are not independent, of
 # which more below. And a half drawn from the 100,677 beats that there are leaves
 # less to chance than drawing from endless ones: for a *fixed* model by a factor of
 # $\sqrt{1 - n/N} = \sqrt{1/2}$.)
@@ -281,8 +281,9 @@ display(Markdown("\n".join(lines)))
 #
 # If neither model were better, a coin could have dealt the $b + c$ beats.
 # McNemar's test asks how often a coin would deal them so unevenly; its statistic
-# $\chi^2 = (b - c)^2 / (b + c)$ is the square of a difference over its standard
-# error, and with a computer one counts the coin's cases exactly
+# $\chi^2 = (b - c)^2 / (b + c)$ is the square of the difference over the standard
+# error that it has if the coin deals, and with a computer one counts the coin's
+# cases exactly
 # ([McNemar 1947](https://doi.org/10.1007/BF02295996)).
 
 # %%
@@ -416,21 +417,23 @@ display(
 # $$ d_i = \mathrm{Acc}_i(\text{with}) - \mathrm{Acc}_i(\text{without}) $$
 #
 # Within a seed both models have the same split, so an easy test half flatters both
-# and drops out of $d_i$, as in the figure above. What stays is the luck of
-# training. How large is the mean difference $\bar d$ beside it? Two answers:
+# and largely drops out of $d_i$, as in the figure above. What stays is mostly the
+# luck of training. How large is the mean difference $\bar d$ beside it? Two
+# answers:
 #
 # **Student's interval**, with $s$ the standard deviation (with $n-1$) of the $d_i$,
 #
 # $$ \bar d \pm t_{0.975,\,n-1}\, \frac{s}{\sqrt n} $$
 #
 # holds the true difference in 95 % of such experiments, if the $d_i$ are about
-# normal. If it leaves out zero, the difference is larger than its spread.
+# normal. If it leaves out zero, this page calls the difference *larger than its
+# spread*.
 #
 # **The sign test.** If the part did nothing, each $d_i$ would be up or down like a
 # fair coin. Count the ups, and ask how often a coin is so one-sided. It supposes
 # almost nothing, and uses little.
 #
-# The paper gives one run each: no $s$, no interval, nothing to count.
+# The paper gives one figure each: no $s$, no interval, nothing to count.
 
 # %%
 exercises.show_code(comparison.compare)
@@ -455,8 +458,8 @@ display(Markdown("\n".join(lines)))
 # With one seed there is nothing to say. With two, the interval is nine standard
 # deviations to either side. With three it is 2.5, and a sign test cannot come below
 # 1/4; with five the interval is worth having, and the sign test ends at 1/16, above
-# the customary 0.05 *even if all five agree*. Five seeds show a difference that is
-# somewhat larger than its spread, and cannot show one that is smaller.
+# the customary 0.05 *even if all five agree*. Five seeds show a mean difference that
+# is somewhat larger than $s$, and cannot show one that is smaller.
 #
 # And for what does the interval hold? The seeds share 100,677 beats of 44
 # recordings: any two test halves have about half of their beats in common. The
@@ -711,17 +714,18 @@ for name, parts in controls.items():
 # `training.fit`, and a fine project for a course. Other things that an ablation
 # should hold constant, and the paper does not say whether it did: the split, the
 # number of epochs, how often each variant was tuned, and who looked at the test
-# half when. Our runs of the paper's recipe hold these constant; the learning rate is the paper's
-# for every model, and may suit one better than another.
+# half when. Our runs of the paper's recipe hold these constant; the learning rate
+# is the paper's for every model, and may suit one better than another.
 #
 # The page on the joint model warned of the opposite trap: a branch that is there,
-# and costs its share, can fall silent in training. An ablation by retraining then finds
-# that the *branch* is worth nothing, where it is the *joining* that failed.
+# and costs its share, can fall silent in training. An ablation by retraining then
+# finds that the *branch* is worth nothing, where it is the *joining* that failed.
 #
 # ## The paper's own arithmetic
 #
-# Before comparing with a table, recompute what can be recomputed. Is F1 what it
-# says it is?
+# Before comparing with a table, recompute what can be recomputed. The page on
+# evaluation did so to learn which F1 and which accuracy the paper has; here the
+# question is how many digits of Table II bear weight. F1 first:
 
 # %%
 for name, (_, se, ppv, f1) in tables.TABLE_II.items():
@@ -730,9 +734,8 @@ for name, (_, se, ppv, f1) in tables.TABLE_II.items():
     assert abs(recomputed - f1) < 0.0051
 
 # %% [markdown]
-# All three rows agree to the last digit: the paper's F1 is the harmonic mean of the
-# two macro averages, *not* the mean of the four classes' F1, which is the other
-# custom. And its macro Se?
+# All three rows agree to the last digit: the harmonic mean of the two macro
+# averages. And its macro Se?
 
 # %%
 row = tables.TABLE_I["ResNet-TCN, paper"]
@@ -777,8 +780,13 @@ display(
 # - **Strides**: a "step size of 2", but in which of the ResNet's layers?
 #
 # The runs are hurried ones, a few epochs each: they compare readings with each
-# other, not with the paper. A difference counts as large where it exceeds two
-# standard deviations of runs that differ in the seed alone.
+# other, not with the paper. Each table is named after its unchanged run, which is
+# made with three seeds. Each change is made with one, and compared with the
+# unchanged run of that seed: same split, same test beats. A difference counts as
+# large where it exceeds two standard deviations (with $n-1$) of the three. That is
+# a coarse sieve. Three runs measure a spread only roughly, and one run of a change
+# has no spread at all: among so many rows some will pass by luck, and what passes
+# has earned more seeds, not a verdict.
 
 # %% tags=["hide-input"]
 varied = [published.run(e["name"]) for e in published.variations()]
@@ -798,8 +806,8 @@ def variation_tables(*groups):
 display(Markdown(variation_tables("settled", "squeeze-last")))
 
 # %% [markdown]
-# Nothing was chosen by this table: the readings were settled before, and stay
-# whichever row is ahead. To choose by test figures is chance of the third kind.
+# The figures of these tables are of the test half, and no reading was chosen by
+# them: that would be chance of the third kind.
 #
 # ## What each ingredient of our recipe brings
 #
@@ -818,9 +826,16 @@ lines += [
 display(Markdown("\n".join(lines)))
 
 # %% [markdown]
-# They were chosen by short trials on a *validation* part of the training half;
-# the test half was not touched. An ablation takes one ingredient away at a time,
-# on a tenth of the training half:
+# `cropped_originals` is the share of the beats themselves that are cropped like
+# their copies; `gain` and `noise_mv` change a beat's amplitude a little and add
+# noise and a slow drift; `each_branch` weighs a loss of each branch's own (the page
+# on the joint model), and `balance` is of the page on augmentation.
+#
+# All this was chosen by short trials on a *validation* part of the training half;
+# the test half was not touched. The ablation takes one ingredient away at a time.
+# The whole recipe, here in few epochs, is again made with three seeds and each
+# change with one, and all are tested on a tenth of the training half that was set
+# aside:
 
 # %% tags=["hide-input"]
 display(Markdown(variation_tables("ours")))
@@ -939,7 +954,8 @@ exercises.check("10.4", sign_flip)
 # <details><summary>2. Why are two models compared on the same split?</summary>
 #
 # An easy test half raises both figures. Paired, its luck is in both and drops out
-# of the difference; unpaired, it is added twice.
+# of the difference, as far as both models miss the same beats; unpaired, it is
+# added twice.
 #
 # </details>
 # <details><summary>3. Five seeds, five times up: the sign test gives 1/16, the
