@@ -60,7 +60,8 @@ class that a model never names.
   sensitivities, weighted by the class counts, give 98.82, while equation (6) would give 99.41.
 - **F1 of means** is the harmonic mean of mean Se and mean P+, as in all rows of the paper's Table
   II. **Mean F1** is the mean of the four classes' F1; for the paper and the works it cites it is
-  computed here from the row's Se and P+ (the paper's own: 0.924).
+  computed here from the row's Se and P+ (the paper's own: 0.924). The F1 that Table I prints for
+  the four other works is not always the F1 of means: Chen et al.'s 0.911 can only be a mean F1.
 - The paper's mean Se, 91.69, does not follow from its Table I, whose four Se have the mean 91.55.
 - Table I's asterisks, at the four P+ of Hua et al., are left out: the paper does not explain them.
 - Figs. 5 and 6: the paper's figure is not reproduced here, because its values are not in the text.
@@ -127,11 +128,14 @@ def paired(
     Raises
     ------
     InputError
-        If the two runs of a seed have different splits: that is no pair.
+        If the two runs of a seed have different splits, which is no pair, or a model has two runs
+        of one seed.
     """
     of: dict[str, dict[int, Run]] = {without: {}, with_it: {}}
     for run in runs:
         if run["model"] in of:
+            if run["seed"] in of[run["model"]]:
+                raise InputError(_twice(run))
             of[run["model"]][run["seed"]] = run
     found = {}
     for seed in sorted(of[without].keys() & of[with_it].keys()):
@@ -159,10 +163,18 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     -------
     ``{"models": {model: {figure: {"mean", "sd"}}}, "gains": {part: {"mean", "sd"}}}``. A gain is
     the accuracy with a part of the network less that without it, paired by seed: same split.
+
+    Raises
+    ------
+    InputError
+        If a model has two runs of one seed, or two runs of a seed have different splits.
     """
     of: dict[str, dict[int, dict[str, float]]] = {}
     for run in runs:
-        of.setdefault(run["model"], {})[run["seed"]] = figures(run)
+        by_seed = of.setdefault(run["model"], {})
+        if run["seed"] in by_seed:
+            raise InputError(_twice(run))
+        by_seed[run["seed"]] = figures(run)
     models = {
         model: {key: spread([f[key] for f in by_seed.values()]) for key in by_seed[min(by_seed)]}
         for model, by_seed in of.items()
@@ -172,6 +184,14 @@ def summary(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
         if found := paired(runs, without, with_it):
             gains[part] = spread(list(found.values()))
     return {"models": models, "gains": gains}
+
+
+def _twice(run: Run) -> str:
+    """Say that a seed would count twice."""
+    return (
+        f"There are two runs of {run['model']} with seed {run['seed']}: give one of them, and the "
+        "runs of one recipe alone."
+    )
 
 
 def works() -> dict[str, dict[str, float]]:
@@ -246,7 +266,7 @@ def markdown(runs: Sequence[Run]) -> str:
         paper = TABLE_I["ResNet-TCN, paper"]
         mean_f1 = models["resnet-tcn"]["mean_f1"]
         parts += [_row("**ResNet-TCN, ours**", *(_cell(x, 1, 4) for x in (*ours, mean_f1)))]
-        parts += [_row("ours - paper", *map(_difference, ours, paper, [1] * 10, [4] * 10), "")]
+        parts += [_row("ours - paper", *map(_difference, ours, paper, [1] * 10, [3] * 10), "")]
     names = ("Acc", "Se", "P+", "F1 of means", "mean F1", "Acc (6)", "runs")
     parts += ["\n## Table II: the branches and the joint model (per cent)\n", _row("", *names)]
     parts += [_row(*["---"] * 8)]

@@ -161,7 +161,7 @@ VARIATIONS = {
     ),
     "longer": _ingredient("epochs", "50", "18, not 6", epochs=18),
 }
-"""Name -> what is changed; the quotations are of the paper's sections III and IV-A."""
+"""Name -> what is changed; the quotations are of the paper's sections II-A, III and IV-A."""
 
 
 def recipe(name: str, quick: bool = False) -> Recipe:
@@ -354,8 +354,9 @@ def _line(row: dict[str, Any]) -> str:
     for figure in figures:
         cells += [_points(figure["value"], ".2f"), _points(figure["difference"], "+.2f")]
     named = zip(("accuracy", "mean F1"), figures, strict=True)
-    said = " and ".join(name for name, figure in named if figure["large"]) or "neither"
-    cells += ["-" if row["accuracy"]["large"] is None else said]
+    unknown = any(figure["large"] is None for figure in figures)
+    said = " and ".join(name for name, figure in named if figure["large"])
+    cells += [said or ("-" if unknown else "neither")]
     return f"| {' | '.join(cells)} |"
 
 
@@ -375,6 +376,7 @@ def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]
         f"deviation (n - 1) {_points(row['accuracy']['sd'], '.3f')} points of accuracy, "
         f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: "
         "two runs that differ by luck alone would be more than 2 of these sd apart in "
-        f"{often:.0%} of cases. What is not larger cannot be told from luck; what is larger "
-        "deserves more seeds."
+        f"{often:.0%} of cases; the runs of a row share a seed, and with it the split, so here it "
+        "should be less often. What is not larger cannot be told from luck; what is larger deserves "
+        "more seeds."
     )

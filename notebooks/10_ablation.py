@@ -611,7 +611,7 @@ panels = {
     for part, pair in tables.PAIRS.items()
     if part in ("Inception stem", "SE block")
 }
-panels = {part: pair for part, pair in panels.items() if pair}
+panels = {part: pair for part, pair in panels.items() if len(pair) == 2}
 if panels:
     plots.show(
         plots.accuracy_bars(
@@ -621,7 +621,7 @@ if panels:
         )
     )
 else:
-    display(Markdown("*None of these four models has been run yet.*"))
+    display(Markdown("*Of neither pair have both models been run yet.*"))
 
 # %% [markdown]
 # One more look, because accuracy is nine tenths N: the same differences in the mean

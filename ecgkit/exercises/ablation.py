@@ -83,7 +83,9 @@ def ranking(answer: Callable[..., Any]) -> Verdict:
     by_accuracy = [str(name) for name in answer(_runs(), "accuracy")]
     if got == ["even", "careful", "lucky"]:
         if by_accuracy == ["careful", "even", "lucky"]:
-            return right("The two figures disagree here on which model is best: say which you use.")
+            return right(
+                "In the check's own runs the two figures name different models: say which you use."
+            )
         return wrong("Right for mean_f1, wrong for accuracy: use the figure that is asked for.")
     if got == ["lucky", "careful", "even"]:
         return wrong("That is from worst to best.")

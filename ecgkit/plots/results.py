@@ -181,7 +181,7 @@ def accuracy_bars(
             percent, color = 100 * np.array(values), list(aami.COLORS.values())[i]
             axes.bar(i, percent.mean(), 0.6, color=color, alpha=0.5, hatch=["", "//"][i % 2])
             axes.plot(np.full(len(percent), i), percent, "o", color=TRACE, markersize=4)
-            axes.text(i, high + 0.15 * room, f"{percent.mean():.2f}", ha="center")
+            axes.text(i, percent.max() + 0.1 * room, f"{percent.mean():.2f}", ha="center")
             said.append(f"{model} {percent.mean():.2f} % (n = {len(percent)})")
         axes.set_xticks(range(len(models)), [name.replace("-no", "\nno") for name in models])
         axes.set_title(f"({letter}) {part}", loc="left")
