@@ -21,7 +21,7 @@ import scipy.signal
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ecgkit import InputError, heartbeats, inference, metrics, streams, training
+from ecgkit import InputError, heartbeats, inference, metrics, models, streams, training
 from ecgkit.readers import Signal
 from ecgkit.records import SAMPLING_RATE
 
@@ -37,6 +37,18 @@ MEMORY = 5 * SAMPLING_RATE
 """Clean samples kept behind the newest, for R peaks that are told late."""
 
 EMPTY = np.empty(0)
+
+
+def _whole(chunk: ArrayLike, first: int) -> Signal:
+    """Return the samples of a chunk that begins at sample ``first``; refuse one with a gap."""
+    x = np.asarray(chunk, np.float64)
+    gaps = np.flatnonzero(~np.isfinite(x))
+    if len(gaps):
+        raise InputError(
+            f"Sample {first + gaps[0]} is no number: fill the gap, or begin a new recording behind "
+            "it."
+        )
+    return x
 
 
 class Denoiser(Protocol):
@@ -144,8 +156,9 @@ class Biquads:
 class Detector:
     """Find R peaks as :func:`ecgkit.inference.detect` does, once a second in what has come.
 
-    It looks at the last 21 s, from which it learns its thresholds, and believes in a peak when two
-    more seconds have passed: so each is told two to three seconds late. A whole record at once is
+    It looks back 21 s, from which it learns its thresholds, and believes in a peak when two more
+    seconds have passed: so each is told two to three seconds late (0.2 s more in the seam of two
+    searches). A whole record at once is
     searched with other thresholds, and a few peaks differ.
     """
 
@@ -161,7 +174,14 @@ class Detector:
         self._last = -inference.REFRACTORY
 
     def feed(self, chunk: Signal) -> NDArray[np.int64]:
-        """Take in the next samples, shape (m,), and return new R peaks as sample numbers."""
+        """Take in the next samples, shape (m,), and return new R peaks as sample numbers.
+
+        Raises
+        ------
+        InputError
+            If a sample is no number.
+        """
+        chunk = _whole(chunk, self._first + len(self._held))
         self._held = np.concatenate([self._held, chunk])
         found = [np.empty(0, np.int64)]
         while self._first + len(self._held) >= self._done + self.EVERY + self.BELIEVED:
@@ -177,7 +197,10 @@ class Detector:
     def _search(self, until: int, seen: int) -> NDArray[np.int64]:
         """Search what was held up to sample ``seen`` for peaks not told yet, before ``until``."""
         peaks = self._first + inference.detect(self._held[: seen - self._first])
-        peaks = inference.apart(peaks[(peaks >= self._done) & (peaks < until)], self._last)
+        # a peak on the seam of two searches may be on its other side now: told before, it is too
+        # near to the last one
+        new = (peaks >= self._done - inference.REFRACTORY) & (peaks < until)
+        peaks = inference.apart(peaks[new], self._last)
         self._last = int(peaks[-1]) if len(peaks) else self._last
         first = max(until - inference.LEAD_IN, 0)
         self._held = self._held[first - self._first :].copy()
@@ -214,6 +237,11 @@ class Monitor:
         the probabilities may differ in their seventh digit, because a network rounds differently
         for another number of beats at a time.
 
+    Raises
+    ------
+    InputError
+        If the network reads RR intervals as well (:data:`ecgkit.models.WITH_CONTEXT`).
+
     Examples
     --------
     >>> from ecgkit.models import build
@@ -224,6 +252,11 @@ class Monitor:
 
     def __init__(self, network: nn.Module, denoiser: Denoiser | None = None) -> None:
         """Begin a recording."""
+        if models.n_columns(network):
+            raise InputError(
+                "This network reads RR intervals beside a beat, and a monitor gives it the beat "
+                "alone: take one that does not, or inference.classify on the whole recording."
+            )
         self._network, self._denoiser = network, denoiser or Wavelets()
         self._clean, self._first, self._n = EMPTY, 0, 0
         self._waiting: list[int] = []
@@ -237,7 +270,7 @@ class Monitor:
             Shape (m,), in mV, at 360 Hz.
         r_peaks
             Sample numbers, counted from the recording's start, that have become known: of this
-            chunk or up to five seconds before.
+            chunk or up to five seconds before, each told once.
 
         Returns
         -------
@@ -247,26 +280,21 @@ class Monitor:
         Raises
         ------
         InputError
-            If a sample is no number, or an R peak is told too late.
+            If a sample is no number, or an R peak is told too late: then nothing of this chunk is
+            taken in.
         """
-        x = np.asarray(chunk, np.float64)
-        if not np.isfinite(x).all():
-            first = self._n + int(np.flatnonzero(~np.isfinite(x))[0])
-            raise InputError(
-                f"Sample {first} is no number: fill the gap, or begin a new recording behind it."
-            )
-        self._n += len(x)
-        self._clean = np.concatenate([self._clean, self._denoiser.feed(x)])
-        for r in map(int, r_peaks):
-            if r < heartbeats.MARGIN_BEFORE:
-                continue
+        x = _whole(chunk, self._n)
+        told = [r for r in map(int, r_peaks) if r >= heartbeats.MARGIN_BEFORE]
+        for r in told:
             if r - heartbeats.BEFORE < self._first:
                 raise InputError(
-                    f"The R peak at sample {r} is told when sample {self._n} has come, and what "
-                    f"was before sample {self._first} is forgotten: tell each within "
+                    f"The R peak at sample {r} is told when sample {self._n + len(x)} has come, "
+                    f"and what was before sample {self._first} is forgotten: tell each within "
                     f"{MEMORY / SAMPLING_RATE:g} s."
                 )
-            self._waiting.append(r)
+        self._waiting += told
+        self._n += len(x)
+        self._clean = np.concatenate([self._clean, self._denoiser.feed(x)])
         return self._answer()
 
     def close(self) -> list[Beat]:

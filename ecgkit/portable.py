@@ -7,11 +7,12 @@ the optional extra ``onnx``.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils import parametrize
 
-from ecgkit import InputError, denoising, files, heartbeats, metrics, training
+from ecgkit import InputError, denoising, files, heartbeats, metrics, models, training
 from ecgkit.models import BEAT_LENGTH
 from ecgkit.records import SAMPLING_RATE
 
@@ -64,13 +65,27 @@ def resolved(network: nn.Module) -> nn.Module:
     for module in list(plain.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Conv1d) and parametrize.is_parametrized(child):
+                assert child.padding == (0,)  # ours pad themselves, on the left alone
                 conv = nn.Conv1d(
-                    child.in_channels, child.out_channels, child.kernel_size[0],
+                    *(child.in_channels, child.out_channels, child.kernel_size[0]),
+                    stride=child.stride[0],
                     dilation=child.dilation[0],
-                )  # fmt: skip
+                    groups=child.groups,
+                )
                 conv.load_state_dict({"weight": child.weight, "bias": child.bias})
                 setattr(module, name, conv.eval())
     return plain
+
+
+@contextlib.contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """Let a logger tell of errors alone: torch's exporter misses torchvision, we do not."""
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def export(network: nn.Module, path: Path | str, about: Mapping[str, str] | None = None) -> None:
@@ -89,13 +104,18 @@ def export(network: nn.Module, path: Path | str, about: Mapping[str, str] | None
     Raises
     ------
     InputError
-        If the extra is not installed, or the file cannot be written.
+        If the extra is not installed, the file cannot be written, or the network reads RR
+        intervals as well.
     """
+    if models.n_columns(network):
+        raise InputError(
+            "This network reads RR intervals beside a beat, which an ONNX file of beats alone does "
+            "not have: export one that does not."
+        )
     onnx = _needed("onnx")
     _needed("onnxscript")
     example = torch.zeros(2, BEAT_LENGTH)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision; we do not
-    with warnings.catch_warnings():
+    with _silent(logging.getLogger("torch.onnx")), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own machinery
         program = torch.onnx.export(
             resolved(network),

@@ -377,6 +377,6 @@ def _luck(reference: str, runs: Sequence[Mapping[str, Any]], row: dict[str, Any]
         f"{_points(row['mean_f1']['sd'], '.3f')} of mean F1. That is a rough measure of luck: "
         "two runs that differ by luck alone would be more than 2 of these sd apart in "
         f"{often:.0%} of cases; the runs of a row share a seed, and with it the split, so here it "
-        "should be less often. What is not larger cannot be told from luck; what is larger deserves "
-        "more seeds."
+        "should be less often. What is not larger cannot be told from luck; what is larger "
+        "deserves more seeds."
     )

@@ -17,6 +17,7 @@ from ecgkit import (
     streams,
     training,
 )
+from ecgkit.models import build
 from ecgkit.online import Biquads, Detector, Monitor, Wavelets
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
@@ -192,6 +193,29 @@ def test_a_sample_that_is_no_number_is_named(noise):
         monitor.feed([0.0, 0.0, np.nan, 0.0])
 
 
+def test_a_sample_that_is_no_number_is_named_before_it_reaches_the_detector(noise):
+    gap = np.r_[noise[:1000], np.nan, noise[:1000]]
+    with pytest.raises(InputError, match="Sample 1000 is no number"):
+        list(online.replay(Monitor(Keeper()), gap, Detector(), 360))
+
+
+def test_a_chunk_that_is_refused_may_be_fed_again_without_what_was_wrong(noise):
+    once, twice = Monitor(Keeper(), Biquads()), Monitor(Keeper(), Biquads())
+    for monitor in (once, twice):
+        monitor.feed(noise[:5000])
+    with pytest.raises(InputError, match="tell each within 5 s"):
+        twice.feed(noise[5000:6000], [150, 5200])
+    for monitor in (once, twice):
+        (beat,) = monitor.feed(noise[5000:6000], [5200])
+        assert beat.sample == 5200
+    assert np.array_equal(once._network.seen, twice._network.seen)
+
+
+def test_a_network_that_reads_rr_intervals_is_refused():
+    with pytest.raises(InputError, match="a monitor gives it the beat alone"):
+        Monitor(build("resnet-tcn-rr"))
+
+
 def test_what_is_remembered_does_not_grow(noise):
     monitor, detector = Monitor(Keeper()), Detector()
     most = 0
@@ -229,7 +253,7 @@ def test_the_detector_tells_a_peak_two_to_three_seconds_late_and_close_to_the_an
         told += new.tolist()
         late += (end - new).tolist()
     assert min(late) >= 720
-    assert max(late) <= 1080 + 36
+    assert max(late) <= 1080 + 36 + inference.REFRACTORY
     assert np.diff(told).min() >= inference.REFRACTORY
     inner = record.r_peaks[(record.r_peaks > 3600) & (record.r_peaks < len(signal) - 3600)]
     distance = np.abs(inner[:, None] - np.array(told)).min(axis=1)
@@ -242,7 +266,8 @@ def test_with_a_detector_beats_come_within_their_delay(synthetic_source, network
     fast = list(online.replay(Monitor(network, Biquads()), signal, Detector(), 36))
     assert [beat.sample for beat in slow] == [beat.sample for beat in fast]
     ended = len(signal) - heartbeats.MARGIN_AFTER
-    assert max(beat.delay_s for beat in fast if beat.sample < ended - 1116) <= 1116 / 360
+    longest = 1080 + 36 + inference.REFRACTORY
+    assert max(b.delay_s for b in fast if b.sample < ended - longest) <= longest / 360
     waited = [beat.delay_s for beat in slow if beat.sample < ended - 7000]
     assert min(waited) >= 5711 / 360
     assert max(waited) <= (5711 + 512 + 36) / 360

@@ -90,6 +90,12 @@ def test_what_is_no_onnx_file_is_refused(tmp_path):
             portable.session(tmp_path / name)
 
 
+def test_a_network_that_reads_rr_intervals_is_refused(tmp_path):
+    with pytest.raises(InputError, match="export one that does not"):
+        portable.export(build("resnet-tcn-own"), tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     with pytest.raises(InputError, match="onnxruntime, which is not installed"):

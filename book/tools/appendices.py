@@ -124,7 +124,9 @@ def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
         "Training": f"recipe `{run['recipe']}`: {how['epochs']} epochs of batch {how['batch']}, "
         f"learning rate {how['learning_rate']:g} ({how['schedule']}), weight decay "
         f"{how['weight_decay']:g}, label smoothing {how['label_smoothing']:g}, balance "
-        f"{how['balance']:g}, {how['precision']}",
+        f"{how['balance']:g}; originals cropped {how['cropped_originals']:g}, gain "
+        f"{how['gain']:g}, noise {how['noise_mv']:g} mV, weight of each branch's own loss "
+        f"{how['each_branch']:g}; {how['precision']}",
         "Cost": f"{run['seconds'] / 60:.1f} minutes on {run['device']}",
         "Versions": versions,
     }
