@@ -39,6 +39,9 @@ if missing:  # --no-deps: torch, numpy and pandas stay as they are
     importlib.invalidate_caches()
 
 # %%
+import copy
+import dataclasses
+
 import numpy as np
 import torch
 from ecgkit import (
@@ -1203,6 +1206,73 @@ display(
 )
 
 # %% [markdown]
+# ### Trained for it
+#
+# Our recipe disturbs its beats in training, but little: the amplitude of the noise is
+# drawn anew for each, 0.015 mV in the root mean square, chosen on beats without added
+# noise. How much are 12 dB? With QRS complexes of 1.5 mV from peak to peak
+# $S = 1.5^2 / 8 = 0.28$ mV², and $N = S / 10^{1.2} = 0.018$ mV²: 0.13 mV, of which
+# denoising leaves a part. So let the network train on for a few epochs, on the
+# training half, with 0.1 mV in the place of 0.015 and all else as it was. Before you
+# read on: what will it cost where there is *no* noise?
+
+# %%
+train = table.select(halves.train)
+if not full:  # a taste: one epoch on part of the beats
+    train = train.select(np.arange(0, len(train), 8))
+more = dataclasses.replace(
+    experiments.RECIPES["ours"],
+    epochs=4 if full else 1,
+    learning_rate=5e-4,
+    noise_mv=0.1,
+)
+hardened = copy.deepcopy(model)
+training.fit(hardened, train.signals, train.labels, more, progress=False)
+networks["trained on with noise"] = hardened
+lines = []
+for who, network in networks.items():
+    for key in ["clean", *((kind, 12) for kind in noise.KINDS)]:
+        if (who, key) not in accuracy:
+            said, y = hits(network, key, in_noise)
+            accuracy[who, key] = 100 * (said == y).mean()
+    without = accuracy[who, "clean"]
+    lost = [without - accuracy[who, (kind, 12)] for kind in noise.KINDS]
+    cells = " | ".join(f"{value:.2f}" for value in (without, *lost))
+    lines.append(f"| {who} | {cells} |")
+
+# %% tags=["hide-input"]
+logits_after = ask(hardened, test.signals)[0]
+share_after = 100 * (logits_after.argmax(axis=1) == labels).mean()
+display(
+    Markdown(
+        "| network | right without noise (%) | "
+        + " | ".join(f"lost at 12 dB, {w}" for w in noise.KINDS.values())
+        + " |\n|---|---|---|---|\n"
+        + "\n".join(lines)
+        + f"\n\nOn all {len(test):,} test beats as they are, the network that "
+        f"was trained on answers {share_after:.2f} % rightly, the published "
+        f"one {100 * right.mean():.2f} %. At 12 dB it loses "
+        + " and ".join(f"{value:.2f}" for value in lost)
+        + " points, "
+        + (
+            "within the mark."
+            if max(lost) <= 1
+            else "which is not within the mark."
+        )
+        + (
+            ""
+            if full
+            else " *One epoch on an eighth of the beats: no result. The full "
+            "profile trains four on all.*"
+        )
+    )
+)
+
+# %% [markdown]
+# There is no robustness for free: a network that has learnt to distrust small waves
+# distrusts small P waves too. Which of the two to take depends on where it will
+# work, and that is to be settled before the test, not after it.
+#
 # Noise added by a program is a measured dose, and the only way to give the same
 # beat with and without. It is not life. There electrodes come loose and patients sweat,
 # and whoever labels a noisy beat has not seen it clean, as the annotators here had.
