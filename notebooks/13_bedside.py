@@ -236,12 +236,12 @@ def answers(network, at, shift):
     return training.predict(network, np.concatenate(cuts)).argmax(axis=1)
 
 
-networks = {
+by_recipe = {
     "our recipe": model,
     "the paper's recipe": published.load(recipe="paper")[0],
 }
-kept_by = {recipe: {} for recipe in networks}
-for recipe, network in networks.items():
+kept_by = {recipe: {} for recipe in by_recipe}
+for recipe, network in by_recipe.items():
     for letter, at in some.items():
         home = answers(network, at, 0)
         kept_by[recipe][letter] = [
