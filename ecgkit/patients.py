@@ -341,7 +341,7 @@ def markdown(runs: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         f"Mapping {first['mapping']}, data {first['data']['source']}, fingerprint "
         f"{first['data']['fingerprint']}, device {first['device']}; "
-        f"{sum(run['seconds'] for run in runs):.0f} s of training in all. "
+        f"{sum(r['seconds'] for r in runs if r['config']['epochs']):.0f} s of training in all. "
         "Mean ± standard deviation (n - 1) over the seeds.\n",
         rows_table(runs),
     ]
