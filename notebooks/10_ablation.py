@@ -841,6 +841,13 @@ display(Markdown("\n".join(lines)))
 display(Markdown(variation_tables("ours")))
 
 # %% [markdown]
+# A row that is ahead of the whole recipe says that in so few epochs the ingredient costs
+# more than it brings. Mind two things before you throw it out. Full balance draws about
+# two and a half times as many beats an epoch, so that row also trains longer. And in a
+# few epochs hardly anything is learnt by heart: noise, or a loss for each branch, which
+# are there against that, slow the learning down from the start and can show their worth,
+# if they have any, in long runs alone. An ablation is of the budget it was made with.
+#
 # Ingredients chosen on a validation part look a little better there than they are.
 # And they interact: what one brings depends on which others are there, so the
 # differences need not add up to the difference of the two recipes.

@@ -17,6 +17,7 @@ import argparse
 import itertools
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from ecgkit import (
     records,
     splits,
     synthetic,
+    training,
     tables,
 )
 
@@ -107,7 +109,8 @@ def past(model: str) -> str:
 
 def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
     """The card of one model: what it is, how it was trained, and what it does on the test half."""
-    how, name = run["config"], entry["name"]
+    name = entry["name"]
+    how = {**asdict(training.Recipe()), **run["config"]}  # older runs do not say all
     report = metrics.report(run["confusion_matrix"])
     parameters = sum(p.numel() for p in models.build(run["model"]).parameters())
     size = (PUBLISHED / f"{name}.safetensors").stat().st_size
