@@ -37,8 +37,8 @@ from ecgkit import (
     records,
     splits,
     synthetic,
-    training,
     tables,
+    training,
 )
 
 GENERATED = ROOT / "book" / "generated"
