@@ -728,6 +728,8 @@ def answered(confidence=lambda p: p.max(axis=1), last=True, scale=10.0, sign=-1.
                 break
         return coverage / scale
 
+    return answer
+
 
 def test_look_ahead_of_six_levels():
     # 11 x (1 + 2 + 4 + 8 + 16 + 32) = 693 samples, 1.925 s
@@ -760,6 +762,8 @@ def voted(together=lambda each: each.mean(axis=0), sign=1):
     def answer(predict, signal, r_peaks, shifts):
         cuts = [heartbeats.cut(signal, r_peaks + sign * shift) for shift in shifts]
         return together(np.array([predict(beats) for beats in cuts]))
+
+    return answer
 
 
 def test_the_other_mapping_of_one_answer():
@@ -817,6 +821,8 @@ def walked(way=True, at=lambda k, n: (k + 0.5) / n, mean=True, zero=False, times
             total += torch.autograd.grad(F(x[None]).sum(), x)[0]
         factor = {None: beat - start, "beat": beat, "one": 1.0}[times]
         return factor * total / (steps if mean else 1)
+
+    return answer
 
 
 def test_vote_over_shifts():

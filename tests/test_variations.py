@@ -314,7 +314,7 @@ def test_a_figure_that_is_not_defined_is_a_dash_and_null():
         "+0.00",
         "-",
         "-",
-        "neither",
+        "-",
     ]
     assert variations.summary(runs)[1]["mean_f1"] == dict.fromkeys(
         ("value", "difference", "sd", "large")
@@ -337,6 +337,7 @@ def shelf(tmp_path, monkeypatch):
     place = tmp_path / "published"
     place.mkdir()
     one = {"name": "a", "model": "resnet-tcn", "recipe": "hurried", "split": "random", "seed": 0}
+    one["variation"] = None
     (place / "index.json").write_text(json.dumps([{**one, "weights_sha256": None}]))
     monkeypatch.setattr(publish, "PUBLISHED", place)
     monkeypatch.setattr(published, "DIRECTORY", place)

@@ -54,6 +54,7 @@ def hills(
         a, middle, b = np.quantile(values, [0.025, 0.5, 0.975])
         axes.plot([a, b], [-0.12, -0.12], color=TRACE, linewidth=3, solid_capstyle="butt")
         axes.plot(middle, -0.12, "D", color=TRACE, markersize=5)
+        axes.set_xmargin(0.09)
         axes.set_ylim(-0.3, 1.1)
         axes.set_yticks([])
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
