@@ -53,7 +53,7 @@ page = exercises.Page("01_data")
 # %% [markdown]
 # ## Where it comes from
 #
-# Between 1975 and 1979 the Beth Israel Hospital in Boston recorded some 4000
+# Between 1975 and 1979 the Beth Israel Hospital in Boston recorded some 4,000
 # day-long ECGs. From them a group at MIT and the hospital chose 48 excerpts of
 # half an hour, from 47 people: 23 at random, as a fair picture of a hospital's
 # day, and 25 more by hand, for arrhythmias that are rare and matter. Each was
@@ -149,8 +149,9 @@ for name in source.records:
     annotation = wfdb.rdann(str(source.directory / name), "atr")
     written.update(annotation.symbol)
 meaning = {x.symbol: x.description for x in wfdb.io.annotation.ann_labels}
+ENTITIES = {"|": "&#124;", '"': "&quot;"}  # else a column ends, a quote curls
 rows = "\n".join(
-    f"| <code>{'&#124;' if symbol == '|' else symbol}</code> | {n:,} | "
+    f"| <code>{ENTITIES.get(symbol, symbol)}</code> | {n:,} | "
     f"{'yes' if aami.is_beat(symbol) else 'no'} | {meaning[symbol]} |"
     for symbol, n in written.most_common()
 )
@@ -183,10 +184,10 @@ for name in aami.CLASSES:
     print(f"   ec57 {' '.join(ec57):14} literature {' '.join(papers)}")
 
 # %% [markdown]
-# The paper's own counts settle which table it used: 89841 N, 3026 S, 7008 V, 802
+# The paper's own counts settle which table it used: 89,841 N, 3,026 S, 7,008 V, 802
 # F and 15 Q can only be had with `e` and `j` in S. They settle more. A beat is
 # cut as 90 samples either side of its R peak, and with a bare 90-and-90 rule
-# there would be 89857 N. The paper's number comes out exactly where a beat is
+# there would be 89,857 N. The paper's number comes out exactly where a beat is
 # kept only if 100 samples before it and 150 after it exist, so this is the rule
 # of the book:
 

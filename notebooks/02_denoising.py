@@ -827,7 +827,12 @@ told = (
         if gained["bw"] > gained["ma"] + 3
         else ". "
     )
-    + f"The best row for `bw` is “{best['bw']}”, for `ma` “{best['ma']}”."
+    + (
+        f"The best row for both is “{best['bw']}”."
+        if best["bw"] == best["ma"]
+        else f"The best row for `bw` is “{best['bw']}”, for `ma` "
+        f"“{best['ma']}”."
+    )
 )
 if recorded.is_synthetic:
     display(Markdown(f"> ⚠️ **{stress.SYNTHETIC_BANNER}**"))
@@ -885,11 +890,11 @@ for first, last in ((0, 0.5), (0.5, 1), (1, 2), (2, 4), (4, 8), (8, 14)):
     print(f"{first:10} to {last:3} {on:16.2f} {off:14.2f}")
 
 # %% [markdown]
-# Look at the first column: the full reach is a worst case, and some seconds from
+# Look at the column "on the grid": the full reach is a worst case, and some seconds from
 # the cut little is left. This is why the book denoises whole recordings and cuts
 # beats afterwards.
 #
-# The second column does not die out. There the cut does not lie at a multiple of
+# "Off the grid" it does not die out. There the cut does not lie at a multiple of
 # 512 samples, so the numbers of A9 stand at other places, and the DWT is *not* the
 # same wherever it begins. Most of the difference is drift near 0.35 Hz, which
 # falls now more into A9, now more into D9.

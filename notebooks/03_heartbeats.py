@@ -98,8 +98,9 @@ clean = denoising.denoise(record.lead("MLII"))
 inside = heartbeats.kept(record.r_peaks, len(clean))
 by_hand = heartbeats.cut(clean, record.r_peaks[inside])
 lost = len(inside) - inside.sum()
-print(f"record {record.name}: {len(inside)} beats marked, {lost} too near")
-print(f"an end, {len(by_hand)} cut: shape {by_hand.shape}, {by_hand.dtype}")
+print(f"record {record.name}: {len(inside)} beats marked")
+print(f"{lost} of them too near an end")
+print(f"{len(by_hand)} cut: shape {by_hand.shape}, {by_hand.dtype}")
 
 # %% [markdown]
 # ## The table
@@ -403,7 +404,7 @@ for name, matrix in matrices.items():
     figures += [metrics.class_f1(matrix).mean(), same]
     columns.append([f"{100 * x:.1f}" for x in figures])
 of_always = [accuracy_by_hand, 1, 0, 0, 0, mean_f1_by_hand]
-columns.append([*(f"{100 * x:.1f}" for x in of_always), ""])
+columns.append([*(f"{100 * x:.1f}" for x in of_always), "–"])
 stubs = ["Acc", *(f"Se {c}" for c in metrics.CLASSES), "mean F1"]
 table = "\n".join(
     f"| {stub} | {' | '.join(cells)} |"
@@ -561,7 +562,7 @@ assert not np.isin(inner.test, random.test).any()
 #
 # ### Exercise 1: predict
 #
-# A test half has 44,920 N, 1513 S, 3504 V and 401 F. A classifier gets every N,
+# A half of all beats has 44,920 N, 1,513 S, 3,504 V and 401 F. A classifier gets every N,
 # every S and every V right, and calls every F beat N. What are its accuracy and
 # the mean of the four classes' F1? Give both as shares between 0 and 1.
 

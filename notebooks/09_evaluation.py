@@ -68,7 +68,7 @@ print(f"{source.name}: {len(table):,} beats of N, S, V and F")
 # %% [markdown]
 # ## The runs
 #
-# Training takes hours, evaluation seconds. This page therefore reads runs that
+# Training takes from half an hour to hours, evaluation seconds. This page therefore reads runs that
 # are already made: for each one the library holds a file with its settings, its
 # learning curve and its confusion matrix on the test half of MIT-BIH. They are
 # the same wherever you run the page. There are two recipes: **paper** follows

@@ -182,7 +182,7 @@ for name, row in tables.TABLE_II.items():
     print(f"{name:10} formula {se:.3f}, drawn {drawn:.3f} points")
 
 # %% [markdown]
-# The hills hardly overlap. The difference of two figures with independent errors has
+# The first two hills overlap at their feet; the third stands apart. The difference of two figures with independent errors has
 # the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
 
 # %% tags=["hide-input"]
@@ -981,7 +981,7 @@ exercises.check("10.4", sign_flip)
 # their mean by luck alone. Choose on validation beats, then test once.
 #
 # </details>
-# <details><summary>5. The joint model beats each of its branches. Name two
+# <details><summary>5. In the paper the joint model beats each of its branches. Name two
 # explanations besides "space and time complement each other".</summary>
 #
 # It has more parameters and does more work; and it is, in effect, two networks

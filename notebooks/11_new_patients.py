@@ -168,7 +168,7 @@ for name in "SVF":
     first = counts.argmax()
     lines.append(
         f"- **{name}**: {len(of):,} beats, {counts[first]:,} of them "
-        f"({counts[first] / len(of):.0%}) in record {who[first]}; half of the "
+        f"({100 * counts[first] / len(of):.0f} %) in record {who[first]}; half of the "
         f"records that have any have at most {np.median(counts):.0f}."
     )
 display(Markdown("\n".join(lines)))
@@ -285,7 +285,7 @@ for seed, part in inner.items():
     who = ", ".join(np.unique(beats.records[part.test]))
     n = aami.counts(beats.labels[part.test])
     shares = " | ".join(
-        f"{n[c]:,} ({n[c] / whole[c]:.0%})" for c in metrics.CLASSES
+        f"{n[c]:,} ({100 * n[c] / whole[c]:.0f} %)" for c in metrics.CLASSES
     )
     lines.append(f"| {seed} | {who} | {shares} |")
 note = "Beats of each class in the validation part, and their share of DS1."
@@ -306,7 +306,7 @@ display(Markdown("\n".join([*lines, "", note])))
 # before it, small and often hidden. The interval from the R peak before,
 # $RR_i = t_i - t_{i-1}$, lies outside our 180 samples.
 #
-# Six seconds with an S beat in them; find it first without the letters:
+# Six seconds with an S beat in them. Cover the letters and the title, and find it:
 
 # %% tags=["hide-input"]
 name = "209" if source.name == "mitdb" else str(beats.records[split.train[0]])
@@ -364,9 +364,11 @@ soon = {
 display(
     Markdown(
         "More than 15 % earlier than usual are "
-        + ", ".join(f"{share:.0%} of {name}" for name, share in early.items())
+        + ", ".join(
+            f"{100 * share:.0f} % of {name}" for name, share in early.items()
+        )
         + ". Within 0.6 s, whoever the patient, come "
-        f"{soon['S']:.0%} of the S beats and {soon['N']:.0%} of the N beats."
+        f"{100 * soon['S']:.0f} % of the S beats and {100 * soon['N']:.0f} % of the N beats."
     )
 )
 
@@ -889,7 +891,7 @@ else:
         i, j = np.unravel_index(wrong[name].argmax(), (4, 4))
         lines.append(
             f"| {name} | {wrong[name].sum():,.0f} | "
-            f"{wrong[name].sum() / total:.0%} | {metrics.CLASSES[i]} called "
+            f"{100 * wrong[name].sum() / total:.0f} % | {metrics.CLASSES[i]} called "
             f"{metrics.CLASSES[j]} |"
         )
     display(Markdown(f"Row `{best}`, DS2, mean over the seeds:\n\n"))

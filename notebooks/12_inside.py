@@ -8,7 +8,7 @@
 #
 # **Time:** about 90 minutes to read and try. On a single, busy CPU core the page
 # computes for under a minute in the quick profile, and for about four minutes in the
-# full one. Nothing is trained here, so no GPU is needed.
+# full one. Only near the end are a few epochs trained, so no GPU is needed.
 #
 # **You need** the chapters on the TCN, the ResNet and their joint model for the
 # parts, and the one on evaluation for the figures.
@@ -382,7 +382,7 @@ rows_ = "\n".join(
 )
 high = [n for n, v in similar.items() if np.median(v) > 0.3]
 verdict = (
-    f"For {' and '.join(high)} the untrained network draws a related "
+    f"For {', '.join(high)} the untrained network draws a related "
     "picture: part of what one admires is the beat itself, which is large "
     "where it is large for any network (the first two methods even multiply "
     "by it). Only the difference was learnt."
@@ -799,7 +799,7 @@ plots.show(
         {"surest beats only": curves},
         100 * at,
         "coverage (%)",
-        "accuracy of the answered beats (%)",
+        "accuracy (%)",
         "Answering less, being right more often",
         synthetic=source.is_synthetic,
     )
@@ -961,7 +961,7 @@ elif disturbance.is_synthetic:
 minutes = (1, 1) if source.is_synthetic else (5, 2)  # short records, there
 DS2 = [r for r in source.records if splits.half_of(r) == "DS2"]
 tested = DS2 if full or source.is_synthetic else DS2[::4]
-print(f"noise: {disturbance.source}; records: {' '.join(tested)}")
+print(f"noise: {disturbance.source}; {len(tested)} records")
 
 # %% [markdown]
 # The noise goes to records of DS2 only. Two records of DS1, 118 and 119, are those that

@@ -56,7 +56,8 @@ def page_text(status: list[dict[str, object]] | None) -> str:
             f"| {float(str(run['seconds'])):.1f} | {data} | {_cell(run['device'])} "
             f"| {_cell(run['key_figure'])} |\n"
         )
-    text += "\nThe code beside the data is its fingerprint: equal ones mean equal recordings.\n"
+    text += "\nThe code beside the data is its fingerprint: equal ones mean equal recordings. "
+    text += "Pages 00 and 02 read some of the records only, and so have codes of their own.\n"
     for run in status:
         if run["error"]:
             text += f"\n## What failed in {run['page']}\n\n````text\n{run['error']}\n````\n"

@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ecgkit import comparison
+from ecgkit import aami, comparison
 from ecgkit.plots.style import TRACE, WIDTH_IN, finish
 
 _COLORS = sns.color_palette("colorblind")
@@ -46,6 +46,7 @@ def hills(
     for axes, (name, values), color in zip(
         grid[:, 0], rows.items(), itertools.cycle(_COLORS), strict=False
     ):
+        color = aami.COLORS.get(name, color)
         if np.ptp(values) > 0:
             x = np.linspace(values.min(), values.max(), _PLACES)
             y = scipy.stats.gaussian_kde(values)(x)

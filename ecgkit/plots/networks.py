@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ecgkit import InputError
+from ecgkit import InputError, aami
 from ecgkit.heartbeats import BEFORE
 from ecgkit.plots.style import TRACE, WIDTH_IN, finish
 
@@ -58,6 +58,7 @@ def line_panels(
         ):
             y = np.asarray(values, dtype=float)
             y = np.where(y > 0, y, np.nan) if log else y
+            color = aami.COLORS.get(line, color)
             axes.plot(
                 at, y, style, color=color, marker=marker, markevery=step, markersize=5, label=line
             )
