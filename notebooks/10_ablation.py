@@ -182,8 +182,8 @@ for name, row in tables.TABLE_II.items():
     print(f"{name:10} formula {se:.3f}, drawn {drawn:.3f} points")
 
 # %% [markdown]
-# The first two hills overlap at their feet; the third stands apart. The difference of two figures with independent errors has
-# the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
+# The first two hills overlap at their feet; the third stands apart. The difference of
+# two figures with independent errors has the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
 
 # %% tags=["hide-input"]
 lines = ["| from | to | difference | its standard error | ratio |"]
@@ -574,9 +574,17 @@ if not any(gains.values()):
     )
 elif not judged:
     said.append(
-        "One seed each: no spread, and no verdict on any part. So far we "
-        "stand where the paper stands."
+        "One seed each, as in the paper: no spread, and no verdict on any part."
     )
+    turned = [
+        part
+        for part, values in gains.items()
+        if values and part in papers and np.mean(values) * papers[part] < 0
+    ]
+    if turned:
+        said.append(
+            f"For the {', '.join(turned)} the sign is not even the paper's."
+        )
 if helps:
     said.append(f"Adds accuracy, beyond its spread: {', '.join(helps)}.")
 if harms:

@@ -114,6 +114,8 @@ def _heat_map(axes: Axes, matrix: ArrayLike, size: int, bar: bool) -> str:
         annot_kws={"size": size},
         ax=axes,
     )
+    for text, of_row in zip(axes.texts, share.ravel(), strict=True):
+        text.set_color("white" if of_row > 0.67 else TRACE)  # which stands out more
     axes.tick_params(axis="y", rotation=0)
     rows = []
     for name, row in zip(metrics.CLASSES, m.tolist(), strict=True):
