@@ -574,7 +574,8 @@ if not any(gains.values()):
     )
 elif not judged:
     said.append(
-        "One seed each, as in the paper: no spread, and no verdict on any part."
+        "One seed each, as in the paper: no spread, and no verdict on any "
+        "part."
     )
     turned = [
         part

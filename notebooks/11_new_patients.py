@@ -168,7 +168,8 @@ for name in "SVF":
     first = counts.argmax()
     lines.append(
         f"- **{name}**: {len(of):,} beats, {counts[first]:,} of them "
-        f"({100 * counts[first] / len(of):.0f} %) in record {who[first]}; half of the "
+        f"({100 * counts[first] / len(of):.0f} %) in record {who[first]}; "
+        "half of the "
         f"records that have any have at most {np.median(counts):.0f}."
     )
 display(Markdown("\n".join(lines)))
