@@ -369,7 +369,8 @@ display(
             f"{100 * share:.0f} % of {name}" for name, share in early.items()
         )
         + ". Within 0.6 s, whoever the patient, come "
-        f"{100 * soon['S']:.0f} % of the S beats and {100 * soon['N']:.0f} % of the N beats."
+        f"{100 * soon['S']:.0f} % of the S beats and "
+        f"{100 * soon['N']:.0f} % of the N beats."
     )
 )
 
@@ -892,7 +893,8 @@ else:
         i, j = np.unravel_index(wrong[name].argmax(), (4, 4))
         lines.append(
             f"| {name} | {wrong[name].sum():,.0f} | "
-            f"{100 * wrong[name].sum() / total:.0f} % | {metrics.CLASSES[i]} called "
+            f"{100 * wrong[name].sum() / total:.0f} % | "
+            f"{metrics.CLASSES[i]} called "
             f"{metrics.CLASSES[j]} |"
         )
     display(Markdown(f"Row `{best}`, DS2, mean over the seeds:\n\n"))

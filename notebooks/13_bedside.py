@@ -852,7 +852,8 @@ for stage in day["growth"]:
 lines += [
     "",
     f"Of the memory {day['baseline_mb']:,.0f} MB are Python and its "
-    f"libraries. In the day, an hour takes {day['seconds'] / day['hours']:.2f} s: the "
+    "libraries. In the day, an hour takes "
+    f"{day['seconds'] / day['hours']:.2f} s: the "
     f"recording is {3600 * day['hours'] / day['seconds']:,.0f} times as slow "
     "as its analysis.",
 ]
