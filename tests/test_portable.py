@@ -3,20 +3,12 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from ecgkit import InputError, portable, published, training
 from ecgkit.models import MODELS, build
-
-WITHOUT = "the extra onnx is not installed: pip install onnx onnxscript onnxruntime"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def onnx():
-    for name in ("onnxscript", "onnxruntime"):
-        pytest.importorskip(name, reason=WITHOUT)
-    return pytest.importorskip("onnx", reason=WITHOUT)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +67,7 @@ def test_weight_norm_is_multiplied_out_in_the_copy_alone():
     np.testing.assert_allclose(logits(plain, beats), logits(network, beats), atol=1e-6)
 
 
-def test_the_file_is_one_and_says_what_it_expects(exported, onnx):
+def test_the_file_is_one_and_says_what_it_expects(exported):
     _, about, path = exported
     properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert properties.items() >= {**portable.EXPECTS, **about}.items()
