@@ -155,6 +155,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     _print_report(result, beats.source)
 
 
+def _print_table(result: dict[str, Any], files: Sequence[str], as_json: bool) -> None:
+    """Print what runs came to, as JSON or as the table that the first of their files holds."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    _banner(result["source"])
+    print(Path(files[0]).read_text("utf-8"))
+    print(f"written: {', '.join(files)}")
+
+
 def _reproduce(options: argparse.Namespace) -> None:
     """Make the paper's runs that are not there yet, its tables and figures."""
     from ecgkit import models, reproduce
@@ -172,12 +182,7 @@ def _reproduce(options: argparse.Namespace) -> None:
         options.precision,
         progress=not options.json,
     )
-    if options.json:
-        print(json.dumps(result))
-        return
-    _banner(result["source"])
-    print(Path(result["files"][0]).read_text("utf-8"))
-    print(f"written: {', '.join(result['files'])}")
+    _print_table(result, result["files"], options.json)
 
 
 def _variations(options: argparse.Namespace) -> None:
@@ -195,12 +200,7 @@ def _variations(options: argparse.Namespace) -> None:
         options.precision,
         progress=not options.json,
     )
-    if options.json:
-        print(json.dumps(result))
-        return
-    _banner(result["source"])
-    print(Path(result["file"]).read_text("utf-8"))
-    print(f"written: {result['file']}")
+    _print_table(result, [result["file"]], options.json)
 
 
 def _patients(options: argparse.Namespace) -> None:
@@ -229,12 +229,7 @@ def _patients(options: argparse.Namespace) -> None:
         options.precision,
         progress=not options.json,
     )
-    if options.json:
-        print(json.dumps(result))
-        return
-    _banner(result["source"])
-    print(Path(result["file"]).read_text("utf-8"))
-    print(f"written: {result['file']}")
+    _print_table(result, [result["file"]], options.json)
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from ecgkit import InputError, experiments, records
@@ -62,6 +63,11 @@ class Verdict:
     def __repr__(self) -> str:
         """Show the verdict elsewhere."""
         return f"{'Right.' if self.right else 'Not yet.'} {self.text}"
+
+
+def close(answer: Any, value: Any, within: float = 5e-4) -> bool:
+    """Whether one number, or each of several, is right to what a reader writes down of it."""
+    return bool(np.allclose(np.asarray(answer, dtype=float), value, rtol=0, atol=within))
 
 
 def right(text: str) -> Verdict:

@@ -10,13 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgkit import metrics, published
-from ecgkit.exercises import Verdict, right, wrong
+from ecgkit.exercises import Verdict, close, right, wrong
 
 COUNTS = (44_921, 1_513, 3_504, 401)
-
-
-def _close(a: Any, b: Any, within: float = 5e-4) -> bool:
-    return bool(np.allclose(np.asarray(a, dtype=float), b, rtol=0, atol=within))
 
 
 def always_n(answer: Any) -> Verdict:
@@ -26,21 +22,21 @@ def always_n(answer: Any) -> Verdict:
         return wrong("Give three numbers: accuracy, mean of equation (6), mean sensitivity.")
     share = COUNTS[0] / sum(COUNTS)
     binary = 1 - (1 - share) / 2
-    if _close(given, (share, binary, 1 / 4)):
+    if close(given, (share, binary, 1 / 4)):
         return right("Same answers, three figures: 89 %, 95 % and 25 %. Read which one is meant.")
     if (given > 1).any():
         return wrong("That is in per cent: give shares between 0 and 1.")
-    if not _close(given[0], share):
+    if not close(given[0], share):
         return wrong("Of the accuracy: which beats are right if the answer is always N?")
-    if _close(given[1], share):
+    if close(given[1], share):
         return wrong("Equation (6) of S counts every beat that is not S as right. Start there.")
-    if _close(given[1], (share + 3) / 4):
+    if close(given[1], (share + 3) / 4):
         return wrong("Equation (6): S, V and F are never called, but their beats are missed (FN).")
-    if not _close(given[1], binary):
+    if not close(given[1], binary):
         return wrong(
             "Equation (6): write TP, TN, FP and FN of each of the four classes, then mean."
         )
-    if _close(given[2], share):
+    if close(given[2], share):
         return wrong("The mean sensitivity weighs classes equally, whatever their size.")
     return wrong("Mean sensitivity: all of N is found, and of S, V and F? Add up, divide by four.")
 
@@ -54,23 +50,23 @@ def pooled(answer: Any) -> Verdict:
     given = np.asarray(answer, dtype=float)
     if given.shape != (2,):
         return wrong("Give two numbers: accuracy, mean F1.")
-    if _close(given, (accuracy, f1.mean()), 1e-5):
+    if close(given, (accuracy, f1.mean()), 1e-5):
         return right("Not a beat is classified otherwise: a figure depends on what one asks.")
     if (given > 1).any():
         return wrong("That is in per cent: give shares between 0 and 1.")
     left_out = np.delete(np.delete(m, 1, axis=0), 1, axis=1)
-    if _close(given[0], metrics.accuracy(left_out), 1e-5):
+    if close(given[0], metrics.accuracy(left_out), 1e-5):
         return wrong(
             "That leaves the S beats out. Pool them: add their row to N's, and the column."
         )
-    if _close(given[0], metrics.accuracy(m), 1e-5):
+    if close(given[0], metrics.accuracy(m), 1e-5):
         return wrong("That is the accuracy of four classes: S called N is no longer an error.")
-    if not _close(given[0], accuracy, 1e-5):
+    if not close(given[0], accuracy, 1e-5):
         return wrong("Add the row of S to that of N, then the column of S to that of N: 3 by 3.")
     means = metrics.f1(metrics.sensitivity(three).mean(), metrics.ppv(three).mean())
-    if _close(given[1], f1.sum() / 4, 1e-5):
+    if close(given[1], f1.sum() / 4, 1e-5):
         return wrong("The accuracy is right. The mean F1 is now over three classes, not four.")
-    if _close(given[1], means, 1e-5):
+    if close(given[1], means, 1e-5):
         return wrong("The accuracy is right; the other is the F1 of means, not the mean F1.")
     return wrong(
         "The accuracy is right. The mean F1 is the mean of metrics.class_f1 of the 3 by 3."

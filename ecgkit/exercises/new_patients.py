@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ecgkit import metrics
-from ecgkit.exercises import Verdict, right, wrong
+from ecgkit.exercises import Verdict, close, right, wrong
 
 S_BEATS, ESCAPES = 1837, 213
 """S beats of DS2 in the literature's mapping, and its nodal escape beats."""
@@ -23,10 +23,6 @@ MATRIX = [
     [150, 5, 180, 50],
 ]
 """Made up for the exercise; the page has it, too."""
-
-
-def _close(a: Any, b: Any, within: float = 5e-4) -> bool:
-    return bool(np.allclose(np.asarray(a, dtype=float), b, rtol=0, atol=within))
 
 
 def _two(answer: Any) -> Any:
@@ -45,15 +41,15 @@ def other_mapping(answer: Any) -> Verdict:
     if isinstance(given, Verdict):
         return given
     se, ppv = HITS / (S_BEATS + ESCAPES), HITS / CALLED
-    if _close(given, (se, ppv)):
+    if close(given, (se, ppv)):
         return right("Eight points of sensitivity, and not a single answer of the model changed.")
-    if _close(given, (ppv, se)):
+    if close(given, (ppv, se)):
         return wrong("Both are right, in the other order: Se comes first.")
-    if _close(given[0], HITS / S_BEATS):
+    if close(given[0], HITS / S_BEATS):
         return wrong("There are more S beats to be found now: the escape beats are among them.")
-    if _close(given[0], (HITS + ESCAPES) / (S_BEATS + ESCAPES)):
+    if close(given[0], (HITS + ESCAPES) / (S_BEATS + ESCAPES)):
         return wrong("The model calls the escape beats N: they are not found.")
-    if _close(given[0], se):
+    if close(given[0], se):
         return wrong("Se is right. P+ divides by the beats *called* S: which of these changed?")
     return wrong("Se = found / all S beats of the mapping; P+ = found / all beats called S.")
 
@@ -67,18 +63,18 @@ def forgiven(answer: Any) -> Verdict:
     found = {key: share for key, share in gross.items() if share is not None}
     m, v = np.array(MATRIX), metrics.CLASSES.index("V")
     false = m[:, v].sum() - m[v, v]
-    if _close(given, (found["veb_ppv"], found["veb_fpr"]), 4e-6):
+    if close(given, (found["veb_ppv"], found["veb_fpr"]), 4e-6):
         return right("Fv is forgiven in the one and in the other: half of the beats *are* V.")
-    if _close(given[0], metrics.ppv(m)[v], 4e-6):
+    if close(given[0], metrics.ppv(m)[v], 4e-6):
         return wrong("That P+ counts the F beats called V as false. EC57 does not.")
-    if not _close(given[0], found["veb_ppv"], 4e-6):
+    if not close(given[0], found["veb_ppv"], 4e-6):
         return wrong("+P: Vv over Vv and the false ones, which are Nv and Sv here.")
     negative = m.sum() - m[v].sum()
-    if _close(given[1], false / negative, 4e-6):
+    if close(given[1], false / negative, 4e-6):
         return wrong("+P is right. The FPR still counts Fv as false positives.")
-    if _close(given[1], (false - m[3, v]) / negative, 4e-6):
+    if close(given[1], (false - m[3, v]) / negative, 4e-6):
         return wrong("+P is right. In the FPR Fv leaves the denominator, too: it is no TN either.")
-    if _close(given[1], 1 - found["veb_ppv"], 4e-6):
+    if close(given[1], 1 - found["veb_ppv"], 4e-6):
         return wrong("+P is right. FPR is no 1 - P+: it divides by the beats that are *not* V.")
     return wrong("+P is right. FPR = FP / (TN + FP): all rows but V, without the cell Fv.")
 
@@ -94,19 +90,19 @@ def own_ratio(answer: Callable[..., Any]) -> Verdict:
         return wrong(f"{len(rr)} intervals have {len(rr)} ratios, not {got.shape}.")
     if not np.isfinite(got).all():
         return wrong("The first interval has no past: let its ratio be 1.")
-    if _close(got, [1, 1, 0.5, 2, 1]):
+    if close(got, [1, 1, 0.5, 2, 1]):
         return right("Early is a ratio well below 1, at whatever rate the heart beats.")
-    if _close(got, rr / rr.mean()):
+    if close(got, rr / rr.mean()):
         return wrong("That mean holds the future: the record is not over when the beat comes.")
-    if _close(got[1], 2):
+    if close(got[1], 2):
         return wrong("One interval has been, not `width`: divide their sum by how many there were.")
-    if _close(got[2], 0.4 / 0.6):
+    if close(got[2], 0.4 / 0.6):
         return wrong("The interval itself is in the mean it is compared with. Leave it out.")
-    if _close(got[1:], np.log([1, 0.5, 2, 1])):
+    if close(got[1:], np.log([1, 0.5, 2, 1])):
         return wrong("Those are logarithms: the ratios are asked for here.")
-    if _close(got[3], 1.2 / (2.0 / 3)):
+    if close(got[3], 1.2 / (2.0 / 3)):
         return wrong("That mean is of all intervals before, not of the last `width`.")
-    if _close(got[2:], [2, 0.5, 1]):
+    if close(got[2:], [2, 0.5, 1]):
         return wrong("Upside down: the interval over the mean.")
     return wrong("For interval i, average rr[max(i - width, 0) : i], and divide rr[i] by it.")
 

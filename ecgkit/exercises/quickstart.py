@@ -8,26 +8,22 @@ from typing import Any
 import numpy as np
 
 from ecgkit import metrics, published
-from ecgkit.exercises import Verdict, right, wrong
+from ecgkit.exercises import Verdict, close, right, wrong
 
 V = metrics.CLASSES.index("V")
-
-
-def _close(answer: Any, value: float) -> bool:
-    return bool(abs(float(answer) - value) < 5e-4)
 
 
 def always_n(answer: Any) -> Verdict:
     """Accuracy of calling every beat N on the published test half."""
     matrix = np.array(published.run(published.find()["name"])["confusion_matrix"])
     share = matrix[0].sum() / matrix.sum()
-    if _close(answer, share):
+    if close(answer, share):
         return right("Nine tenths for knowing nothing: accuracy needs company.")
-    if _close(answer, 100 * share):
+    if close(answer, 100 * share):
         return wrong("That is in per cent: give a share between 0 and 1.")
-    if _close(answer, matrix[:, 0].sum() / matrix.sum()):
+    if close(answer, matrix[:, 0].sum() / matrix.sum()):
         return wrong("That counts the beats *the model* calls N (a column). Count the annotators'.")
-    if _close(answer, matrix[0, 0] / matrix.sum()):
+    if close(answer, matrix[0, 0] / matrix.sum()):
         return wrong("Calling every beat N gets the N beats right that the model got wrong, too.")
     return wrong("Which beats are right if the answer is always N? Divide their number by all.")
 
@@ -36,11 +32,11 @@ def ppv_of_v(answer: Any) -> Verdict:
     """Positive predictive value of V on the published test half."""
     matrix = np.array(published.run(published.find()["name"])["confusion_matrix"])
     value = matrix[V, V] / matrix[:, V].sum()
-    if _close(answer, value):
+    if close(answer, value):
         return right("Column, not row: of what the model *calls* V.")
-    if _close(answer, 100 * value):
+    if close(answer, 100 * value):
         return wrong("That is in per cent: give a share between 0 and 1.")
-    if _close(answer, matrix[V, V] / matrix[V].sum()):
+    if close(answer, matrix[V, V] / matrix[V].sum()):
         return wrong("That is the sensitivity: it divides by the row, all beats that *are* V.")
     return wrong("Divide the V beats the model found by all beats it called V, right or wrong.")
 
