@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +94,17 @@ def _banner(source: str) -> None:
         print("=== SYNTHETIC RECORDS, computer-made: no figure here says anything of a patient ===")
 
 
-def _beats(options: argparse.Namespace, mapping: str) -> Any:
-    """Load the table of beats the options ask for."""
+def _beats(options: argparse.Namespace, mapping: str, prepared: Mapping[str, Any]) -> Any:
+    """Load the table of beats the options ask for, prepared otherwise than by default if asked."""
     from ecgkit import heartbeats
 
     if options.beats:
-        return heartbeats.Heartbeats.load(options.beats, mapping)
+        words = "".join(f"-{key}{value}" for key, value in prepared.items())
+        path = options.beats.with_stem(options.beats.stem + words)
+        return heartbeats.Heartbeats.load(path, mapping)
     from ecgkit import records
 
-    return heartbeats.prepare(records.find(options.source), mapping)
+    return heartbeats.prepare(records.find(options.source), mapping, **prepared)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -111,7 +113,8 @@ def _train(options: argparse.Namespace) -> None:
 
     how = experiments.recipe(options.recipe, options.epochs, options.batch)
     experiments.build(options.model)  # a wrong name is said before anything is read
-    beats = _beats(options, options.mapping)
+    prepared = experiments.BEATS.get(options.recipe, {})
+    beats = _beats(options, options.mapping, prepared)
     with training.processes() as first:
         _, record = experiments.train(
             beats,
@@ -126,6 +129,7 @@ def _train(options: argparse.Namespace) -> None:
             precision=options.precision,
             validation=options.validation,
             progress=first and not options.json,
+            prepared=prepared,
         )
     if not first:
         return
@@ -145,7 +149,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         network, about = published.load(options.model, options.recipe, options.split)
     else:
         network, about = experiments.load_model(Path(options.weights))
-    beats = _beats(options, about["mapping"])
+    beats = _beats(options, about["mapping"], experiments.beats_of(about))
     where = (options.split, options.seed, options.device)
     report = experiments.evaluate(network, about, beats, *where, progress=not options.json)
     result = {"source": beats.source, **report}
@@ -167,12 +171,12 @@ def _print_table(result: dict[str, Any], files: Sequence[str], as_json: bool) ->
 
 def _reproduce(options: argparse.Namespace) -> None:
     """Make the paper's runs that are not there yet, its tables and figures."""
-    from ecgkit import models, reproduce
+    from ecgkit import experiments, models, reproduce
 
     chosen = options.models or tuple(models.MODELS)
     reproduce.check(options.recipe, chosen, options.seeds)  # said before anything is read
     result = reproduce.reproduce(
-        _beats(options, options.mapping),
+        _beats(options, options.mapping, experiments.BEATS.get(options.recipe, {})),
         options.out or Path("runs/reproduce-quick" if options.quick else "runs/reproduce"),
         options.recipe,
         options.seeds,
@@ -205,21 +209,11 @@ def _variations(options: argparse.Namespace) -> None:
 
 def _patients(options: argparse.Namespace) -> None:
     """Make the runs between patients, in validation or in the test, and their table."""
-    from ecgkit import heartbeats, patients
+    from ecgkit import patients
 
     patients.check(options.only, options.seeds)  # said before anything is read
-
-    def beats(prepared: Any) -> heartbeats.Heartbeats:
-        if not options.beats:
-            from ecgkit import records
-
-            return heartbeats.prepare(records.find(options.source), options.mapping, **prepared)
-        words = "".join(f"-{key}{value}" for key, value in prepared.items())
-        path = options.beats.with_stem(options.beats.stem + words)
-        return heartbeats.Heartbeats.load(path, options.mapping)
-
     result = patients.make(
-        beats,
+        lambda prepared: _beats(options, options.mapping, prepared),
         options.out or Path("runs/patients-quick" if options.quick else "runs/patients"),
         options.only,
         options.seeds,
@@ -318,7 +312,14 @@ def _network(weights: str) -> Any:
 
     if weights == "published":
         return published.load()
-    return experiments.load_model(Path(weights))
+    network, about = experiments.load_model(Path(weights))
+    if experiments.beats_of(about):
+        raise InputError(
+            f"The weights {weights} learnt from beats of a second (recipe {about['recipe']}), and "
+            "here beats of half a second are cut: give weights of another recipe. "
+            "`ecgkit evaluate` tests these."
+        )
+    return network, about
 
 
 def _draw(found: Any, path: Path) -> None:

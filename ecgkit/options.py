@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--beats", type=Path, metavar="FILE", help="take the table data --save wrote"
     )
     train.add_argument("--model", default="resnet-tcn", help="default: %(default)s")
-    train.add_argument("--recipe", default="ours", help="paper or ours (default)")
+    train.add_argument("--recipe", default="ours", help="paper, ours (default) or ours-1s")
     train.add_argument("--split", choices=("random", "patients"), default="random")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=int, help="default: the recipe's")
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="one seed, few epochs, a sample of the beats: minutes, no results",
     )
-    reproduce.add_argument("--recipe", default="paper", help="paper (default) or ours")
+    reproduce.add_argument("--recipe", default="paper", help="paper (default), ours or ours-1s")
     reproduce.add_argument("--seeds", type=int, default=5, metavar="N", help="default: 5, 0 to 4")
     reproduce.add_argument("--models", nargs="+", metavar="MODEL", help="default: all five")
     reproduce.add_argument(

@@ -77,7 +77,8 @@ def reproduce(
     Parameters
     ----------
     beats
-        Table of beats; class Q is left out.
+        Table of beats; class Q is left out. Where the recipe is one of
+        :data:`ecgkit.experiments.BEATS` it was prepared as that says.
     out
         Takes a directory for each run, ``MODEL-RECIPE-random-SEED``, and ``tables.md``,
         ``fig5.png`` and ``fig6.png``, which are renewed whenever a seed is complete.
@@ -127,6 +128,7 @@ def reproduce(
                 device=device,
                 precision=precision,
                 progress=progress,
+                prepared=experiments.BEATS.get(recipe),
             )
             runs.append(run)
             trained += not there

@@ -5,8 +5,8 @@ entries of :data:`VARIATIONS` change one of these and leave the rest; the differ
 which nothing is changed say which of the decisions matter. They are measured on the test half after
 the decisions were made, and decide nothing.
 
-The others take one ingredient away from our own recipe. That is how it was chosen, so they are
-measured on a tenth of the training half.
+Others change the ingredients of our own recipe. That is how it was chosen, so they are measured on
+a tenth of the training half. The last take parts out of the network, as the paper's Fig. 5 does.
 
 The runs are hurried ones: they compare with each other, not with the paper.
 """
@@ -27,11 +27,20 @@ from ecgkit.training import Recipe
 if TYPE_CHECKING:
     from ecgkit.records import Source
 
+FIRST = replace(
+    experiments.RECIPES["ours"],
+    **{"epochs": 60, "shortest_crop": 0.75, "cropped_originals": 0.3},
+    **{"gain": 0.1, "noise_mv": 0.015, "each_branch": 0.5},
+)
+"""Our recipe as it was first, before its ingredients had been measured one by one."""
+
+_PARTS = Recipe(epochs=3, batch=256, learning_rate=1e-3, schedule="one-cycle", balance=0.0)
+
 RECIPES = {
     "hurried": Recipe(epochs=4, batch=256, learning_rate=1e-3, schedule="one-cycle"),
-    "hurried-tcn": Recipe(
-        epochs=3, batch=256, learning_rate=1e-3, schedule="one-cycle", balance=0.0
-    ),
+    "hurried-tcn": _PARTS,
+    "hurried-resnet": _PARTS,
+    "hurried-first": replace(FIRST, epochs=6),
     "hurried-ours": replace(experiments.RECIPES["ours"], epochs=6),
 }
 """Recipes of these runs alone: the paper's and ours in fewer epochs, and one with few draws."""
@@ -43,12 +52,15 @@ GROUPS = {
     "squeeze-last": "Squeezing over time needs the TCN's last block at every step, about twenty "
     "times the multiplications of the last step alone. So this pair is of the TCN without the "
     "ResNet, in 3 epochs of the training half as it is, its rare classes not raised.",
-    "ours": "Our recipe in 6 epochs: one ingredient is changed at a time.",
+    "resnet-alone": "The ResNet without the TCN, and what parts bring it, in 3 epochs of the "
+    "training half as it is.",
+    "first": "Our recipe as it was first, in 6 epochs: one ingredient is changed at a time.",
+    "ours": "Our recipe as it is, in 6 epochs: what the table of the first one said is heeded.",
 }
 """The runs in which nothing is changed, each with what is to be said of its group."""
 
-SEEDS = (0, 1, 2)
-"""Seeds of these; any other variation is made with the first alone."""
+SEEDS = 3
+"""How many seeds these have, and what is compared seed by seed; all else has the first alone."""
 
 QUICK: dict[str, Any] = {"epochs": 1, "batch": 32}
 QUICK_BEATS, QUICK_RARE = 300, 40
@@ -74,6 +86,8 @@ class Variation:
         The run of :data:`GROUPS` that it is compared with.
     validation
         Report on a tenth of the training half instead of the test half: for making choices.
+    seeds
+        How many: 0, 1, ...
     """
 
     point: str
@@ -85,12 +99,20 @@ class Variation:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     against: str = "settled"
     validation: bool = False
+    seeds: int = 1
 
 
 def _ingredient(point: str, paper: str, change: str, **recipe: Any) -> Variation:
-    """Our recipe with one ingredient changed, on the validation part."""
-    how: dict[str, Any] = {"base": "hurried-ours", "against": "ours", "validation": True}
+    """Our first recipe with one ingredient changed, on the validation part."""
+    how: dict[str, Any] = {"base": "hurried-first", "against": "first", "validation": True}
     return Variation(point, paper, change, recipe=recipe, **how)
+
+
+def _part(point: str, change: str, model: str, against: str) -> Variation:
+    """One of the paper's models, or a part taken out of it, with several seeds."""
+    base = "hurried-tcn" if against == "squeeze-last" else "hurried-resnet"
+    how: dict[str, Any] = {"base": base, "against": against, "seeds": SEEDS}
+    return Variation(point, "there" if "without" in change else "-", change, model=model, **how)
 
 
 _CROPS = ("crops", '"randomly intercepting"; no range')
@@ -98,7 +120,7 @@ _BANDS = ("zeroed bands", '"zero out the coefficients at certain scales"')
 _SE = ("squeeze of the SE block", '"after the last layer"; not of what')
 
 VARIATIONS = {
-    "settled": Variation("-", "-", "everything as settled"),
+    "settled": Variation("-", "-", "everything as settled", seeds=SEEDS),
     "crops-50": Variation(
         *_CROPS, "50-100 % of a beat, not 75-100 %", recipe={"shortest_crop": 0.5}
     ),
@@ -129,7 +151,12 @@ VARIATIONS = {
         model="resnet-tcn-early-stride",
     ),
     "squeeze-last": Variation(
-        *_SE, "the last step, as settled", model="tcn", base="hurried-tcn", against="squeeze-last"
+        *_SE,
+        "the last step, as settled",
+        model="tcn",
+        base="hurried-tcn",
+        against="squeeze-last",
+        seeds=SEEDS,
     ),
     "squeeze-time": Variation(
         *_SE,
@@ -138,7 +165,11 @@ VARIATIONS = {
         base="hurried-tcn",
         against="squeeze-last",
     ),
-    "ours": _ingredient("-", "-", "our recipe, whole"),
+    "no-se": _part("SE block", "without", "tcn-no-se", "squeeze-last"),
+    "resnet-alone": _part("-", "the ResNet, as settled", "resnet", "resnet-alone"),
+    "no-inception": _part("Inception stem", "without", "resnet-no-inception", "resnet-alone"),
+    "joint": _part("TCN branch", "joined to the ResNet", "resnet-tcn", "resnet-alone"),
+    "first": replace(_ingredient("-", "-", "our first recipe, whole"), seeds=SEEDS),
     "constant-rate": _ingredient(
         "learning rate",
         "1e-4 throughout",
@@ -158,7 +189,21 @@ VARIATIONS = {
     "together-only": _ingredient(
         "a loss for each branch", "for both together", "as the paper's", each_branch=0.0
     ),
-    "longer": _ingredient("epochs", "50", "18, not 6", epochs=18),
+    "ours": Variation(
+        *("-", "-", "our recipe, whole"),
+        base="hurried-ours",
+        against="ours",
+        validation=True,
+        seeds=SEEDS,
+    ),
+    "one-second": Variation(
+        *("length of a beat", "half a second", "a second, every other sample"),
+        beats=experiments.BEATS["ours-1s"],
+        base="hurried-ours",
+        against="ours",
+        validation=True,
+        seeds=SEEDS,
+    ),
 }
 """Name -> what is changed; the quotations are of the paper's sections II-A, III and IV-A."""
 
@@ -225,9 +270,9 @@ def make(
     check(only)
     plan = [
         (name, seed)
-        for name in VARIATIONS
+        for name, variation in VARIATIONS.items()
         if not only or name in only
-        for seed in (SEEDS if name in GROUPS and not quick else SEEDS[:1])
+        for seed in range(1 if quick else variation.seeds)
     ]
     runs: list[dict[str, Any]] = []
     for name, seed in plan:
@@ -288,14 +333,14 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     of = {(run["variation"], run["seed"]): tables.figures(dict(run)) for run in runs}
     rows = []
     for name, variation in VARIATIONS.items():
-        if (name, SEEDS[0]) not in of:
+        if (name, 0) not in of:
             continue
         row: dict[str, Any] = {"variation": name, "against": variation.against}
         for key in ("accuracy", "mean_f1"):
-            value = _defined(of[name, SEEDS[0]][key])
+            value = _defined(of[name, 0][key])
             settled = {seed: f[key] for (other, seed), f in of.items() if other == row["against"]}
             sd = tables.spread([*settled.values()])["sd"] if settled else None
-            beside = None if name in GROUPS else _defined(settled.get(SEEDS[0], math.nan))
+            beside = None if name in GROUPS else _defined(settled.get(0, math.nan))
             difference = None if value is None or beside is None else value - beside
             large = None if difference is None or sd is None else abs(difference) > 2 * sd
             row[key] = {"value": value, "difference": difference, "sd": sd, "large": large}

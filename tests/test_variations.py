@@ -10,7 +10,16 @@ import publish
 import pytest
 from scipy import integrate, special
 
-from ecgkit import InputError, experiments, heartbeats, models, published, training, variations
+from ecgkit import (
+    InputError,
+    experiments,
+    heartbeats,
+    models,
+    published,
+    tables,
+    training,
+    variations,
+)
 from ecgkit.__main__ import main
 from ecgkit.variations import GROUPS, VARIATIONS
 
@@ -63,6 +72,7 @@ def test_every_variation_changes_what_its_name_says_and_nothing_else():
         assert not reference.beats
         assert not reference.recipe
         assert (reference.base, reference.validation) == (variation.base, variation.validation)
+        assert reference.seeds == variations.SEEDS
         changed = {**variation.beats, **variation.recipe}
         if variation.model != reference.model:
             changed["model"] = variation.model
@@ -79,7 +89,11 @@ def test_every_variation_changes_what_its_name_says_and_nothing_else():
         "early-stride": {"model": "resnet-tcn-early-stride"},
         "squeeze-last": {},
         "squeeze-time": {"model": "tcn-squeeze-time"},
-        "ours": {},
+        "no-se": {"model": "tcn-no-se"},
+        "resnet-alone": {},
+        "no-inception": {"model": "resnet-no-inception"},
+        "joint": {"model": "resnet-tcn"},
+        "first": {},
         "constant-rate": {"learning_rate": 1e-3, "schedule": "constant"},
         "no-decay": {"weight_decay": 0.0},
         "no-smoothing": {"label_smoothing": 0.0},
@@ -87,7 +101,8 @@ def test_every_variation_changes_what_its_name_says_and_nothing_else():
         "whole-originals": {"cropped_originals": 0.0},
         "undisturbed": {"gain": 0.0, "noise_mv": 0.0},
         "together-only": {"each_branch": 0.0},
-        "longer": {"epochs": 18},
+        "ours": {},
+        "one-second": {"step": 2},
     }
 
 
@@ -114,21 +129,41 @@ def test_the_settled_run_is_the_papers_balance_and_crops_in_a_hurry():
     assert (how.epochs, how.batch, how.learning_rate) == (4, 256, 1e-3)
 
 
-def test_an_ingredient_is_taken_away_from_our_recipe_and_measured_on_the_validation_part():
-    ingredients = [v for v in VARIATIONS.values() if v.against == "ours"]
-    ours = experiments.RECIPES["ours"]
+def test_an_ingredient_is_taken_away_from_our_first_recipe():
+    ingredients = [v for v in VARIATIONS.values() if v.against == "first"]
+    first = dataclasses.replace(variations.FIRST, epochs=6)
+    assert variations.recipe("first") == first
     for variation in ingredients:
-        assert variation.validation
         for setting, value in variation.recipe.items():
-            assert getattr(ours, setting) != value
+            assert getattr(first, setting) != value
     used = {setting for variation in ingredients for setting in variation.recipe}
-    shared = {"batch", "shortest_crop"}  # these are not varied
+    shared = {"epochs", "batch", "shortest_crop"}  # these are not varied
     shared |= {"class_weights", "focal"}  # ours does without; see test_patients
-    assert used == {field.name for field in dataclasses.fields(ours)} - shared
+    assert used == {field.name for field in dataclasses.fields(first)} - shared
 
 
-def test_only_ingredients_are_measured_on_the_validation_part():
-    assert all(v.validation == (v.against == "ours") for v in VARIATIONS.values())
+def test_our_recipe_has_less_of_what_cost_more_than_it_brought():
+    first, ours = variations.FIRST, experiments.RECIPES["ours"]
+    for name in ("epochs", "gain", "noise_mv", "each_branch"):
+        assert 0 < getattr(ours, name) < getattr(first, name)
+    for name in ("shortest_crop", "cropped_originals"):  # shorter crops cost; whole originals, too
+        assert getattr(ours, name) > getattr(first, name)
+    same = {f.name for f in dataclasses.fields(ours)}
+    same -= {"epochs", "gain", "noise_mv", "each_branch", "shortest_crop", "cropped_originals"}
+    assert all(getattr(ours, name) == getattr(first, name) for name in same)
+
+
+def test_what_our_recipe_is_chosen_by_is_measured_on_the_validation_part_and_nothing_else():
+    chosen_by = {"first", "ours"}
+    assert all(v.validation == (v.against in chosen_by) for v in VARIATIONS.values())
+
+
+def test_what_the_papers_fig_5_compares_has_the_same_seeds():
+    for without, with_it in (("no-se", "squeeze-last"), ("no-inception", "resnet-alone")):
+        a, b = VARIATIONS[without], VARIATIONS[with_it]
+        assert (a.model, b.model) in tables.PAIRS.values()
+        assert a.seeds == b.seeds == variations.SEEDS
+        assert variations.recipe(without) == variations.recipe(with_it)
 
 
 def test_no_recipe_of_a_hurry_has_the_name_of_another():
@@ -185,7 +220,7 @@ def test_weights_of_a_variation_do_not_pass_for_those_of_its_recipe(make, tmp_pa
     assert about["recipe"] == "hurried-quick, variation settled"
 
 
-def test_only_the_settled_runs_have_several_seeds(make, tmp_path, monkeypatch):
+def test_the_settled_runs_have_several_seeds_and_a_reading_has_one(make, tmp_path, monkeypatch):
     def record(beats, *_, seed, variation, **__):
         made.append((variation, seed))
         data = {"source": "mitdb", "fingerprint": "x"}
