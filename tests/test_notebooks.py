@@ -226,6 +226,25 @@ def test_a_changed_published_file_makes_the_pages_that_read_it_stale(page: Path)
     assert "run.json" in notebook_format.stale(page)
 
 
+def test_a_page_that_asks_for_some_runs_is_not_stale_when_others_are_published(page: Path) -> None:
+    notebook_format.PUBLISHED.mkdir()
+    index = notebook_format.PUBLISHED / "index.json"
+
+    def publish(*names: str) -> None:
+        about = {"model": "tcn", "split": "random", "variation": None}
+        index.write_text(json.dumps([{"name": n, "recipe": n[0], **about} for n in names]))
+
+    publish("a-0")
+    asked = "index.json?tcn/a/random"
+    edit(page, 'print("one")', f'open(os.environ["ECGKIT_READS"], "a").write("{asked}\\n")')
+    assert run_notebooks.main(["--store"]) == 0
+    assert stored(page).metadata.ecgkit.published == [asked]
+    publish("a-0", "b-0")
+    assert notebook_format.stale(page) is None
+    publish("a-0", "a-1", "b-0")
+    assert asked in notebook_format.stale(page)
+
+
 def test_synthetic_data_is_refused_and_nothing_written(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from ecgkit.published import answer
+
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 PUBLISHED = ROOT / "ecgkit" / "published"
@@ -68,12 +70,20 @@ def code_hash(nb: NotebookNode) -> str:
 
 
 def published_hash(names: Iterable[str]) -> str:
-    """SHA-256 of named files of ``ecgkit/published``, empty for none; a lost file changes it."""
+    """SHA-256 of named files of ``ecgkit/published``, empty for none; a lost file changes it.
+
+    A name may be a question to the index, ``index.json?model/recipe/split``: its answer counts.
+    """
     digest = hashlib.sha256()
     names = sorted(set(names))
     for name in names:
-        path = PUBLISHED / name
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+        file, _, question = name.partition("?")
+        path, content = PUBLISHED / file, "missing"
+        if path.is_file():
+            read = path.read_bytes()
+            if question:
+                read = json.dumps(answer(json.loads(read), question)).encode()
+            content = hashlib.sha256(read).hexdigest()
         digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest() if names else ""
 

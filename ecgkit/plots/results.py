@@ -84,19 +84,23 @@ def confusion_matrix(matrix: ArrayLike, title: str, synthetic: bool = False) -> 
         Said over the figure; mark it as computer-made.
     """
     figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
-    said = _heat_map(axes, matrix, size=11, bar=True)
+    said = _heat_map(axes, matrix, alone=True)
     axes.set_xlabel("model")
     axes.set_ylabel("annotators")
     axes.set_title(title, loc="left")
     return finish(figure, f"{title}. Confusion matrix, {said}.", synthetic)
 
 
-def _heat_map(axes: Axes, matrix: ArrayLike, size: int, bar: bool) -> str:
-    """Draw counts coloured by the share of the row, and return them in words."""
+def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
+    """Draw counts coloured by the share of the row, and return them in words.
+
+    Alone in its figure it has room for the shares as numbers and for a colour bar; beside others
+    the counts alone are large enough to be read on a telephone.
+    """
     m = np.asarray(matrix)
     share = m / np.maximum(m.sum(axis=1, keepdims=True), 1)
     words = [
-        [f"{n:,}\n{100 * s:.2f} %" for n, s in zip(*row, strict=True)]
+        [f"{n:,}" + f"\n{100 * s:.2f} %" * alone for n, s in zip(*row, strict=True)]
         for row in zip(m, share, strict=True)
     ]
     sns.heatmap(
@@ -109,9 +113,9 @@ def _heat_map(axes: Axes, matrix: ArrayLike, size: int, bar: bool) -> str:
         square=True,
         xticklabels=metrics.CLASSES,
         yticklabels=metrics.CLASSES,
-        cbar=bar,
-        cbar_kws={"label": "share of the row"} if bar else None,
-        annot_kws={"size": size},
+        cbar=alone,
+        cbar_kws={"label": "share of the row"} if alone else None,
+        annot_kws={"size": 11 if alone else 13},
         ax=axes,
     )
     for text, of_row in zip(axes.texts, share.ravel(), strict=True):
@@ -144,7 +148,7 @@ def confusion_matrices(
     )
     said = []
     for axes, letter, (model, matrix) in zip(grid.flat, "abcd", matrices.items(), strict=False):
-        said.append(f"({letter}) {model}, {_heat_map(axes, matrix, size=8, bar=False)}")
+        said.append(f"({letter}) {model}, {_heat_map(axes, matrix, alone=False)}")
         axes.set_title(f"({letter}) {model}", loc="left")
     for axes in grid.flat[len(matrices) :]:
         axes.set_visible(False)

@@ -16,13 +16,19 @@ from ecgkit.experiments import load_model
 from ecgkit.models import HeartbeatClassifier
 
 DIRECTORY = Path(__file__).parent
+INDEX = "index.json"
 
 
-def _read(name: str) -> bytes:
-    """Read a published file; its name is noted where the notebook runner asks for that."""
+def _note(name: str) -> None:
+    """Note what is read, where the notebook runner asks for that."""
     if log := os.environ.get("ECGKIT_READS"):
         with open(log, "a", encoding="utf-8") as file:
             file.write(f"{name}\n")
+
+
+def _read(name: str) -> bytes:
+    """Read a published file, and note its name."""
+    _note(name)
     return (DIRECTORY / name).read_bytes()
 
 
@@ -31,6 +37,7 @@ def index() -> list[dict[str, Any]]:
 
     Those of :func:`variations` are not among them: they are no runs of their recipe.
     """
+    _note(INDEX)
     return [entry for entry in _entries() if not entry["variation"]]
 
 
@@ -40,13 +47,14 @@ def variations(split: str = "random") -> list[dict[str, Any]]:
     Those of :mod:`ecgkit.variations` have the random split, those of :mod:`ecgkit.patients` the
     one between patients.
     """
+    _note(INDEX)
     varied = (entry for entry in _entries() if entry["variation"])
     return [entry for entry in varied if entry["split"] == split]
 
 
 def _entries() -> list[dict[str, Any]]:
     """Read the index."""
-    return json.loads(_read("index.json"))
+    return json.loads((DIRECTORY / INDEX).read_bytes())
 
 
 def run(name: str) -> dict[str, Any]:
@@ -61,9 +69,19 @@ def runs(model: str, recipe: str, split: str = "random") -> list[dict[str, Any]]
 
 
 def _of(model: str, recipe: str, split: str) -> list[dict[str, Any]]:
-    """List the published runs of a model, recipe and split."""
-    wanted = {"model": model, "recipe": recipe, "split": split}
-    return [entry for entry in index() if wanted.items() <= entry.items()]
+    """List the published runs of a model, recipe and split.
+
+    What is noted is the question, not the whole index: other runs that are published later change
+    nothing for who asked it.
+    """
+    _note(f"{INDEX}?{model}/{recipe}/{split}")
+    return answer(_entries(), f"{model}/{recipe}/{split}")
+
+
+def answer(entries: list[dict[str, Any]], question: str) -> list[dict[str, Any]]:
+    """Return the entries of the index that a question, ``model/recipe/split``, asks for."""
+    wanted = dict(zip(("model", "recipe", "split"), question.split("/"), strict=True))
+    return [e for e in entries if wanted.items() <= e.items() and not e["variation"]]
 
 
 def find(model: str = "resnet-tcn", recipe: str = "ours", split: str = "random") -> dict[str, Any]:
