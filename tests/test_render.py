@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import bs4
 import pdf
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 
 pytestmark = pytest.mark.slow
@@ -136,6 +137,22 @@ def test_pages_stand_alone_and_fit_the_screen(
         if over > 0:
             seen.append(f"is {over} px wider than the screen")
         faults += [f"{name} {fault}" for fault in seen if not _asks_for_what_is_here(fault)]
+        context.close()
+    assert not faults
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_pages_can_be_read_with_weak_eyes_a_screen_reader_and_a_keyboard(
+    pages: dict[str, Any], browser: Any, width: int, scheme: str
+) -> None:
+    faults = []
+    for name in pages:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        tab = context.new_page()
+        tab.goto((HTML / name).as_uri(), wait_until="load")
+        for fault in Axe().run(tab).response["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                faults += [f"{name}: {fault['id']}: {node['html']}" for node in fault["nodes"]]
         context.close()
     assert not faults
 
