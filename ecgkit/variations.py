@@ -27,20 +27,13 @@ from ecgkit.training import Recipe
 if TYPE_CHECKING:
     from ecgkit.records import Source
 
-FIRST = replace(
-    experiments.RECIPES["ours"],
-    **{"epochs": 60, "shortest_crop": 0.75, "cropped_originals": 0.3},
-    **{"gain": 0.1, "noise_mv": 0.015, "each_branch": 0.5},
-)
-"""Our recipe as it was first, before its ingredients had been measured one by one."""
-
 _PARTS = Recipe(epochs=3, batch=256, learning_rate=1e-3, schedule="one-cycle", balance=0.0)
 
 RECIPES = {
     "hurried": Recipe(epochs=4, batch=256, learning_rate=1e-3, schedule="one-cycle"),
     "hurried-tcn": _PARTS,
     "hurried-resnet": _PARTS,
-    "hurried-first": replace(FIRST, epochs=6),
+    "hurried-first": replace(experiments.RECIPES["first"], epochs=6),
     "hurried-ours": replace(experiments.RECIPES["ours"], epochs=6),
 }
 """Recipes of these runs alone: the paper's and ours in fewer epochs, and one with few draws."""
@@ -202,7 +195,13 @@ VARIATIONS = {
         base="hurried-ours",
         against="ours",
         validation=True,
-        seeds=SEEDS,
+    ),
+    "rr-intervals": Variation(
+        *("RR intervals", "none", "six ratios of them, in a branch of their own"),
+        model="resnet-tcn-rr",
+        base="hurried-ours",
+        against="ours",
+        validation=True,
     ),
 }
 """Name -> what is changed; the quotations are of the paper's sections II-A, III and IV-A."""

@@ -527,11 +527,11 @@ plots.show(
 # %% [markdown]
 # ## What helps: the study
 #
-# Each row below changes one thing, and is judged on validation patients alone, five
-# seeds, each with patients of its own. Among them: RR intervals, the shape beside the
-# patient's past, beats in units of the patient's own size (divided by the running
-# mean of their spread, causal as well), a window of a second instead of half a
-# second, other balances, class weights, focal loss, more or less augmentation.
+# Each row below changes one thing, and is judged on validation patients alone, each
+# seed with patients of its own: RR intervals, the shape beside the patient's past,
+# beats in units of the patient's own size (divided by the running mean of their
+# spread, causal as well), a window of a second instead of half a second, other
+# balances, class weights, focal loss, more or less augmentation.
 
 # %% tags=["hide-input"]
 validation = [
@@ -539,6 +539,17 @@ validation = [
 ]
 if validation:
     display(Markdown(patients.rows_table(validation)))
+    made = {run["variation"].removeprefix("patients-") for run in validation}
+    if left := [name for name in patients.ROWS if name not in made]:
+        display(
+            Markdown(
+                "Not run yet: "
+                + "; ".join(
+                    f"`{name}` ({patients.ROWS[name].change})" for name in left
+                )
+                + f". `ecgkit patients --only {' '.join(left)}` makes them."
+            )
+        )
 else:
     display(
         Markdown(

@@ -40,9 +40,9 @@ def test_every_row_changes_one_thing_of_the_row_rr():
 def test_a_recipe_is_ours_in_fewer_epochs_and_the_rows_change():
     ours = experiments.RECIPES["ours"]
     assert patients.recipe("plain").balance == ours.balance
-    assert patients.recipe("plain").epochs == 3
+    assert patients.recipe("plain").epochs == 2
     assert patients.recipe("weights").class_weights == 0.5
-    assert patients.recipe("longer").epochs == 9
+    assert patients.recipe("longer").epochs == 6
 
 
 def test_beats_of_a_row_are_those_of_its_preparation(synthetic_beats):

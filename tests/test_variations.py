@@ -103,6 +103,7 @@ def test_every_variation_changes_what_its_name_says_and_nothing_else():
         "together-only": {"each_branch": 0.0},
         "ours": {},
         "one-second": {"step": 2},
+        "rr-intervals": {"model": "resnet-tcn-rr"},
     }
 
 
@@ -131,7 +132,7 @@ def test_the_settled_run_is_the_papers_balance_and_crops_in_a_hurry():
 
 def test_an_ingredient_is_taken_away_from_our_first_recipe():
     ingredients = [v for v in VARIATIONS.values() if v.against == "first"]
-    first = dataclasses.replace(variations.FIRST, epochs=6)
+    first = dataclasses.replace(experiments.RECIPES["first"], epochs=6)
     assert variations.recipe("first") == first
     for variation in ingredients:
         for setting, value in variation.recipe.items():
@@ -143,7 +144,7 @@ def test_an_ingredient_is_taken_away_from_our_first_recipe():
 
 
 def test_our_recipe_has_less_of_what_cost_more_than_it_brought():
-    first, ours = variations.FIRST, experiments.RECIPES["ours"]
+    first, ours = (experiments.RECIPES[name] for name in ("first", "ours"))
     for name in ("epochs", "gain", "noise_mv", "each_branch"):
         assert 0 < getattr(ours, name) < getattr(first, name)
     for name in ("shortest_crop", "cropped_originals"):  # shorter crops cost; whole originals, too
