@@ -43,7 +43,7 @@ GROUPS = {
     "instead of 50, with a larger batch and a rate that rises and falls. What was settled was "
     "settled before, and stays whichever row is ahead.",
     "squeeze-last": "Squeezing over time needs the TCN's last block at every step, about twenty "
-    "times the multiplications of the last step alone. So this pair is of the TCN without the "
+    "times the multiplications of the last step alone. So these runs are of the TCN without the "
     "ResNet, in 3 epochs of the training half as it is, its rare classes not raised.",
     "resnet-alone": "The ResNet without the TCN, and what parts bring it, in 3 epochs of the "
     "training half as it is.",

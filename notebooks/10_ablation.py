@@ -528,7 +528,9 @@ display(
 # beats filled up to N's number: each takes an hour or two without a GPU, so there are
 # few. The *hurried* ones are of three epochs of the training half as it is: minutes
 # each, so that every model has three seeds. They say what a part does early in
-# training, and whether three seeds agree.
+# training, and whether three seeds agree. (Those of the TCN with SE multiplied in
+# bfloat16, on another processor, the rest in float32: one more difference that a strict
+# comparison would not have, and that we cannot tell from luck.)
 
 # %%
 varied = [published.run(e["name"]) for e in published.variations()]
