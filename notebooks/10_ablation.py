@@ -567,7 +567,7 @@ def gains_table(gains, papers):
     for part, values in gains.items():
         paper = f"{papers[part]:+.2f}" if part in papers else "not in its text"
         if not values:
-            lines.append(f"| {part} | not run yet | | | | {paper} |")
+            lines.append(f"| {part} | no whole runs | | | | {paper} |")
             continue
         d = comparison.compare(100 * np.array(values))
         adds, interval, p = f"{d.mean:+.2f}", "-", "-"
