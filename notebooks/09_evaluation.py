@@ -87,9 +87,7 @@ for model, found in paper_runs.items():
     print(f"{model:10} recipe paper, seeds {seeds or 'none published yet'}")
 for name, found in (("ours", our_runs), ("ours-1s", long_runs)):
     seeds = [run["seed"] for run in found]
-    print(
-        f"{'resnet-tcn':10} recipe {name}, seeds {seeds or 'none published yet'}"
-    )
+    print(f"{'resnet-tcn':10} recipe {name}, seeds {seeds or 'none yet'}")
 
 # %% [markdown]
 # ## The confusion matrix
