@@ -3,7 +3,8 @@
 Where the paper is silent or can be read in two ways, this book had to settle on a reading. Some
 entries of :data:`VARIATIONS` change one of these and leave the rest; the differences to the run in
 which nothing is changed say which of the decisions matter. They are measured on the test half after
-the decisions were made, and decide nothing.
+the decisions were made, and change none of these readings. (One hint for our recipe, milder crops,
+came from them: page 10 says so.)
 
 Others change the ingredients of our own recipe. That is how it was chosen, so they are measured on
 a tenth of the training half. The last take parts out of the network, as the paper's Fig. 5 does.
