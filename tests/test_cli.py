@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from ecgkit import experiments, synthetic
+from ecgkit import InputError, experiments, synthetic
 from ecgkit.__main__ import main
 
 RUN_KEYS = {  # of run.json
@@ -334,3 +334,29 @@ def test_data_counts_the_labels_of_both_halves_of_mit_bih(run, mitdb, monkeypatc
         "DS1": {"N": 45866, "S": 944, "V": 3788, "F": 415, "Q": 8},
         "DS2": {"N": 44259, "S": 1837, "V": 3221, "F": 388, "Q": 7},
     }
+
+
+def test_weights_of_beats_of_a_second_are_not_given_beats_of_half_a_second(
+    monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr("ecgkit.experiments.load_model", lambda path: (None, {"recipe": "ours-1s"}))
+    out = tmp_path / "network.onnx"
+    assert main(["export", "--onnx", str(out), "--weights", "long.safetensors"]) == 2
+    said = capsys.readouterr().err
+    assert "long.safetensors learnt from beats of a second (recipe ours-1s)" in said
+    assert said.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_recipe_of_longer_beats_takes_the_table_of_that_name(monkeypatch, tmp_path, capsys):
+    asked = []
+
+    def load(path, mapping):
+        asked.append(path.name)
+        raise InputError("enough")
+
+    monkeypatch.setattr("ecgkit.heartbeats.Heartbeats.load", load)
+    command = ["train", "--beats", str(tmp_path / "b.npz"), "--out", str(tmp_path / "run")]
+    for recipe in ("ours", "ours-1s"):
+        assert main([*command, "--recipe", recipe]) == 2
+    assert asked == ["b.npz", "b-step2.npz"]
