@@ -42,10 +42,13 @@ COLUMNS = {
     "shape_qrs": "middle third, likewise",
     "shape_t": "last third, likewise",
     "size": "standard deviation of the samples, to its mean over the last 200 beats",
+    "width_half": "samples beyond half of the QRS peak, to their mean over the last 200 beats",
+    "width_quarter": "samples beyond a quarter of it, likewise",
 }
 """Name -> what it is; "to" is the logarithm of a ratio, within :data:`LIMIT`. "Last" leaves out the
 interval before the beat, and the beat, itself. A third is a sixth of a second: about what comes
-before the QRS complex, the complex, and what follows it."""
+before the QRS complex, the complex, and what follows it. The QRS peak is the middle third's
+farthest from the beat's median, up or down."""
 
 N_RR = 6
 """The first columns, those of RR intervals alone."""
@@ -97,7 +100,7 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
 
     Returns
     -------
-    Float32, shape (n, 10): see :data:`COLUMNS`.
+    Float32, shape (n, 12): see :data:`COLUMNS`.
 
     Examples
     --------
@@ -119,9 +122,9 @@ def of_record(rr_before_s: Column, rr_after_s: Column, signals: Column) -> NDArr
         _log_ratio(np.append(np.nan, rr[:-1])[: len(rr)], near),
         np.sqrt(np.nan_to_num(variance).clip(0, LIMIT**2)),
         *(1 - _correlation(a, b) for a, b in zip(_thirds(signals), _thirds(mean), strict=True)),
-        _log_ratio(signals.std(axis=1), past_mean(signals.std(axis=1), FAR)),
+        *(_log_ratio(own, past_mean(own, FAR)) for own in (signals.std(axis=1), *_widths(signals))),
     ]
-    return np.stack(columns, axis=1).astype(np.float32)  # (n, 10)
+    return np.stack(columns, axis=1).astype(np.float32)  # (n, 12)
 
 
 def _log_ratio(part: Column, usual: Column) -> NDArray[np.float64]:
@@ -136,6 +139,16 @@ def _thirds(signals: Column) -> list[NDArray[np.float64]]:
     return np.split(np.asarray(signals, float), 3, axis=1)
 
 
+def _widths(signals: Column) -> list[NDArray[np.float64]]:
+    """How many samples of the middle third lie beyond half, and a quarter, of its peak: (n,) each.
+
+    Height counts up and down, from the beat's median. A wide QRS complex has more of them.
+    """
+    height = np.abs(_thirds(signals)[1] - np.median(signals, axis=1, keepdims=True))  # (n, 60)
+    peak = height.max(axis=1, keepdims=True)
+    return [(height > part * peak).sum(axis=1).astype(float) for part in (1 / 2, 1 / 4)]
+
+
 def _correlation(a: Column, b: Column) -> NDArray[np.float64]:
     """Correlation of two arrays row by row; 1 where it is not defined."""
     a = a - a.mean(axis=1, keepdims=True)
@@ -145,7 +158,7 @@ def _correlation(a: Column, b: Column) -> NDArray[np.float64]:
 
 
 def columns(beats: Heartbeats) -> NDArray[np.float32]:
-    """Columns of all beats of a table, shape (n, 10): see :data:`COLUMNS`.
+    """Columns of all beats of a table, shape (n, 12): see :data:`COLUMNS`.
 
     The past is what the table holds: compute it before beats are left out or drawn.
     """

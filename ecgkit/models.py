@@ -155,7 +155,7 @@ class HeartbeatClassifier(nn.Module):
     torch.Size([2, 4])
     """
 
-    def __init__(self, **branches: ResNet | TCN) -> None:
+    def __init__(self, **branches: ResNet | TCN | Context) -> None:
         """Put the linear layer on the branches; see the class."""
         super().__init__()
         self.branches = nn.ModuleDict(branches)
@@ -281,8 +281,10 @@ OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
 WITH_CONTEXT: dict[str, Callable[[], HeartbeatClassifier]] = {
     "resnet-tcn-rr": lambda: _joint_with_context(context.N_RR),
     "resnet-tcn-own": lambda: _joint_with_context(len(context.COLUMNS)),
+    "columns": lambda: HeartbeatClassifier(context=Context(len(context.COLUMNS))),
 }
-"""The joint model and a third branch: of RR intervals, or of these and the patient's own shape."""
+"""The joint model and a third branch: of RR intervals, or of these and the patient's own shape; and
+the third branch alone, which reads no samples."""
 
 
 def build(name: str) -> HeartbeatClassifier:

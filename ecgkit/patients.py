@@ -63,6 +63,7 @@ ROWS = {
     "plain": Row("half a second alone, as under the random split", model="resnet-tcn"),
     "rr": Row("and RR intervals, as ratios to the patient's past"),
     "own": Row("and the beat's shape beside the patient's past", model="resnet-tcn-own"),
+    "columns": Row("these columns alone, no samples", model="columns"),
     "own-units": Row("RR; beats in units of the patient's own", own_units=True),
     "long": Row("RR; a second instead of half a second", beats={"step": 2}),
     "unbalanced": Row("RR; rare classes not filled up", recipe={"balance": 0.0}),
