@@ -190,6 +190,20 @@ def scaled(beats: Heartbeats) -> Heartbeats:
     return replace(beats, signals=signals)
 
 
+def departures(beats: Heartbeats) -> Heartbeats:
+    """Return a table of what sets each beat apart from its patient's usual one, and all columns.
+
+    From each beat the mean of the last 200 beats of its record is subtracted, sample by sample:
+    causal, and zero in a record's first beat, which has no past. What is left tells no shapes to
+    compare, so :data:`COLUMNS` are computed before and stand behind the samples: (n, 180 + 12).
+    """
+    signals = np.zeros_like(beats.signals)
+    for rows in _by_record(beats):
+        own = beats.signals[rows]
+        signals[rows] = np.nan_to_num(own - past_mean(own, FAR))
+    return replace(beats, signals=np.concatenate([signals, columns(beats)], axis=1))
+
+
 def _by_record(beats: Heartbeats) -> list[NDArray[np.int64]]:
     """Row numbers of each record's beats, in the order of time."""
     order = np.lexsort((beats.samples, beats.records))

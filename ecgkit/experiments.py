@@ -20,7 +20,7 @@ from torch import nn
 
 import ecgkit
 from ecgkit import InputError, aami, checkpoints, context, files, metrics, models, splits, training
-from ecgkit.heartbeats import Heartbeats
+from ecgkit.heartbeats import AFTER, BEFORE, Heartbeats
 from ecgkit.models import HeartbeatClassifier, build
 from ecgkit.training import Recipe
 
@@ -134,10 +134,11 @@ def split_beats(beats: Heartbeats, split: str, seed: int) -> splits.Split:
 def fitted(beats: Heartbeats, network: nn.Module) -> Heartbeats:
     """Return a table as a network reads it: with columns behind the samples, where it takes them.
 
-    See :mod:`ecgkit.context`. Give the whole table, then split it: the columns tell of the past.
+    See :mod:`ecgkit.context`. Give the whole table, then split it: the columns tell of the past. A
+    table that has them, from :func:`ecgkit.context.departures`, stays as it is.
     """
-    n_columns = models.n_columns(network)
-    return context.behind(beats, n_columns) if n_columns else beats
+    missing = BEFORE + AFTER + models.n_columns(network) - beats.signals.shape[1]
+    return context.behind(beats, missing) if missing else beats
 
 
 def train(

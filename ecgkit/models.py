@@ -250,14 +250,12 @@ def n_columns(network: nn.Module) -> int:
     return sum(part.n_columns for part in network.modules() if isinstance(part, Context))
 
 
-def _joint_with_context(n_columns: int) -> HeartbeatClassifier:
-    """The joint model, and a third branch for what stands behind the samples."""
-    branches: dict[str, Any] = {
-        "resnet": Samples(ResNet(), n_columns),
-        "tcn": Samples(TCN(), n_columns),
-        "context": Context(n_columns),
+def _with_context(n_columns: int, **branches: ResNet | TCN) -> HeartbeatClassifier:
+    """Branches that read the samples, and one more for what stands behind these."""
+    of_samples: dict[str, Any] = {
+        name: Samples(branch, n_columns) for name, branch in branches.items()
     }
-    return HeartbeatClassifier(**branches)
+    return HeartbeatClassifier(**of_samples, context=Context(n_columns))
 
 
 MODELS: dict[str, Callable[[], HeartbeatClassifier]] = {
@@ -279,12 +277,14 @@ OTHER_READINGS: dict[str, Callable[[], HeartbeatClassifier]] = {
 
 
 WITH_CONTEXT: dict[str, Callable[[], HeartbeatClassifier]] = {
-    "resnet-tcn-rr": lambda: _joint_with_context(context.N_RR),
-    "resnet-tcn-own": lambda: _joint_with_context(len(context.COLUMNS)),
-    "columns": lambda: HeartbeatClassifier(context=Context(len(context.COLUMNS))),
+    "resnet-tcn-rr": lambda: _with_context(context.N_RR, resnet=ResNet(), tcn=TCN()),
+    "resnet-tcn-own": lambda: _with_context(len(context.COLUMNS), resnet=ResNet(), tcn=TCN()),
+    "tcn-own": lambda: _with_context(len(context.COLUMNS), tcn=TCN()),
+    "resnet-own": lambda: _with_context(len(context.COLUMNS), resnet=ResNet()),
+    "columns": lambda: _with_context(len(context.COLUMNS)),
 }
-"""The joint model and a third branch: of RR intervals, or of these and the patient's own shape; and
-the third branch alone, which reads no samples."""
+"""The joint model and a third branch: of RR intervals, or of all columns; then less and less of the
+joint model beside all columns, and at last the columns alone."""
 
 
 def build(name: str) -> HeartbeatClassifier:

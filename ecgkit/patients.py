@@ -2,7 +2,7 @@
 
 Trained on the patients of DS1, tested on those of DS2 (:func:`ecgkit.splits.patient_split`). What
 to do about the fall is chosen on *validation patients*, carved from DS1 anew with each seed; each
-of :data:`ROWS` changes one thing. DS2 is looked at once, by the rows that are published, when
+of :data:`ROWS` changes one thing of another. DS2 is looked at once, by the rows that are published, when
 :func:`make` is told so: validation and test have folders of their own, and no row is chosen by the
 second.
 """
@@ -43,6 +43,8 @@ class Row:
         Arguments of :func:`ecgkit.heartbeats.prepare`, in types that JSON has.
     own_units
         Divide each beat by its patient's own size, see :func:`ecgkit.context.scaled`.
+    departures
+        Subtract the patient's usual beat, after that, see :func:`ecgkit.context.departures`.
     recipe
         What is changed of :data:`RECIPE`.
     """
@@ -51,19 +53,23 @@ class Row:
     model: str = "resnet-tcn-rr"
     beats: Mapping[str, Any] = field(default_factory=dict)
     own_units: bool = False
+    departures: bool = False
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def prepared(self) -> dict[str, Any]:
         """What was done to the beats otherwise than by default, as a run's record notes it."""
-        return {**self.beats, **({"own_units": True} if self.own_units else {})}
+        done = {"own_units": self.own_units, "departures": self.departures}
+        return {**self.beats, **{what: True for what, is_done in done.items() if is_done}}
 
 
 ROWS = {
     "plain": Row("half a second alone, as under the random split", model="resnet-tcn"),
     "rr": Row("and RR intervals, as ratios to the patient's past"),
     "own": Row("and the beat's shape beside the patient's past", model="resnet-tcn-own"),
-    "columns": Row("these columns alone, no samples", model="columns"),
+    "no-resnet": Row("as `own`, without the ResNet branch", model="tcn-own"),
+    "no-tcn": Row("as `own`, without the TCN branch", model="resnet-own"),
+    "columns": Row("the columns of `own` alone, no samples", model="columns"),
     "own-units": Row("RR; beats in units of the patient's own", own_units=True),
     "long": Row("RR; a second instead of half a second", beats={"step": 2}),
     "unbalanced": Row("RR; rare classes not filled up", recipe={"balance": 0.0}),
@@ -79,10 +85,46 @@ ROWS = {
         beats={"step": 2},
         own_units=True,
     ),
+    "departures": Row(
+        "as `own`; in own units, less the patient's mean beat",
+        model="resnet-tcn-own",
+        own_units=True,
+        departures=True,
+    ),
+    "departures-tcn": Row(
+        "and without the ResNet branch", model="tcn-own", own_units=True, departures=True
+    ),
+    "departures-unbalanced": Row(
+        "and rare classes not filled up",
+        model="tcn-own",
+        own_units=True,
+        departures=True,
+        recipe={"balance": 0.0},
+    ),
+    "departures-one-loss": Row(
+        "and no loss of each branch alone",
+        model="tcn-own",
+        own_units=True,
+        departures=True,
+        recipe={"balance": 0.0, "each_branch": 0.0},
+    ),
+    "departures-mv": Row(
+        "and in mV instead of own units",
+        model="tcn-own",
+        departures=True,
+        recipe={"balance": 0.0, "each_branch": 0.0},
+    ),
+    "departures-some": Row(
+        "and rare classes filled up a little",
+        model="tcn-own",
+        departures=True,
+        recipe={"balance": 0.25, "each_branch": 0.0},
+    ),
 }
-"""Name -> what is done. "RR": all else as in the row ``rr``."""
+"""Name -> what is done. "RR": all else as in the row ``rr``. Of the last rows, from ``departures``
+on, each changes one thing more than the one before."""
 
-TESTED = ("plain", "rr", "own")
+TESTED = ("plain", "rr", "own", "columns", "departures-some")
 """Rows that are tested on DS2 and published, settled before DS2 is looked at; of each also the
 *ensemble*: the mean of the seeds' probabilities, which needs no choice."""
 
@@ -131,6 +173,7 @@ def table(name: str, beats: Tables, quick: bool = False) -> Heartbeats:
     """Return the beats as a row wants them; the columns of the past come with the network."""
     found = beats(ROWS[name].beats)
     found = context.scaled(found) if ROWS[name].own_units else found
+    found = context.departures(found) if ROWS[name].departures else found
     return reproduce.sample(found.without_q()) if quick else found
 
 

@@ -967,8 +967,24 @@ for name, of in whole_runs.items():
         f"{errors[name]:,.0f} | {len(of)} |"
     )
 display(Markdown("\n".join(lines)))
-if len(errors) == 3:
-    before, now, longer = errors.values()
+first_runs = whole_runs["first recipe"]
+paired = [
+    (a, b)
+    for a in first_runs
+    for b in second
+    if a["split_hash"] == b["split_hash"]
+]
+if len(errors) == 3 and paired:
+    before, now = (
+        np.mean(
+            [
+                np.sum(run["confusion_matrix"])
+                - np.trace(run["confusion_matrix"])
+                for run in side
+            ]
+        )
+        for side in zip(*paired, strict=True)
+    )
     n = np.sum(second[0]["confusion_matrix"])
     chance = np.sqrt(before + now)  # each counts rare, independent events
     level = (
@@ -976,12 +992,16 @@ if len(errors) == 3:
         if abs(now - before) < 2 * chance
         else "more than the test beats' chance"
     )
+    _, of_all, longer = errors.values()
+    seeds = ", ".join(str(a["seed"]) for a, _ in paired)
     display(
         Markdown(
-            f"At full length the two recipes are {abs(now - before):.0f} "
+            "At full length, on the same split (seed "
+            f"{seeds}), the two recipes are {abs(now - before):.0f} "
             f"errors of {n:,} beats apart, {level}: what was far ahead in six "
-            "epochs is level in the end, in half as many epochs. The longer "
-            f"beats leave {longer:.0f} of {now:.0f} errors."
+            "epochs is level in the end, in half as many epochs. Over all "
+            f"seeds the longer beats leave {longer:.0f} of {of_all:.0f} "
+            "errors."
         )
     )
 

@@ -63,13 +63,25 @@ def test_the_thirds_are_before_in_and_after_the_qrs_complex():
     assert_allclose(shapes, [0, 2, 0], atol=1e-6)
 
 
+def test_width_counts_samples_beyond_half_and_a_quarter_of_the_peak():
+    # A triangle of height 12 and foot 2 x 12 has 11 samples above 6 and 17 above 3; stretched to
+    # height 24, which doubles its foot, 23 above 12 and 35 above 6: wherever the base line lies.
+    def triangle(height):
+        return np.clip(height - np.abs(np.arange(180) - 90), 0, None)
+
+    signals = np.array([5 + triangle(12), 5 - triangle(24)])
+    found = of([np.nan, 1.0], signals)
+    assert found["width_half"][1] == pytest.approx(np.log(23 / 11))
+    assert found["width_quarter"][1] == pytest.approx(np.log(35 / 17))
+
+
 def test_where_there_is_no_past_and_no_future_all_is_as_ever():
     first = {name: column[0] for name, column in of([np.nan, 0.8, 0.8]).items()}
     assert set(first.values()) == {0}
     alone = of([np.nan])
     assert all(column.tolist() == [0] for column in alone.values())
     flat = of([np.nan, 1.0], np.zeros((2, 180)))
-    assert (flat["shape_qrs"][1], flat["size"][1]) == (0, 0)
+    assert (flat["shape_qrs"][1], flat["size"][1], flat["width_half"][1]) == (0, 0, 0)
 
 
 def test_ratios_are_limited():
@@ -157,3 +169,27 @@ def test_a_stream_gives_what_the_table_gives(synthetic_beats, size):
     found = np.concatenate([*parts, stream.rest()])
     assert_allclose(found, context.behind(one, len(NAMES)).signals, atol=1e-5)
     assert len(stream.rest()) == 0
+
+
+def test_departures_are_less_the_mean_of_the_past_and_have_the_columns_of_whole_beats(
+    synthetic_beats,
+):
+    found = context.departures(synthetic_beats)
+    assert found.signals.shape == (len(synthetic_beats), 180 + len(NAMES))
+    assert found.signals.dtype == np.float32
+    assert_array_equal(found.signals[:, 180:], context.columns(synthetic_beats))
+    rows = np.flatnonzero(synthetic_beats.records == "syn03")
+    own = synthetic_beats.signals[rows].astype(float)
+    assert_array_equal(found.signals[rows[0], :180], 0)
+    for i in (1, 7, 250):
+        usual = own[max(i - 200, 0) : i].mean(axis=0)
+        assert_allclose(found.signals[rows[i], :180], own[i] - usual, atol=1e-5)
+    assert_array_equal(found.labels, synthetic_beats.labels)
+
+
+def test_departures_do_not_see_the_future(synthetic_beats):
+    one = synthetic_beats.select(synthetic_beats.records == "syn03")
+    changed = one.signals.copy()
+    changed[100:] *= -1
+    other = context.departures(replace(one, signals=changed))
+    assert_array_equal(other.signals[:99], context.departures(one).signals[:99])

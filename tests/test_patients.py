@@ -1,5 +1,6 @@
 """Between patients: validation and test apart, one change a row, and what DS2 says in a table."""
 
+import itertools
 import json
 
 import numpy as np
@@ -26,15 +27,39 @@ def make(synthetic_beats, monkeypatch):
     return call
 
 
-def test_every_row_changes_one_thing_of_the_row_rr():
-    reference = ROWS["rr"]
+def changes(row, reference):
+    """What one row does otherwise than another."""
+    keys = ("model", "beats", "own_units", "departures", "recipe")
+    return [key for key in keys if getattr(row, key) != getattr(reference, key)]
+
+
+def test_every_row_changes_one_thing_of_another():
+    chain = [name for name in ROWS if name.startswith("departures")]
     for name, row in ROWS.items():
-        changed = [row.model != reference.model, bool(row.beats), row.own_units, bool(row.recipe)]
-        assert sum(changed) == (0 if name == "rr" else 3 if name == "all" else 1), name
         models.build(row.model)
         patients.recipe(name)
         json.dumps(row.prepared)
+        if name not in chain:
+            allowed = {"rr": 0, "all": 3}.get(name, 1)
+            assert len(changes(row, ROWS["rr"])) == allowed, name
+    assert changes(ROWS[chain[0]], ROWS["own"]) == ["own_units", "departures"]
+    steps = [changes(ROWS[b], ROWS[a]) for a, b in itertools.pairwise(chain)]
+    assert steps == [["model"], ["recipe"], ["recipe"], ["own_units"], ["recipe"]]
+    before, after = (ROWS[name].recipe for name in chain[2:4])
+    assert set(after) - set(before) == {"each_branch"}
     assert set(TESTED) <= set(ROWS)
+
+
+def test_departures_are_of_beats_in_own_units_where_both_are_asked_for(synthetic_beats):
+    given = lambda prepared: synthetic_beats  # noqa: E731
+    found = patients.table("departures", given)
+    expected = context.departures(context.scaled(synthetic_beats))
+    np.testing.assert_array_equal(found.signals, expected.signals)
+    raw = patients.table("departures-mv", given)
+    np.testing.assert_array_equal(raw.signals, context.departures(synthetic_beats).signals)
+    assert ROWS["departures"].prepared == {"own_units": True, "departures": True}
+    network = models.build(ROWS["departures-mv"].model)
+    assert experiments.fitted(raw, network) is raw  # it has its columns
 
 
 def test_a_recipe_is_ours_in_fewer_epochs_and_the_rows_change():
