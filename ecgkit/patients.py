@@ -2,9 +2,9 @@
 
 Trained on the patients of DS1, tested on those of DS2 (:func:`ecgkit.splits.patient_split`). What
 to do about the fall is chosen on *validation patients*, carved from DS1 anew with each seed; each
-of :data:`ROWS` changes one thing of another. DS2 is looked at once, by the rows that are published, when
-:func:`make` is told so: validation and test have folders of their own, and no row is chosen by the
-second.
+of :data:`ROWS` changes one thing of another. DS2 is looked at once, by the rows that are published,
+when :func:`make` is told so: validation and test have folders of their own, and no row is chosen by
+the second.
 """
 
 from __future__ import annotations
