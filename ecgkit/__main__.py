@@ -143,13 +143,14 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     """Test trained weights."""
-    from ecgkit import experiments, published
+    from ecgkit import experiments, patients, published
 
     if options.weights == "published":
         network, about = published.load(options.model, options.recipe, options.split)
     else:
         network, about = experiments.load_model(Path(options.weights))
-    beats = _beats(options, about["mapping"], experiments.beats_of(about))
+    row = patients.row_of(about) or patients.Row("", beats=experiments.beats_of(about))
+    beats = patients.table(row, lambda prepared: _beats(options, about["mapping"], prepared))
     where = (options.split, options.seed, options.device)
     report = experiments.evaluate(network, about, beats, *where, progress=not options.json)
     result = {"source": beats.source, **report}
@@ -308,15 +309,18 @@ def _export(options: argparse.Namespace) -> None:
 
 def _network(weights: str) -> Any:
     """Load the published weights, or those of a file, and what is known of them."""
-    from ecgkit import experiments, published
+    from ecgkit import experiments, patients, published
 
     if weights == "published":
         return published.load()
     network, about = experiments.load_model(Path(weights))
-    if experiments.beats_of(about):
+    row = patients.row_of(about)
+    done = row.prepared if row else experiments.beats_of(about)
+    if done:
+        what = "of a second" if "step" in done else "in the patient's own measure"
         raise InputError(
-            f"The weights {weights} learnt from beats of a second (recipe {about['recipe']}), and "
-            "here beats of half a second are cut: give weights of another recipe. "
+            f"The weights {weights} learnt from beats {what} (recipe {about['recipe']}), and "
+            "here beats of half a second are cut, in mV: give weights of another recipe. "
             "`ecgkit evaluate` tests these."
         )
     return network, about

@@ -160,6 +160,18 @@ def recipe(name: str, quick: bool = False) -> Recipe:
     return replace(RECIPE, **{**ROWS[name].recipe, **(reproduce.QUICK if quick else {})})
 
 
+def row_of(about: Mapping[str, str]) -> Row | None:
+    """Return the row that weights are of, by what they say of themselves; None for others.
+
+    Examples
+    --------
+    >>> row_of({"recipe": "patients-long"}) is ROWS["long"], row_of({"recipe": "ours"})
+    (True, None)
+    """
+    recipe_name = about["recipe"].partition(",")[0]  # "..., variation ..." may follow
+    return ROWS.get(_row_name(recipe_name)) if recipe_name.startswith("patients-") else None
+
+
 def check(names: Sequence[str], seeds: int) -> None:
     """Refuse a name that does not exist, or no run, before anything is read or trained."""
     for name in names:
@@ -169,11 +181,11 @@ def check(names: Sequence[str], seeds: int) -> None:
         raise InputError(f"{seeds} seeds make no run: take one at least.")
 
 
-def table(name: str, beats: Tables, quick: bool = False) -> Heartbeats:
+def table(row: Row, beats: Tables, quick: bool = False) -> Heartbeats:
     """Return the beats as a row wants them; the columns of the past come with the network."""
-    found = beats(ROWS[name].beats)
-    found = context.scaled(found) if ROWS[name].own_units else found
-    found = context.departures(found) if ROWS[name].departures else found
+    found = beats(row.beats)
+    found = context.scaled(found) if row.own_units else found
+    found = context.departures(found) if row.departures else found
     return reproduce.sample(found.without_q()) if quick else found
 
 
@@ -227,7 +239,7 @@ def make(
     runs: list[dict[str, Any]] = []
     plan, number = len(chosen) * seeds, 0
     for name in chosen:
-        of_row = table(name, beats, quick)
+        of_row = table(ROWS[name], beats, quick)
         for seed in range(seeds):
             folder = place / f"{name}-{seed}"
             there = (folder / experiments.RUN).exists()
@@ -363,16 +375,16 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """
     of: dict[str, list[dict[str, float]]] = {}
     for run in runs:
-        of.setdefault(_row_of(run), []).append(figures(run["confusion_matrix"]))
+        of.setdefault(_row_name(run["recipe"]), []).append(figures(run["confusion_matrix"]))
     return {
         row: {key: tables.spread([f[key] for f in found]) for key in FIGURES} | {"n": len(found)}
         for row, found in of.items()
     }
 
 
-def _row_of(run: Mapping[str, Any]) -> str:
-    """Name of the row a run is of; an ensemble is a row of its own."""
-    return run["recipe"].removeprefix("patients-").removesuffix("-quick")
+def _row_name(recipe_name: str) -> str:
+    """Name of the row a run of this recipe is of; an ensemble is a row of its own."""
+    return recipe_name.removeprefix("patients-").removesuffix("-quick")
 
 
 def markdown(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -467,10 +467,7 @@ display(Markdown("\n".join(lines)))
 YARDSTICK = "all, classes not weighted"
 plots.show(
     plots.confusion_matrices(
-        {
-            name: found[name][0]
-            for name in ("RR, and the next", "RR and shape", YARDSTICK)
-        },
+        {name: found[name][0] for name in list(looks)[1:5]},
         "A forest of a few columns: validation patients of seed 0",
         "Rows: annotators. Columns: forest.",
         synthetic=source.is_synthetic,
@@ -594,8 +591,9 @@ plots.show(
 
 # %% [markdown]
 # On the left the shapes by which a network tells *patients* apart; in the middle the
-# same beats, and little is left to tell them by. On the right what V does to each.
-# (In a run of V, or where every other beat is one, the usual is made of them, too.)
+# same beats, and in most patients little is left to tell them by. On the right what V
+# does to each. Where many beats are V, as in record 208, the usual is made of them, too,
+# and N departs from it the other way.
 #
 # ## What helps: the study
 #

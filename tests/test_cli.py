@@ -336,14 +336,22 @@ def test_data_counts_the_labels_of_both_halves_of_mit_bih(run, mitdb, monkeypatc
     }
 
 
-def test_weights_of_beats_of_a_second_are_not_given_beats_of_half_a_second(
-    monkeypatch, capsys, tmp_path
+@pytest.mark.parametrize(
+    ("recipe", "what"),
+    [
+        ("ours-1s", "of a second (recipe ours-1s)"),
+        ("patients-long", "of a second"),
+        ("patients-departures-some, variation x", "in the patient's own measure"),
+    ],
+)
+def test_weights_of_beats_prepared_otherwise_are_not_given_beats_of_half_a_second(
+    recipe, what, monkeypatch, capsys, tmp_path
 ):
-    monkeypatch.setattr("ecgkit.experiments.load_model", lambda path: (None, {"recipe": "ours-1s"}))
+    monkeypatch.setattr("ecgkit.experiments.load_model", lambda path: (None, {"recipe": recipe}))
     out = tmp_path / "network.onnx"
     assert main(["export", "--onnx", str(out), "--weights", "long.safetensors"]) == 2
     said = capsys.readouterr().err
-    assert "long.safetensors learnt from beats of a second (recipe ours-1s)" in said
+    assert f"long.safetensors learnt from beats {what}" in said
     assert said.count("\n") == 1
     assert not out.exists()
 

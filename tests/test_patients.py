@@ -52,10 +52,10 @@ def test_every_row_changes_one_thing_of_another():
 
 def test_departures_are_of_beats_in_own_units_where_both_are_asked_for(synthetic_beats):
     given = lambda prepared: synthetic_beats  # noqa: E731
-    found = patients.table("departures", given)
+    found = patients.table(ROWS["departures"], given)
     expected = context.departures(context.scaled(synthetic_beats))
     np.testing.assert_array_equal(found.signals, expected.signals)
-    raw = patients.table("departures-mv", given)
+    raw = patients.table(ROWS["departures-mv"], given)
     np.testing.assert_array_equal(raw.signals, context.departures(synthetic_beats).signals)
     assert ROWS["departures"].prepared == {"own_units": True, "departures": True}
     network = models.build(ROWS["departures-mv"].model)
@@ -73,8 +73,8 @@ def test_a_recipe_is_ours_in_fewer_epochs_and_the_rows_change():
 def test_beats_of_a_row_are_those_of_its_preparation(synthetic_beats):
     asked = []
     given = lambda prepared: asked.append(dict(prepared)) or synthetic_beats  # noqa: E731
-    assert patients.table("rr", given) is synthetic_beats
-    own = patients.table("all", given)
+    assert patients.table(ROWS["rr"], given) is synthetic_beats
+    own = patients.table(ROWS["all"], given)
     assert asked == [{}, {"step": 2}]
     np.testing.assert_array_equal(own.signals, context.scaled(synthetic_beats).signals)
 
@@ -163,3 +163,26 @@ def test_a_longer_window_takes_every_second_sample(synthetic_source):
     np.testing.assert_array_equal(long.samples, short.samples)
     # Both hold the samples r - 90, r - 88, ..., r + 88.
     np.testing.assert_array_equal(long.signals[:, 45:135], short.signals[:, ::2])
+
+
+def test_weights_are_evaluated_on_beats_as_their_row_prepares_them(
+    synthetic_beats, tmp_path, monkeypatch, capsys
+):
+    few = patients.reproduce.sample(synthetic_beats.relabelled("literature"), 300, 40)
+    row, how = ROWS["departures-mv"], training.Recipe(epochs=1, batch=128, balance=0.0)
+    _, run = experiments.train(
+        patients.table(row, lambda prepared: few),
+        row.model,
+        "patients-departures-mv",
+        how,
+        split="patients",
+        out=tmp_path,
+        device="cpu",
+        progress=False,
+        prepared=row.prepared,
+    )
+    monkeypatch.setattr("ecgkit.__main__._beats", lambda options, mapping, prepared: few)
+    weights = str(tmp_path / "model.safetensors")
+    assert main(["evaluate", "--weights", weights, "--split", "patients", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["confusion_matrix"] == run["confusion_matrix"]
