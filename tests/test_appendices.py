@@ -164,3 +164,29 @@ def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
     for tone in (30, 60):
         above = power[np.abs(hz - tone) < 0.3].max() / np.median(power[np.abs(hz - tone) < 4])
         assert (above > 20) == (tone == hum_hz)
+
+
+# The README ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe", "split", "keys"),
+    [
+        ("resnet-tcn", "paper", "random", ("accuracy", "mean_f1")),
+        ("resnet-tcn", "ours", "random", ("accuracy", "mean_f1")),
+        ("resnet-tcn", "ours-1s", "random", ("accuracy", "mean_f1")),
+        ("resnet-tcn", "patients-plain", "patients", ("accuracy",)),
+        ("tcn-own", "patients-departures-some", "patients", ("accuracy",)),
+    ],
+)
+def test_the_figures_of_the_readme_are_those_of_published_runs(model, recipe, split, keys) -> None:
+    runs = published.runs(model, recipe, split)
+    digits = 2 if split == "random" else 1
+    cells = []
+    for key in keys:
+        values = 100 * np.array([tables.figures(run)[key] for run in runs])
+        spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+        cells.append(f"{values.mean():.{digits}f}{spread}")
+    cells += [""] * (2 - len(keys))
+    row = f" | {' | '.join(cells)} | {len(runs)} |".replace("  ", " ")
+    assert (ROOT / "README.md").read_text("utf-8").count(row) == 1, row
