@@ -931,9 +931,9 @@ if pairs:
     wrong_before, wrong_after = (m.sum() - np.trace(m) for m in (short, long))
     lines += [
         "",
-        f"Mean ± standard deviation over {len(pairs)} seeds, each with a split "
-        f"of its own. S and N are taken for each other {after:,.0f} times a run "
-        f"instead of {before:,.0f}; of all {wrong_before:,.0f} errors "
+        f"Mean ± standard deviation over {len(pairs)} seeds, each with a "
+        f"split of its own. S and N are taken for each other {after:,.0f} "
+        f"times a run instead of {before:,.0f}; of all {wrong_before:,.0f} errors "
         f"{wrong_after:,.0f} are "
         f"left. So {1 - wrong_after / wrong_before:.0%} of them "
         "were for want of something to see, and no training on half a "

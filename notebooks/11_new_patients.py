@@ -948,7 +948,7 @@ display(Markdown("\n".join([*lines, "", note])))
 
 # %% tags=["hide-input"]
 def means(matrices):
-    """Accuracy, F1 of V, F1 of S and j-kappa: means over the seeds, in 100ths."""
+    """Accuracy, F1 of V and S, j-kappa: means over seeds, in 100ths."""
     of = [patients.figures(m) for m in matrices]
     keys = ("accuracy", "f1_V", "f1_S", "j_kappa")
     return {key: 100 * np.mean([f[key] for f in of]) for key in keys}
@@ -960,9 +960,10 @@ for row in patients.TESTED if source.name == "mitdb" else ():
         continue
     yardstick = means(of_ds2[YARDSTICK])
     network = means([run["confusion_matrix"] for run in runs])
+    names = {key: patients.FIGURES[key].removesuffix(" %") for key in network}
     said = ", ".join(
-        f"{patients.FIGURES[key].removesuffix(' %')} {value - network[key]:+.1f}"
-        for key, value in yardstick.items()
+        f"{name} {yardstick[key] - network[key]:+.1f}"
+        for key, name in names.items()
     )
     lines.append(f"- the forest less `{row}`: {said}")
 if lines:
