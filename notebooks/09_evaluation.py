@@ -934,7 +934,8 @@ if pairs:
         f"Mean ± standard deviation over {len(pairs)} seeds, each with a "
         f"split of its own. S and N are taken for each other {after:,.0f} "
         f"times a run instead of {before:,.0f}; of all "
-        f"{wrong_before:,.0f} errors {wrong_after:,.0f} are left. So {1 - wrong_after / wrong_before:.0%} of them "
+        f"{wrong_before:,.0f} errors {wrong_after:,.0f} are left. "
+        f"So {1 - wrong_after / wrong_before:.0%} of them "
         "were for want of something to see, and no training on half a "
         "second would have mended them all.",
     ]
