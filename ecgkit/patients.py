@@ -419,13 +419,15 @@ def rows_table(runs: Sequence[Mapping[str, Any]]) -> str:
 def said(value: tables.Spread, key: str) -> str:
     """Write a mean and its spread, in per cent but for j-kappa; "-" where it is not defined.
 
+    A line may end before the sign and not behind it.
+
     Examples
     --------
     >>> said({"mean": 0.912, "sd": 0.0051}, "accuracy"), said({"mean": 0.5, "sd": None}, "j_kappa")
-    ('91.2 ± 0.5', '0.500')
+    ('91.2 ±\\xa00.5', '0.500')
     """
     if value["mean"] is None:
         return "-"
     scale, digits = (1, 3) if key == "j_kappa" else (100, 1)
     text = f"{scale * value['mean']:.{digits}f}"
-    return text if value["sd"] is None else f"{text} ± {scale * value['sd']:.{digits}f}"
+    return text if value["sd"] is None else f"{text} ±\u00a0{scale * value['sd']:.{digits}f}"

@@ -330,7 +330,7 @@ dropout = 100 * times["cone"]["dropout"] / total["cone"]
 last = list(total)[-1]
 display(
     Markdown(
-        f"On this machine, with {torch.get_num_threads()} threads: the cone "
+        f"On this machine, threads: {torch.get_num_threads()}. The cone "
         f"is {total['dense'] / total['cone']:.1f} times as fast as the dense "
         f"form, the rearranged one {total['dense'] / total['fast']:.1f} times"
         + (

@@ -924,9 +924,16 @@ if source.name == "mitdb":
     for look, ms in of_ds2.items():
         name = f"**forest**, no network: {look}"
         lines.append(f"| {name} | {cells(None, ms)} | {len(ms)} |")
+TOLD = {
+    "plain": "half a second alone",
+    "rr": "and RR intervals",
+    "own": "and shape beside the past",
+    "columns": "all columns, no samples",
+    "departures-some": "TCN of departures, all columns",
+}
 for row in patients.TESTED:
     for name, runs in (
-        (f"**{row}**", published_runs(row)),
+        (f"**{row}**: {TOLD[row]}", published_runs(row)),
         (f"**{row}**, ensemble", ensemble_runs(row)),
     ):
         if runs:
