@@ -149,7 +149,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         network, about = published.load(options.model, options.recipe, options.split)
     else:
         network, about = experiments.load_model(Path(options.weights))
-    row = patients.row_of(about) or patients.Row("", beats=experiments.beats_of(about))
+    row = patients.row_of(about)
     beats = patients.table(row, lambda prepared: _beats(options, about["mapping"], prepared))
     where = (options.split, options.seed, options.device)
     report = experiments.evaluate(network, about, beats, *where, progress=not options.json)
@@ -314,9 +314,7 @@ def _network(weights: str) -> Any:
     if weights == "published":
         return published.load()
     network, about = experiments.load_model(Path(weights))
-    row = patients.row_of(about)
-    done = row.prepared if row else experiments.beats_of(about)
-    if done:
+    if done := patients.row_of(about).prepared:
         what = "of a second" if "step" in done else "in the patient's own measure"
         raise InputError(
             f"The weights {weights} learnt from beats {what} (recipe {about['recipe']}), and "

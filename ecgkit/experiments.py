@@ -136,8 +136,18 @@ def fitted(beats: Heartbeats, network: nn.Module) -> Heartbeats:
 
     See :mod:`ecgkit.context`. Give the whole table, then split it: the columns tell of the past. A
     table that has them, from :func:`ecgkit.context.departures`, stays as it is.
+
+    Raises
+    ------
+    InputError
+        If it has more columns than the network reads.
     """
     missing = BEFORE + AFTER + models.n_columns(network) - beats.signals.shape[1]
+    if missing < 0:
+        raise InputError(
+            f"The table has {-missing} columns more than the network reads: give it beats of "
+            f"{BEFORE + AFTER} samples, or take a network of all columns."
+        )
     return context.behind(beats, missing) if missing else beats
 
 

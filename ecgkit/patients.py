@@ -160,16 +160,20 @@ def recipe(name: str, quick: bool = False) -> Recipe:
     return replace(RECIPE, **{**ROWS[name].recipe, **(reproduce.QUICK if quick else {})})
 
 
-def row_of(about: Mapping[str, str]) -> Row | None:
-    """Return the row that weights are of, by what they say of themselves; None for others.
+def row_of(about: Mapping[str, str]) -> Row:
+    """Return the row that weights are of, by what they say of themselves.
+
+    For weights of another recipe it is one that prepares beats as that recipe does.
 
     Examples
     --------
-    >>> row_of({"recipe": "patients-long"}) is ROWS["long"], row_of({"recipe": "ours"})
-    (True, None)
+    >>> row_of({"recipe": "patients-long"}) is ROWS["long"], row_of({"recipe": "ours"}).prepared
+    (True, {})
     """
     recipe_name = about["recipe"].partition(",")[0]  # "..., variation ..." may follow
-    return ROWS.get(_row_name(recipe_name)) if recipe_name.startswith("patients-") else None
+    if recipe_name.startswith("patients-") and _row_name(recipe_name) in ROWS:
+        return ROWS[_row_name(recipe_name)]
+    return Row(recipe_name, beats=experiments.beats_of(about))
 
 
 def check(names: Sequence[str], seeds: int) -> None:

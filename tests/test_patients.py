@@ -60,6 +60,8 @@ def test_departures_are_of_beats_in_own_units_where_both_are_asked_for(synthetic
     assert ROWS["departures"].prepared == {"own_units": True, "departures": True}
     network = models.build(ROWS["departures-mv"].model)
     assert experiments.fitted(raw, network) is raw  # it has its columns
+    with pytest.raises(InputError, match="6 columns more than the network reads"):
+        experiments.fitted(raw, models.build("resnet-tcn-rr"))
 
 
 def test_a_recipe_is_ours_in_fewer_epochs_and_the_rows_change():
