@@ -1,25 +1,93 @@
 """ecgkit: heartbeat classification from a raw ECG to a tested ResNet-TCN.
 
-The helper library of the book. Each module is one chapter's subject; data flows one way, and a
-module imports only from those above it in this list:
+The small library behind the book. Data flows one way, through folders that import only from those
+above them:
 
-``files`` written whole, ``aami`` classes, ``annotators`` and their marks, ``synthetic`` records,
-``physionet`` downloads, real ``noise``, ``records`` found and read, ``denoising`` wavelet bands,
-``heartbeats`` cutting, the ``context`` of a beat, ``splits``, ``augmentation``, ``layers`` and
-``models``, ``fast`` on a CPU, ``checkpoints`` and ``training``, ``attribution``, ``matching`` of
-beats, the ``ec57`` report, ``metrics``, ``calibration``, ``comparison`` of models, ``plots``,
-``experiments``, ``tables`` and ``reproduce`` beside the paper, ``variations`` of one thing at a
-time, new ``patients``, ``published`` results, ``csvfiles``, ``readers``, ``streams`` and
-``inference`` for any recording, ``online`` while it is made, ``portable`` as ONNX,
-``exercises``, ``bench``, and the command line with its ``options``.
+``data``
+    find and read recordings, denoise, cut beats, compute features, split
+``nn``
+    layers and networks
+``train``
+    augmentation, training, weights
+``evaluate``
+    scores, the EC57 report, statistics, training runs and their records
+``apply``
+    read, classify and stream any recording; export to ONNX
+``plots``
+    figures that more than one page draws
 """
 
-__version__ = "0.1.0"
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.2.0"
 
 
 class InputError(ValueError):
-    """Input that cannot be used: the message names it, says what was expected and what to do.
+    """Input that cannot be used: the message says what was found, what was expected, what to do.
 
-    The command line prints the message and exits with status 2; everything else that escapes from
-    the library is a defect.
+    The command line prints the message and exits with status 2; any other error that leaves the
+    library is a defect.
     """
+
+
+if TYPE_CHECKING:
+    from ecgkit.apply.classify import classify
+    from ecgkit.data.beats import Beats, load_beats
+    from ecgkit.data.preparation import Preparation
+    from ecgkit.data.splits import patient_split, random_split
+    from ecgkit.data.wfdb_io import read_record
+    from ecgkit.evaluate.ec57 import ec57_report
+    from ecgkit.evaluate.metrics import report
+    from ecgkit.nn.models import TCN, ResNet, ResNetTCN
+    from ecgkit.train.fit import fit, predict
+    from ecgkit.train.recipe import Recipe
+    from ecgkit.train.weights import load_model
+
+_MODULES = {
+    "apply.classify": ("classify",),
+    "data.beats": ("Beats", "load_beats"),
+    "data.preparation": ("Preparation",),
+    "data.splits": ("patient_split", "random_split"),
+    "data.wfdb_io": ("read_record",),
+    "evaluate.ec57": ("ec57_report",),
+    "evaluate.metrics": ("report",),
+    "nn.models": ("ResNet", "ResNetTCN", "TCN"),
+    "train.fit": ("fit", "predict"),
+    "train.recipe": ("Recipe",),
+    "train.weights": ("load_model",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "TCN",
+    "Beats",
+    "InputError",
+    "Preparation",
+    "Recipe",
+    "ResNet",
+    "ResNetTCN",
+    "classify",
+    "ec57_report",
+    "fit",
+    "load_beats",
+    "load_model",
+    "patient_split",
+    "predict",
+    "random_split",
+    "read_record",
+    "report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import ecgkit` does not wait for torch."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,14 +10,22 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ecgkit import InputError, aami
-from ecgkit.options import parser, say
+from ecgkit import InputError
+from ecgkit.cli import given_preparation, parser, say
+from ecgkit.data import aami
 
 # The commands import what they need when they run, so that `ecgkit data` does not wait for torch.
+if TYPE_CHECKING:
+    from ecgkit.apply.classify import Classification
+    from ecgkit.data.beats import Beats
+    from ecgkit.data.sources import Source
+    from ecgkit.evaluate.metrics import Report
+    from ecgkit.train.weights import Classifier
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,375 +40,283 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(str(error))
             return 2
         except KeyboardInterrupt:
-            again = "train --resume, reproduce, variations, patients, data --fetch"
-            say(f"Stopped. What was done is kept: {again} go on.")
+            say(f"Stopped. {_what_is_kept(options)}")
             return 130
         except BrokenPipeError:  # `ecgkit ... | head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
+def _what_is_kept(options: argparse.Namespace) -> str:
+    if options.command == "train":
+        return "The same command with --resume goes on after the last finished epoch."
+    if options.command == "data" and options.fetch:
+        return "Complete files are kept: the same command goes on."
+    return "Nothing was kept."
+
+
 def _data(options: argparse.Namespace) -> None:
     """Find the recordings, count beats."""
     import numpy as np
 
-    from ecgkit import heartbeats, records, splits
+    from ecgkit.data import splits, wfdb_io
+    from ecgkit.data.beats import load_beats
 
-    source = records.find(options.source, download=options.fetch)
-    if options.annotations:
-        read = [records.read_annotations(source.directory / name)[1] for name in source.records]
-        names = np.repeat(source.records, [len(symbols) for symbols in read])
-        labels = aami.encode(np.concatenate(read), options.mapping)
+    preparation = given_preparation(options)
+    source = _source(options, download=options.fetch)
     if options.save or not options.annotations:
-        beats = heartbeats.prepare(source, options.mapping)
+        beats = load_beats(source, preparation)
+        names, labels = beats.records, beats.labels
         if options.save:
             beats.save(options.save)
-        if not options.annotations:
-            names, labels = beats.records, beats.labels
-    counts: dict[str, Any] = aami.counts(labels)
+    if options.annotations:
+        read = [wfdb_io.read_annotations(source.directory / name)[1] for name in source.records]
+        names = np.repeat(source.records, [len(symbols) for symbols in read])
+        labels = aami.encode(np.concatenate(read), preparation.mapping)
+    parts = {"beats": labels}
     if options.split == "random":
-        classified = labels[labels != aami.CLASSES.index("Q")]
-        halves = splits.random_split(classified, seed=0)
-        counts = {
-            "train": aami.counts(classified[halves.train]),
-            "test": aami.counts(classified[halves.test]),
-        }
+        labels = labels[labels != aami.CLASSES.index("Q")]
+        halves = splits.random_split(labels, seed=0)
+        parts = {"train": labels[halves.train], "test": labels[halves.test]}
     elif options.split == "patients":
         halves = splits.patient_split(names)
-        counts = {
-            "DS1": aami.counts(labels[halves.train]),
-            "DS2": aami.counts(labels[halves.test]),
-        }
-    result = {
-        "source": source.name,
-        "records": list(source.records),
-        "counts": counts,
-        "fingerprint": source.fingerprint,
-    }
+        parts = {"DS1": labels[halves.train], "DS2": labels[halves.test]}
+    counts = {name: aami.counts(part) for name, part in parts.items()}
     if options.json:
+        result = {
+            "source": source.name,
+            "records": list(source.records),
+            "counts": counts if options.split else counts["beats"],
+            "fingerprint": source.fingerprint,
+        }
         print(json.dumps(result))
         return
-    _banner(source.name)
+    _print_banner(source.is_synthetic)
     print(f"{len(source.records)} records in {source.directory}")
-    print(f"data fingerprint {source.fingerprint}, mapping {options.mapping}")
+    print(f"data fingerprint {source.fingerprint}, mapping {preparation.mapping}")
     print("        " + "".join(f"{name:>8}" for name in aami.CLASSES))
-    for half, row in (counts if options.split else {"beats": counts}).items():
+    for half, row in counts.items():
         print(f"{half:8}" + "".join(f"{row[name]:8}" for name in aami.CLASSES))
+    if options.save:
+        print(f"written: {options.save}")
 
 
-def _banner(source: str) -> None:
-    """Mark synthetic figures above them."""
-    if source == "synthetic":
-        print("=== SYNTHETIC RECORDS, computer-made: no figure here says anything of a patient ===")
+def _source(options: argparse.Namespace, download: bool = True) -> Source:
+    from ecgkit.data.sources import find_source
+
+    return find_source(None if options.source == "auto" else options.source, download=download)
 
 
-def _beats(options: argparse.Namespace, mapping: str, prepared: Mapping[str, Any]) -> Any:
-    """Load the table of beats the options ask for, prepared otherwise than by default if asked."""
-    from ecgkit import heartbeats
-
-    if options.beats:
-        words = "".join(f"-{key}{value}" for key, value in prepared.items())
-        path = options.beats.with_stem(options.beats.stem + words)
-        return heartbeats.Heartbeats.load(path, mapping)
-    from ecgkit import records
-
-    return heartbeats.prepare(records.find(options.source), mapping, **prepared)
+def _print_banner(synthetic: bool) -> None:
+    """Mark results of synthetic records."""
+    if synthetic:
+        print("=== SYNTHETIC RECORDS, computer-made: no number here is about a patient ===")
 
 
 def _train(options: argparse.Namespace) -> None:
     """Train and test a model."""
-    from ecgkit import experiments, metrics, training
+    from ecgkit.data.beats import Beats, load_beats
+    from ecgkit.evaluate.runs import RUN, WEIGHTS, train_and_test
+    from ecgkit.nn.models import build
+    from ecgkit.train.device import join_processes, rank_and_world
+    from ecgkit.train.recipe import find_recipe
 
-    how = experiments.recipe(options.recipe, options.epochs, options.batch)
-    experiments.build(options.model)  # a wrong name is said before anything is read
-    prepared = experiments.BEATS.get(options.recipe, {})
-    beats = _beats(options, options.mapping, prepared)
-    with training.processes() as first:
-        _, record = experiments.train(
+    recipe = find_recipe(options.recipe, options.epochs, options.batch)
+    preparation = given_preparation(options)
+    if options.beats:
+        beats = Beats.load(options.beats)
+        preparation = given_preparation(options, table=beats.preparation)
+    build(options.model, preparation.n_features)  # refuses a wrong name before anything is read
+    with join_processes():
+        if not options.beats:
+            beats = load_beats(_source(options), preparation)
+        _, run = train_and_test(
             beats,
             options.model,
             options.recipe,
-            how,
+            recipe,
             split=options.split,
             seed=options.seed,
+            validation=options.validation,
             out=options.out,
             resume=options.resume,
             device=options.device,
             precision=options.precision,
-            validation=options.validation,
-            progress=first and not options.json,
-            prepared=prepared,
+            progress=rank_and_world()[0] == 0 and not options.json,
         )
-    if not first:
-        return
+        if rank_and_world()[0] != 0:
+            return
     if options.json:
-        print(json.dumps(record))
+        print(run.to_json())
         return
-    _print_report(metrics.report(record["confusion_matrix"]), beats.source)
-    print(f"tested on the {record['tested_on']} part; trained in {record['seconds']:.0f} s")
-    print(f"written: {options.out / experiments.RUN}, {options.out / experiments.WEIGHTS}")
+    _print_report(run.report(), run.source)
+    print(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
+    print(f"written: {options.out / RUN}, {options.out / WEIGHTS}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     """Test trained weights."""
-    from ecgkit import experiments, patients, published
+    from ecgkit.data.beats import Beats, load_beats
+    from ecgkit.evaluate.runs import evaluate
+    from ecgkit.train.weights import load_model
 
-    if options.weights == "published":
-        network, about = published.load(options.model, options.recipe, options.split)
+    classifier = load_model(options.weights)
+    preparation, trained = classifier.preparation, classifier.provenance
+    if options.beats:
+        beats: Beats = Beats.load(options.beats).relabel(preparation.mapping)
     else:
-        network, about = experiments.load_model(Path(options.weights))
-    row = patients.row_of(about)
-    beats = patients.table(row, lambda prepared: _beats(options, about["mapping"], prepared))
-    where = (options.split, options.seed, options.device)
-    report = experiments.evaluate(network, about, beats, *where, progress=not options.json)
-    result = {"source": beats.source, **report}
+        beats = load_beats(_source(options), preparation)
+    split = options.split or trained.split
+    seed = trained.seed if options.seed is None else options.seed
+    report = evaluate(classifier, beats, split, seed, options.device)
     if options.json:
-        print(json.dumps(result))
+        about = {"weights": _about(options, classifier), "preparation": preparation.to_dict()}
+        print(json.dumps({"source": beats.source, **report.to_dict(), **about}))
         return
-    _print_report(result, beats.source)
+    _print_report(report, beats.source)
 
 
-def _print_table(result: dict[str, Any], files: Sequence[str], as_json: bool) -> None:
-    """Print what runs came to, as JSON or as the table that the first of their files holds."""
-    if as_json:
-        print(json.dumps(result))
-        return
-    _banner(result["source"])
-    print(Path(files[0]).read_text("utf-8"))
-    print(f"written: {', '.join(files)}")
-
-
-def _reproduce(options: argparse.Namespace) -> None:
-    """Make the paper's runs that are not there yet, its tables and figures."""
-    from ecgkit import experiments, models, reproduce
-
-    chosen = options.models or tuple(models.MODELS)
-    reproduce.check(options.recipe, chosen, options.seeds)  # said before anything is read
-    result = reproduce.reproduce(
-        _beats(options, options.mapping, experiments.BEATS.get(options.recipe, {})),
-        options.out or Path("runs/reproduce-quick" if options.quick else "runs/reproduce"),
-        options.recipe,
-        options.seeds,
-        chosen,
-        options.quick,
-        options.device,
-        options.precision,
-        progress=not options.json,
-    )
-    _print_table(result, result["files"], options.json)
-
-
-def _variations(options: argparse.Namespace) -> None:
-    """Make the runs that read one point of the paper otherwise, and their table."""
-    from ecgkit import records, variations
-
-    variations.check(options.only)  # said before anything is read
-    result = variations.make(
-        records.find(options.source),
-        options.out or Path("runs/variations-quick" if options.quick else "runs/variations"),
-        options.only,
-        options.mapping,
-        options.quick,
-        options.device,
-        options.precision,
-        progress=not options.json,
-    )
-    _print_table(result, [result["file"]], options.json)
-
-
-def _patients(options: argparse.Namespace) -> None:
-    """Make the runs between patients, in validation or in the test, and their table."""
-    from ecgkit import patients
-
-    patients.check(options.only, options.seeds)  # said before anything is read
-    result = patients.make(
-        lambda prepared: _beats(options, options.mapping, prepared),
-        options.out or Path("runs/patients-quick" if options.quick else "runs/patients"),
-        options.only,
-        options.seeds,
-        options.test,
-        options.quick,
-        options.device,
-        options.precision,
-        progress=not options.json,
-    )
-    _print_table(result, [result["file"]], options.json)
-
-
-def _bench(options: argparse.Namespace) -> None:
-    """Measure the speed beside its peers, its limits and its goals."""
-    from ecgkit import bench
-
-    found = {}
-    for part, figures in bench.run(options.only):
-        found[part] = figures
-        if not options.json:
-            print(bench.table(part, figures), flush=True)
-    if options.json:
-        print(json.dumps(found))
+def _about(options: argparse.Namespace, classifier: Classifier) -> dict[str, Any]:
+    """Say which weights were used and where they come from."""
+    mapping = classifier.preparation.mapping
+    return {"from": options.weights, **asdict(classifier.provenance), "mapping": mapping}
 
 
 def _classify(options: argparse.Namespace) -> None:
     """Classify the heartbeats of a recording."""
-    from ecgkit import inference, readers
+    from ecgkit.apply.classify import classify
+    from ecgkit.apply.readers import read_recording
+    from ecgkit.train.weights import load_model
 
-    with warnings.catch_warnings(record=True) as caught:  # said at the end, if there is a result
+    classifier = load_model(options.weights)
+    with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
         warnings.simplefilter("always")
-        recording = readers.open_recording(options.path, options.lead, options.fs, options.units)
-        network, about = _network(options.weights)
-        found = inference.classify(
-            recording, network, options.detect, options.device, not options.json
+        recording = read_recording(options.path, options.lead, options.fs, options.units)
+        found = classify(
+            recording,
+            classifier,
+            detect=options.detect,
+            device=options.device,
+            progress=not options.json,
         )
-    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
     if options.out:
         found.write_csv(options.out)
     if options.annotations:
         found.write_annotations(options.annotations)
     if options.plot:
         _draw(found, options.plot)
-    for sentence in said:
+    doubts = list(dict.fromkeys(str(warning.message) for warning in caught))
+    for sentence in doubts:
         say(sentence)
     result = {
         "recording": recording.name,
         "fs": recording.fs,
         "lead": recording.lead,
-        "seconds": found.n_samples / recording.fs,
+        "seconds": recording.seconds,
         **found.summary(),
         "r_peaks": "detected" if found.symbols is None else "annotated",
-        "weights": {"from": options.weights, **about},
-        "warnings": said,
+        "weights": _about(options, classifier),
+        "preparation": classifier.preparation.to_dict(),
+        "warnings": doubts,
     }
     if options.json:
         print(json.dumps(result if options.out else {**result, "rows": list(found.rows())}))
         return
-    _banner("synthetic" if recording.synthetic else recording.name)
+    _print_banner(recording.synthetic)
     lead = f"lead {recording.lead}" if recording.lead else "lead without a name"
     print(f"{recording.name}, {lead}, {result['seconds']:.1f} s at {recording.fs:g} Hz")
     print(f"{result['beats']} heartbeats, R peaks {result['r_peaks']}, ", end="")
-    print(f"{result['left_out']} too near an end to be judged")
+    print(f"{result['left_out']} too near an end to be classified")
     for name, count in result["counts"].items():
         print(f"  {name} {count:7}  {aami.NAMES[name]}")
-    print(f"mean heart rate {result['heart_rate_bpm'] or '-'} a minute, ", end="")
+    print(f"mean heart rate {result['heart_rate_bpm'] or '-'} per minute, ", end="")
     print(f"longest run of V {result['longest_run_of_v']}")
     for path in filter(None, (options.out, options.annotations, options.plot)):
         print(f"written: {path}")
-    print("For teaching and research: this is not a medical device, and no diagnosis.")
+    print("For teaching and research: this is no medical device and gives no diagnosis.")
+
+
+def _draw(found: Classification, path: Path) -> None:
+    """Draw the ten seconds with most beats other than N on ECG paper."""
+    from ecgkit.files import atomic_write
+    from ecgkit.plots import DPI, ecg_strip
+
+    recording, start_s = found.recording, found.busiest()
+    marks = {} if found.symbols is None else {"annotator": found.symbols}
+    figure = ecg_strip(
+        {recording.lead or "lead": recording.signal},
+        recording.fs,
+        f"{recording.name}, from {start_s:.1f} s",
+        start_s=start_s,
+        seconds=min(10.0, recording.seconds - start_s),
+        r_peaks=found.samples,
+        marks={**marks, "model": found.classes},
+        synthetic=recording.synthetic,
+    )
+    with atomic_write(path) as draft:
+        figure.savefig(draft, format="png", dpi=DPI, facecolor="white")
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Write trained weights as an ONNX file, and compare the two on beats."""
-    import numpy as np
+    """Write trained weights as an ONNX file, and compare the two on random beats."""
+    from ecgkit.apply import onnx
+    from ecgkit.train.weights import load_model
 
-    from ecgkit import portable
-
-    network, about = _network(options.weights)
-    portable.export(network, options.onnx, about)
-    beats = np.random.default_rng(0).normal(size=(64, 180)).astype(np.float32)
-    apart = portable.difference(network, options.onnx, beats)
-    result = {"onnx": str(options.onnx), "largest_difference": apart, "weights": about}
+    classifier = load_model(options.weights)
+    onnx.export_onnx(classifier, options.onnx)
+    difference = onnx.largest_difference(classifier, options.onnx)
+    expects = onnx.metadata(classifier)
     if options.json:
-        print(json.dumps({**result, "expects": portable.EXPECTS}))
+        result = {"onnx": str(options.onnx), "largest_difference": difference}
+        about = {"weights": _about(options, classifier), "expects": expects}
+        print(json.dumps({**result, **about}))
         return
     print(f"written: {options.onnx}")
-    print(f"on 64 random beats its probabilities are torch's to {apart:.0e}")
-    for key, value in portable.EXPECTS.items():
+    print(f"on 64 random beats its probabilities are within {difference:.0e} of torch's")
+    for key, value in expects.items():
         print(f"  {key.replace('_', ' ')}: {value}")
-
-
-def _network(weights: str) -> Any:
-    """Load the published weights, or those of a file, and what is known of them."""
-    from ecgkit import experiments, patients, published
-
-    if weights == "published":
-        return published.load()
-    network, about = experiments.load_model(Path(weights))
-    if done := patients.row_of(about).prepared:
-        what = "of a second" if "step" in done else "in the patient's own measure"
-        raise InputError(
-            f"The weights {weights} learnt from beats {what} (recipe {about['recipe']}), and "
-            "here beats of half a second are cut, in mV: give weights of another recipe. "
-            "`ecgkit evaluate` tests these."
-        )
-    return network, about
-
-
-def _draw(found: Any, path: Path) -> None:
-    """Draw the ten seconds with most beats other than N on ECG paper."""
-    import matplotlib.pyplot as plt
-
-    from ecgkit import files, plots
-
-    recording, start_s = found.recording, found.busiest()
-    start = round(start_s * recording.fs)
-    strip = recording.stretch(start, start + round(10 * recording.fs))
-    marks = {} if found.symbols is None else {"annotator": found.symbols}
-    figure = plots.ecg_strip(
-        {recording.lead or "lead": strip},
-        recording.fs,
-        0,
-        len(strip) / recording.fs,
-        found.samples - start,
-        {**marks, "model": found.classes},
-        f"{recording.name}, from {start / recording.fs:.1f} s",
-        recording.synthetic,
-    )
-    with files.whole(path) as draft:
-        figure.savefig(draft, format="png", dpi=plots.DPI, facecolor="white")
-    plt.close(figure)
 
 
 def _ec57(options: argparse.Namespace) -> None:
     """Report how a test annotator's beats agree with a reference annotator's."""
-    from ecgkit import annotators, ec57
+    from ecgkit.data.wfdb_io import read_annotation_folders
+    from ecgkit.evaluate.ec57 import Settings, ec57_report
 
     extensions = (options.reference, options.test)
-    reference, test = annotators.read_both(
+    reference, test = read_annotation_folders(
         options.reference_dir, options.test_dir, extensions, options.records
     )
-    report = ec57.ec57(
-        reference,
-        test,
-        start_s=options.start,
-        end_s=options.end,
-        window_s=options.window,
-        sveb=options.sveb,
-        annotators=extensions,
-    )
+    settings = Settings(options.start, options.end, options.window, options.sveb)
+    report = ec57_report(reference, test, settings, annotators=extensions)
     if options.json:
-        print(json.dumps(report.as_dict()))
+        print(json.dumps(report.to_dict()))
     else:
         print(report.markdown() if options.markdown else report.text(), end="")
 
 
-def _print_report(report: dict[str, Any], source: str) -> None:
-    """Print a confusion matrix and its figures as a table."""
-    from ecgkit import metrics
+def _print_report(report: Report, source: str) -> None:
+    """Print a confusion matrix and its scores as a table."""
 
-    def percent(share: float | None) -> str:
-        return f"{'-' if share is None else format(100 * share, '.2f'):>8}"
+    def percent(share: float) -> str:
+        return f"{'-' if share != share else format(100 * share, '.2f'):>8}"
 
-    _banner(source)
+    _print_banner(source == "synthetic")
     print("rows: annotators; columns: model")
-    print("  " + "".join(f"{name:>8}" for name in metrics.CLASSES) + "    Se %    P+ %    F1 %")
-    for name, row in zip(metrics.CLASSES, report["confusion_matrix"], strict=True):
-        figures = report["classes"][name]
-        print(f"{name:2}" + "".join(f"{n:8}" for n in row), end="")
-        print("".join(percent(figures[key]) for key in ("se", "ppv", "f1")))
-    macro = report["macro"]
-    print(f"accuracy {percent(report['accuracy']).strip()} %, ", end="")
-    print(f"mean Se {percent(macro['se']).strip()} %, mean P+ {percent(macro['ppv']).strip()} %")
-    print(f"F1 of the means {percent(macro['f1_of_means']).strip()} %, ", end="")
-    print(f"mean of the classes' F1 {percent(macro['mean_f1']).strip()} %")
+    print("  " + "".join(f"{name:>8}" for name in report.classes) + "    Se %    P+ %    F1 %")
+    for (name, scores), row in zip(report.classes.items(), report.confusion_matrix, strict=True):
+        cells = "".join(percent(share) for share in (scores.se, scores.ppv, scores.f1))
+        print(f"{name:2}" + "".join(f"{n:8}" for n in row) + cells)
+    macro = report.macro
+    print(f"accuracy {percent(report.accuracy).strip()} %, ", end="")
+    print(f"mean Se {percent(macro.se).strip()} %, mean P+ {percent(macro.ppv).strip()} %")
+    print(f"F1 of the means {percent(macro.f1_of_means).strip()} %, ", end="")
+    print(f"mean of the classes' F1 {percent(macro.mean_f1).strip()} %")
 
 
 COMMANDS = {
     "data": _data,
     "train": _train,
     "evaluate": _evaluate,
-    "reproduce": _reproduce,
-    "variations": _variations,
-    "patients": _patients,
-    "bench": _bench,
     "classify": _classify,
     "export": _export,
     "ec57": _ec57,

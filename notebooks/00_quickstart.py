@@ -12,47 +12,21 @@
 # **You need** Python as a visitor reads it: lists, functions, arrays. No
 # cardiology; every term is in the glossary.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
+from dataclasses import astuple
+
 import numpy as np
-from ecgkit import (
-    aami,
-    denoising,
-    exercises,
-    heartbeats,
-    metrics,
-    plots,
-    published,
-    records,
-    training,
-)
+from ecgbook import studies
+from ecgbook.page import Page, check
+from ecgkit import load_model, plots
+from ecgkit.data import aami
+from ecgkit.data.cutting import cut_beats, within_margins
+from ecgkit.data.denoising import denoise
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics
 from IPython.display import Markdown, display
 
-page = exercises.Page("00_quickstart")
+page = Page("00_quickstart")
 
 # %% [markdown]
 # ## A recording
@@ -74,7 +48,7 @@ page = exercises.Page("00_quickstart")
 # the checksum published there.
 
 # %%
-source = records.find(records=["223"])
+source = find_source(records=["223"])
 page.uses(source)
 record = source.read(source.records[0])
 minutes = len(record.signals) / record.fs / 60
@@ -93,11 +67,10 @@ start_s = 572 if source.name == "mitdb" else 30
 strip = plots.ecg_strip(
     {name: record.lead(name) for name in record.leads},
     record.fs,
-    start_s,
-    6,
-    record.r_peaks,
-    {"symbol": record.symbols},
     f"Record {record.name}: what the annotators saw",
+    start_s=start_s,
+    r_peaks=record.r_peaks,
+    marks={"symbol": record.symbols},
     synthetic=source.is_synthetic,
 )
 plots.show(strip)
@@ -118,13 +91,13 @@ plots.show(strip)
 # was trained beforehand.
 
 # %%
-clean = denoising.denoise(record.lead("MLII"))
-whole = heartbeats.kept(record.r_peaks, len(clean))
-r_peaks, symbols = record.r_peaks[whole], record.symbols[whole]
-beats = heartbeats.cut(clean, r_peaks)
+clean = denoise(record.lead("MLII"))
+kept = within_margins(record.r_peaks, len(clean))
+r_peaks, symbols = record.r_peaks[kept], record.symbols[kept]
+beats = cut_beats(clean, r_peaks)
 
-model, _ = published.load("resnet-tcn", recipe="ours")
-probabilities = training.predict(model, beats)
+classifier = load_model("ours")
+probabilities = classifier.predict(beats)
 predicted = probabilities.argmax(axis=1)
 print(f"beats {beats.shape} -> probabilities {probabilities.shape}")
 
@@ -133,11 +106,10 @@ answers = np.array(aami.CLASSES)[predicted]
 strip = plots.ecg_strip(
     {"MLII": clean},
     record.fs,
-    start_s,
-    6,
-    r_peaks,
-    {"model": answers, "symbol": symbols},
     f"Record {record.name}, denoised: the model's answer",
+    start_s=start_s,
+    r_peaks=r_peaks,
+    marks={"model": answers, "symbol": symbols},
     synthetic=source.is_synthetic,
 )
 plots.show(strip)
@@ -192,9 +164,8 @@ display(
 # which is high only where both are.
 
 # %%
-entry = published.find("resnet-tcn", recipe="ours")
-run = published.run(entry["name"])
-published_matrix = np.array(run["confusion_matrix"])
+(run,) = studies.results("reproduction", "resnet-tcn-ours", seed=0)
+published_matrix = np.array(run.confusion_matrix)
 plots.show(
     plots.confusion_matrix(published_matrix, "Published model, test half")
 )
@@ -204,29 +175,28 @@ report = metrics.report(published_matrix)
 rows = "\n".join(
     f"| {name} | {published_matrix[i].sum():,} | "
     + " | ".join(
-        f"{100 * report['classes'][name][key]:.2f}"
-        for key in ("se", "ppv", "f1")
+        f"{100 * share:.2f}" for share in astuple(report.classes[name])
     )
     + " |"
     for i, name in enumerate(metrics.CLASSES)
 )
-epochs, batch = run["config"]["epochs"], run["config"]["batch"]
+epochs, batch = run.settings.epochs, run.settings.batch
 display(
     Markdown(
-        f"**{100 * report['accuracy']:.2f} % of "
+        f"**{100 * report.accuracy:.2f} % of "
         f"{published_matrix.sum():,} test beats** "
         "get the annotators' class.\n\n"
         "| class | beats | sensitivity % | "
         "positive predictive value % | F1 % |\n"
         f"|---|---|---|---|---|\n{rows}\n\n"
-        f"One run, seed {run['seed']}, {epochs} epochs of batch {batch}, "
-        f"trained on {run['device']} in {run['seconds'] / 60:.0f} minutes, "
+        f"One run, seed {run.seed}, {epochs} epochs of batch {batch}, "
+        f"trained on {run.device} in {run.seconds / 60:.0f} minutes, "
         "number of epochs chosen on a tenth of the training half."
     )
 )
 
 # %% [markdown]
-# (Page 08 tells what a seed, an epoch and a batch are.) The test half's accuracy
+# (Page 10 explains what a seed, an epoch and a batch are.) The test half's accuracy
 # need not be below that of record 223: some records are harder than others, and
 # one speaks only for itself. What has changed is that these beats are new to the
 # model.
@@ -238,7 +208,7 @@ display(
 #
 # And even the test half is made of beats whose neighbours the model has seen.
 # What happens on *patients* it has never met is another story, and a humbling
-# one: page 11 tells it. This model is **not a medical device**.
+# one: see page 13. This model is **not a medical device**.
 #
 # ## Exercises
 #
@@ -250,13 +220,13 @@ display(
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("00.1", answer)
+check("00.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # Every beat of the N row is right, all others are wrong.
 answer = published_matrix[0].sum() / published_matrix.sum()
-exercises.check("00.1", answer)
+check("00.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -267,14 +237,14 @@ exercises.check("00.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("00.2", answer)
+check("00.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # A column holds all beats the model called V, so the column's sum divides.
 V = 2
 answer = published_matrix[V, V] / published_matrix[:, V].sum()
-exercises.check("00.2", answer)
+check("00.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -291,7 +261,7 @@ def surest_mistake(probabilities, labels):
     return ...  # your code here
 
 
-exercises.check("00.3", surest_mistake)
+check("00.3", surest_mistake)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -304,7 +274,7 @@ def surest_mistake(probabilities, labels):
     return int(wrong[probabilities[wrong].max(axis=1).argmax()])
 
 
-exercises.check("00.3", surest_mistake)
+check("00.3", surest_mistake)
 
 # %% [markdown]
 # ## Recall

@@ -10,8 +10,9 @@ import pytest
 import torch
 import wfdb
 
-from ecgkit import heartbeats, physionet, records
+from ecgkit import heartbeats, physionet
 from ecgkit.__main__ import main
+from ecgkit.data import sources
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
@@ -24,6 +25,7 @@ def cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv("ECGKIT_SOURCE", raising=False)
     monkeypatch.setattr(physionet, "ADDRESSES", ())
+    monkeypatch.setattr(sources, "ADDRESSES", ())
     return folder
 
 
@@ -55,7 +57,7 @@ def nothing_given(monkeypatch):
 def synthetic_source(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("synthetic")))
-        return records.find("synthetic")
+        return sources.find_source("synthetic")
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +73,7 @@ def mitdb():
         )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECGKIT_DATA", GIVEN)
-        return records.find("mitdb")
+        return sources.find_source("mitdb")
 
 
 @pytest.fixture(scope="session")

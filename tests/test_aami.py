@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgkit import InputError, aami
+from ecgkit import InputError
+from ecgkit.data import aami
 
 # WFDB, bxb.c: what its comparator counts when supraventricular beats are reported (EC57, 4.2).
 BXB = {
@@ -61,12 +62,12 @@ def test_class_numbers_follow_the_order_n_s_v_f_q():
 
 
 def test_a_symbol_that_is_no_beat_is_named_with_those_that_are():
-    with pytest.raises(InputError, match=r"^'!', '\+': no symbol of a heartbeat\. Known are N L R"):
+    with pytest.raises(InputError, match=r"'!', '\+'.* N L R"):
         aami.encode(["N", "+", "V", "!", "+"])
 
 
 def test_an_unknown_mapping_is_named_with_the_two_there_are():
-    with pytest.raises(InputError, match=r"no class mapping 'aami': use one of ec57, literature\."):
+    with pytest.raises(InputError, match=r"'aami'.*ec57.*literature"):
         aami.encode(["N"], "aami")
 
 

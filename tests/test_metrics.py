@@ -1,4 +1,4 @@
-"""Figures of a confusion matrix: worked by hand, against the paper's tables, and scikit-learn's."""
+"""Scores of a confusion matrix: worked by hand, from the paper's tables, and scikit-learn's."""
 
 import json
 import math
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from ecgkit import InputError, metrics
+from ecgkit import InputError
+from ecgkit.evaluate import metrics
 
 # Rows reference, columns predicted, N S V F; 60 beats.
 #      TP  FN  FP  TN
@@ -89,28 +90,30 @@ def test_the_classes_are_n_s_v_f():
     assert metrics.CLASSES == ("N", "S", "V", "F")
 
 
-def test_the_report_holds_all_figures():
+def test_the_report_of_the_matrix_by_hand():
     report = metrics.report(BY_HAND)
-    assert report.keys() == {"accuracy", "confusion_matrix", "classes", "macro"}
-    assert report["accuracy"] == pytest.approx(46 / 60)
-    assert report["confusion_matrix"] == BY_HAND
-    assert list(report["classes"]) == ["N", "S", "V", "F"]
-    assert report["classes"]["V"] == pytest.approx({"se": 9 / 10, "ppv": 9 / 12, "f1": 18 / 22})
     se, ppv = (30 / 36 + 0.5 + 0.9 + 0.5) / 4, (30 / 36 + 0.5 + 0.75 + 0.75) / 4
-    assert report["macro"] == pytest.approx(
-        {
-            "se": se,
-            "ppv": ppv,
-            "f1_of_means": 2 * se * ppv / (se + ppv),
-            "mean_f1": (60 / 72 + 8 / 16 + 18 / 22 + 6 / 10) / 4,
-        }
+    f1_of_means, mean_f1 = 2 * se * ppv / (se + ppv), (60 / 72 + 8 / 16 + 18 / 22 + 6 / 10) / 4
+    assert (report.accuracy, report.binary_accuracy) == pytest.approx((46 / 60, 212 / 240))
+    found = report.to_dict()
+    assert found.keys() == {"accuracy", "confusion_matrix", "classes", "macro"}
+    assert found["confusion_matrix"] == BY_HAND
+    assert list(found["classes"]) == ["N", "S", "V", "F"]
+    assert found["classes"]["V"] == pytest.approx({"se": 9 / 10, "ppv": 9 / 12, "f1": 18 / 22})
+    assert found["macro"] == pytest.approx(
+        {"se": se, "ppv": ppv, "f1_of_means": f1_of_means, "mean_f1": mean_f1}
     )
+    assert report.macro.f1_of_means == pytest.approx(0.6956, abs=5e-5)
+    assert report.macro.mean_f1 == pytest.approx(0.6879, abs=5e-5)
 
 
-def test_the_two_kinds_of_macro_f1_differ():
-    macro = metrics.report(BY_HAND)["macro"]
-    assert macro["f1_of_means"] == pytest.approx(0.6956, abs=5e-5)  # of 0.68333 and 0.70833
-    assert macro["mean_f1"] == pytest.approx(0.6879, abs=5e-5)
+def test_flat_names_give_the_same_scores():
+    report = metrics.report(BY_HAND)
+    scores = report.scores()
+    assert (scores["accuracy"], scores["mean_f1"]) == (report.accuracy, report.macro.mean_f1)
+    assert (scores["se_V"], scores["ppv_S"], scores["f1_F"]) == pytest.approx((0.9, 0.5, 0.6))
+    assert scores["j_kappa"] == metrics.j_kappa(BY_HAND)
+    assert len(scores) == 8 + 4 * 3
 
 
 # The paper's tables
@@ -153,70 +156,59 @@ def test_the_papers_accuracy_is_trace_over_total_not_the_mean_of_equation_6():
     assert sum(fn.values()) == pytest.approx(sum(fp.values()), rel=0.01)
 
 
-def test_a_matrix_that_prints_table_1_gives_these_figures_through_the_library():
+def test_a_matrix_that_prints_table_1_has_these_scores():
     report = metrics.report(LIKE_TABLE_1)
-    rows = report["classes"].items()
-    printed = {c: (round(row["se"], 3), round(row["ppv"], 3)) for c, row in rows}
+    printed = {c: (round(of.se, 3), round(of.ppv, 3)) for c, of in report.classes.items()}
     assert printed == TABLE_1
-    assert round(100 * report["accuracy"], 2) == 98.82
-    assert round(100 * metrics.binary_accuracy(LIKE_TABLE_1).mean(), 2) == 99.41
-    assert round(report["macro"]["mean_f1"], 3) == 0.924
-    assert round(report["macro"]["se"], 3) in (0.915, 0.916)
+    assert round(100 * report.accuracy, 2) == 98.82
+    assert round(100 * report.binary_accuracy, 2) == 99.41
+    assert round(report.macro.mean_f1, 3) == 0.924
+    assert round(report.macro.se, 3) in (0.915, 0.916)
 
 
-# What is not defined
+# Undefined scores
+
+NO_S = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 2, 4, 0], [0, 0, 0, 3]]
+NEVER_CALLED_S = [[5, 0, 1, 0], [2, 0, 1, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
+NO_S_AT_ALL = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
 
 
-def test_a_class_without_beats_has_no_sensitivity():
-    matrix = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 2, 4, 0], [0, 0, 0, 3]]
-    assert np.isnan(metrics.sensitivity(matrix)).tolist() == [False, True, False, False]
-    assert metrics.ppv(matrix)[1] == 0  # both beats called S were V
+@pytest.mark.parametrize(
+    ("matrix", "se", "ppv", "f1", "undefined_means"),
+    [
+        (NO_S, None, 0.0, 0.0, {"se", "f1_of_means"}),
+        (NEVER_CALLED_S, 0.0, None, 0.0, {"ppv", "f1_of_means"}),
+        (NO_S_AT_ALL, None, None, None, {"se", "ppv", "f1_of_means", "mean_f1"}),
+    ],
+)
+def test_a_class_without_beats_or_predictions(matrix, se, ppv, f1, undefined_means):
     report = metrics.report(matrix)
-    assert report["classes"]["S"] == {"se": None, "ppv": 0.0, "f1": 0.0}
-    assert report["macro"]["se"] is None
-    assert report["macro"]["f1_of_means"] is None
-    assert report["accuracy"] == 12 / 15
+    found = report.to_dict()
+    assert found["classes"]["S"] == {"se": se, "ppv": ppv, "f1": f1}
+    assert {key for key, value in found["macro"].items() if value is None} == undefined_means
+    assert math.isnan(report.classes["S"].se) == (se is None)
+    assert found["accuracy"] == np.trace(matrix) / np.sum(matrix)
 
 
-def test_a_class_never_predicted_has_no_ppv_and_an_f1_of_zero():
-    matrix = [[5, 0, 1, 0], [2, 0, 1, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
-    assert np.isnan(metrics.ppv(matrix)).tolist() == [False, True, False, False]
-    report = metrics.report(matrix)
-    assert report["classes"]["S"] == {"se": 0.0, "ppv": None, "f1": 0.0}
-    assert report["macro"]["ppv"] is None
-
-
-def test_a_class_neither_there_nor_predicted_has_no_figure():
-    matrix = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
-    report = metrics.report(matrix)
-    assert report["classes"]["S"] == {"se": None, "ppv": None, "f1": None}
-    assert set(report["macro"].values()) == {None}
-
-
-def test_no_beats_have_no_figures():
+def test_scores_of_no_beats_are_undefined():
     matrix = metrics.confusion_matrix([], [])
     assert matrix.tolist() == 4 * [[0, 0, 0, 0]]
-    assert math.isnan(metrics.accuracy(matrix))
-    report = metrics.report(matrix)
-    assert report["accuracy"] is None
-    assert all(set(row.values()) == {None} for row in report["classes"].values())
+    assert np.isnan(list(metrics.report(matrix).scores().values())).all()
 
 
-def test_the_harmonic_mean_of_two_zeros_is_not_defined():
+def test_the_harmonic_mean_of_two_zeros_is_undefined():
     assert np.isnan(metrics.f1(0.0, 0.0))
     assert metrics.f1(0.0, 1.0) == 0
     assert np.isnan(metrics.f1(np.nan, 0.9))
 
 
-@pytest.mark.parametrize(
-    "matrix", [BY_HAND, LIKE_TABLE_1, np.zeros((4, 4), int), np.diag([1, 0, 2, 0])]
-)
+@pytest.mark.parametrize("matrix", [BY_HAND, NO_S, np.zeros((4, 4), int), np.diag([1, 0, 2, 0])])
 def test_a_report_is_json_without_nan(matrix):
-    report = metrics.report(np.array(matrix))
-    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    found = metrics.report(matrix).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -224,21 +216,21 @@ def test_a_report_is_json_without_nan(matrix):
     [([0, 1], [0]), ([[0, 1]], [[0, 1]]), ([0], [[0]]), (0, 0)],
     ids=["lengths", "two axes", "mixed axes", "scalars"],
 )
-def test_labels_that_do_not_fit_together_are_refused(reference, predicted):
-    with pytest.raises(InputError, match=r"reference labels but .* predictions"):
+def test_labels_of_different_shapes(reference, predicted):
+    with pytest.raises(InputError):
         metrics.confusion_matrix(reference, predicted)
 
 
 @pytest.mark.parametrize("label", [4, -1, 0.5, np.nan, "V"])
-def test_labels_that_are_no_class_are_refused_on_either_side(label):
+def test_labels_out_of_range_on_either_side(label):
     for pair in (([0, label], [0, 1]), ([0, 1], [0, label])):
-        with pytest.raises(InputError, match="not in 0 to 3: leave class Q out"):
+        with pytest.raises(InputError):
             metrics.confusion_matrix(*pair)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (5, 5), (4, 5), (16,)])
-def test_a_report_on_a_matrix_of_another_shape_is_refused(shape):
-    with pytest.raises(InputError, match=r"a matrix of shape \(4, 4\)"):
+def test_a_report_of_a_matrix_of_another_shape(shape):
+    with pytest.raises(InputError):
         metrics.report(np.ones(shape, int))
 
 
@@ -246,7 +238,7 @@ def test_a_report_on_a_matrix_of_another_shape_is_refused(shape):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_all_figures_agree_with_plain_counting_and_scikit_learn(seed):
+def test_scores_agree_with_plain_counting_and_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     reference = rng.choice(4, 500, p=[0.6, 0.15, 0.2, 0.05])
     predicted = np.where(rng.random(500) < 0.7, reference, rng.integers(0, 4, 500))
@@ -257,26 +249,18 @@ def test_all_figures_agree_with_plain_counting_and_scikit_learn(seed):
 
     report = metrics.report(matrix)
     ppv, se, f1, _ = sklearn.metrics.precision_recall_fscore_support(reference, predicted)
-    rows = report["classes"].values()
-    np.testing.assert_allclose([row["se"] for row in rows], se, rtol=1e-14)
-    np.testing.assert_allclose([row["ppv"] for row in rows], ppv, rtol=1e-14)
-    np.testing.assert_allclose([row["f1"] for row in rows], f1, rtol=1e-14)
-    assert report["accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(reference, predicted))
+    rows = report.classes.values()
+    np.testing.assert_allclose([row.se for row in rows], se, rtol=1e-14)
+    np.testing.assert_allclose([row.ppv for row in rows], ppv, rtol=1e-14)
+    np.testing.assert_allclose([row.f1 for row in rows], f1, rtol=1e-14)
+    assert report.accuracy == pytest.approx(sklearn.metrics.accuracy_score(reference, predicted))
     mean_f1 = sklearn.metrics.f1_score(reference, predicted, average="macro")
-    assert report["macro"]["mean_f1"] == pytest.approx(mean_f1)
+    assert report.macro.mean_f1 == pytest.approx(mean_f1)
+    kappa = sklearn.metrics.cohen_kappa_score(reference, predicted)
+    assert metrics.kappa(matrix) == pytest.approx(kappa)
     for c, share in enumerate(metrics.binary_accuracy(matrix)):
         expected = sklearn.metrics.accuracy_score(reference == c, predicted == c)
         assert share == pytest.approx(expected)
-
-
-def test_the_order_of_the_beats_does_not_matter():
-    rng = np.random.default_rng(0)
-    reference, predicted = rng.integers(0, 4, (2, 200))
-    order = rng.permutation(200)
-    np.testing.assert_array_equal(
-        metrics.confusion_matrix(reference, predicted),
-        metrics.confusion_matrix(reference[order], predicted[order]),
-    )
 
 
 # Between patients
@@ -289,7 +273,7 @@ def test_kappa_is_the_textbooks():
     assert np.isnan(metrics.kappa([[7, 0], [0, 0]]))  # all alike: chance leaves nothing open
 
 
-def test_j_kappa_weighs_kappa_and_the_four_figures_of_s_and_v():
+def test_j_kappa_weighs_kappa_and_the_four_scores_of_s_and_v():
     # Se of S 6/10, P+ 6/8; Se of V 9/10, P+ 9/9. Of 100 beats 93 agree; chance
     # (80 * 83 + 10 * 8 + 10 * 9) / 10^4 = 0.681.
     m = [[78, 2, 0, 0], [4, 6, 0, 0], [1, 0, 9, 0], [0, 0, 0, 0]]
@@ -310,38 +294,3 @@ def test_matrices_by_record_add_up():
     total = np.sum(list(each.values()), axis=0)
     assert total.tolist() == metrics.confusion_matrix(labels, called).tolist()
     json.dumps(each)
-
-
-def test_ec57_of_classes_forgives_f_called_v_and_averages_records():
-    one = [[90, 5, 5, 0], [0, 10, 0, 0], [0, 0, 20, 0], [0, 0, 15, 5]]
-    two = [[99, 0, 1, 0], [5, 5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    report = metrics.ec57_of_classes({"one": one, "two": two})
-    assert report.gross["veb_ppv"] == pytest.approx(21 / 27)  # 21 of 21 + 5 + 1
-    assert report.average["veb_ppv"] == pytest.approx((20 / 25 + 1 / 2) / 2)
-    assert report.gross["sveb_se"] == pytest.approx(15 / 20)
-    assert report.average["sveb_se"] == pytest.approx((1 + 0.5) / 2)
-    # FPR of V: 6 of the beats that are not V and not F called V: 100 + 10 + 5 + 100 + 10.
-    assert report.gross["veb_fpr"] == pytest.approx(6 / 225)
-
-
-def test_the_patient_bootstrap_draws_whole_patients():
-    # Accuracy 1 in the first patient and 0 in the second: a draw of two has mean 0, 1/2 or 1.
-    matrices = [[[[5, 0], [0, 5]], [[0, 5], [5, 0]]]]
-    found = metrics.patient_bootstrap(matrices, metrics.accuracy, 400)
-    values, times = np.unique(found, return_counts=True)
-    assert values.tolist() == [0, 0.5, 1]
-    assert times == pytest.approx([100, 200, 100], abs=40)  # four standard deviations
-
-
-def test_all_seeds_of_a_draw_have_the_same_patients():
-    good, bad = [[5, 0], [0, 5]], [[0, 5], [5, 0]]
-    found = metrics.patient_bootstrap([[good, bad], [bad, good]], metrics.accuracy, 100)
-    assert set(found) == {0.5}
-
-
-def test_several_figures_are_drawn_at_once():
-    matrices = [[[[8, 2], [1, 4]], [[5, 5], [0, 5]]]]
-    both = metrics.patient_bootstrap(matrices, metrics.sensitivity, 50)
-    assert both.shape == (50, 2)
-    first = metrics.patient_bootstrap(matrices, lambda m: metrics.sensitivity(m)[0], 50)
-    assert both[:, 0].tolist() == first.tolist()

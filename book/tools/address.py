@@ -108,15 +108,8 @@ def main(argv: list[str] | None = None, root: Path = ROOT) -> int:
             print("\n".join(complaints) or f"Every file shows {current(root)}.")
             return 1 if complaints else 0
         if options.url:
-            changed = rewrite(options.url, root)
-            for path in changed:
+            for path in rewrite(options.url, root):
                 print(path.relative_to(root))
-            notebooks = [path for path in changed if path.suffix == ".ipynb"]
-            if notebooks:  # their install cell has changed, and with it the hash of their code
-                from notebook_format import refresh_hash
-
-                for path in notebooks:
-                    refresh_hash(path)
             if not options.url.startswith("https://github.com/"):
                 print("Colab and GitHub Pages serve github.com only: their links will not work.")
         print(current(root))

@@ -1,8 +1,8 @@
 """The notebooks' format: Python sources that people review, notebooks made from them.
 
-``notebooks/NN_name.py`` (jupytext, percent format) is the source. ``notebooks/NN_name.ipynb`` is
-made from it by ``run_notebooks.py --store`` and holds its outputs, the hash of the code that made
-them, and the hash of the published files that code read: a test can tell when they are stale.
+``notebooks/NN_name.py`` (jupytext, percent format) is the source. ``run_notebooks.py --store``
+makes ``notebooks/NN_name.ipynb`` from it: with the cell that installs the library, the outputs, and
+one hash of what they were made from, the page's code and the study results that it reads.
 
 Run as a program it carries edits of text, not of code, over to the stored notebooks::
 
@@ -11,25 +11,24 @@ Run as a program it carries edits of text, not of code, over to the stored noteb
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable
+import tomllib
 from pathlib import Path
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from ecgkit.published import answer
-
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-PUBLISHED = ROOT / "ecgkit" / "published"
+RESULTS = ROOT / "book" / "ecgbook" / "studies" / "results.jsonl"
 
 STAMP = "application/vnd.ecgkit.stamp+json"
-"""Media type of the data behind the stamp that closes a page (``ecgkit.exercises.stamp``).
+"""Media type of the data behind the stamp that closes a page (``ecgbook.page.Page.stamp``).
 
 The renderer warns of types it does not know: storing moves the data to the notebook's metadata.
 """
@@ -37,6 +36,31 @@ The renderer warns of types it does not know: storing moves the data to the note
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = ("tags", "cellView")  # of a cell: what its source may say
 PROMPTS = {"solution": "Show the solution", "install": "Show the set-up"}  # on folded cells, by tag
+
+IN_COLAB = (
+    *("numpy", "scipy", "pandas", "torch", "scikit-learn", "matplotlib", "seaborn"),
+    *("tqdm", "requests"),
+)
+"""Dependencies that Colab's image has; the install cell looks for all the others."""
+
+INSTALL = """\
+# @title Set-up: installs what is missing, and nothing else
+import importlib.util
+import subprocess
+import sys
+
+PACKAGES = {{  # module -> where it comes from
+{packages}
+}}
+missing = {{
+    package
+    for module, package in PACKAGES.items()
+    if importlib.util.find_spec(module) is None
+}}
+if missing:  # --no-deps: torch, numpy and pandas stay as they are
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    subprocess.run([*pip, *sorted(missing)], check=True)
+    importlib.invalidate_caches()"""
 
 
 class FormatError(ValueError):
@@ -60,50 +84,65 @@ def source_notebook(py_path: Path) -> NotebookNode:
     nb = jupytext.read(py_path, fmt="py:percent")
     for cell in nb.cells:
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in KEPT_METADATA})
+        if "install" in cell.metadata.get("tags", []):
+            raise FormatError(f"{py_path.name} has an install cell: remove it, the tools add it.")
+    first = next((i for i, cell in enumerate(nb.cells) if cell.cell_type == "code"), len(nb.cells))
+    nb.cells.insert(first, install_cell())
     return _frame(nb, py_path.stem)
 
 
-def code_hash(nb: NotebookNode) -> str:
-    """SHA-256 of the code cells, in order."""
-    cells = [cell.source for cell in nb.cells if cell.cell_type == "code"]
-    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+def install_cell() -> NotebookNode:
+    """The cell that makes a page run in Colab, from the dependencies in ``pyproject.toml``."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    book = f"{project['name']} @ git+{project['urls']['Repository']}"
+    packages = {"ecgkit": book, "ecgbook": book}
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=~! ]", requirement)[0]
+        if name not in IN_COLAB:
+            packages[{"PyWavelets": "pywt"}.get(name, name)] = requirement
+    lines = (f'    "{module}": "{package}",' for module, package in packages.items())
+    cell = nbformat.v4.new_code_cell(INSTALL.format(packages="\n".join(lines)))
+    cell.metadata.update(tags=["install", "hide-cell"], cellView="form")
+    return cell
 
 
-def published_hash(names: Iterable[str]) -> str:
-    """SHA-256 of named files of ``ecgkit/published``, empty for none; a lost file changes it.
+def studies_read(code: str) -> set[str]:
+    """Names of the studies whose results a page's code reads.
 
-    A name may be a question to the index, ``index.json?model/recipe/split``: its answer counts.
+    Raises
+    ------
+    FormatError
+        If a call of ``results`` or ``load_study`` does not name its study as a literal.
     """
-    digest = hashlib.sha256()
-    names = sorted(set(names))
-    for name in names:
-        file, _, question = name.partition("?")
-        path, content = PUBLISHED / file, "missing"
-        if path.is_file():
-            read = path.read_bytes()
-            if question:
-                read = json.dumps(answer(json.loads(read), question)).encode()
-            content = hashlib.sha256(read).hexdigest()
-        digest.update(f"{name} {content}\n".encode())
-    return digest.hexdigest() if names else ""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        function = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+        if function not in ("results", "load_study"):
+            continue
+        given = [*node.args[:1], *(k.value for k in node.keywords if k.arg in ("study", "name"))]
+        if not (given and isinstance(given[0], ast.Constant) and isinstance(given[0].value, str)):
+            raise FormatError(
+                f"{ast.unparse(node)} does not name its study: write the name as a literal, so "
+                "that the page is known to depend on the study's results."
+            )
+        names.add(given[0].value)
+    return names
 
 
-def mark(nb: NotebookNode, published: Iterable[str]) -> None:
-    """Write into the notebook what its outputs were made from."""
-    names = sorted(set(published))
-    nb.metadata.setdefault("ecgkit", NotebookNode()).update(
-        code_sha256=code_hash(nb), published=names, published_sha256=published_hash(names)
-    )
-
-
-def refresh_hash(path: Path) -> None:
-    """Renew a stored notebook's code hash after an edit that its outputs do not depend on.
-
-    For the command that rewrites the project's address in both files; nothing else should need it.
-    """
-    nb = nbformat.read(path, as_version=4)
-    nb.metadata.setdefault("ecgkit", NotebookNode())["code_sha256"] = code_hash(nb)
-    write(nb, path)
+def made_from(nb: NotebookNode) -> str:
+    """SHA-256 of a page's code, without the install cell, and of the results that it reads."""
+    code = [
+        cell.source
+        for cell in nb.cells
+        if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
+    ]
+    names = studies_read("\n".join(code))
+    lines = RESULTS.read_text("utf-8").splitlines() if names else []
+    rows = [line for line in lines if json.loads(line)["study"] in names]
+    return hashlib.sha256(json.dumps([code, rows]).encode()).hexdigest()
 
 
 def write(nb: NotebookNode, path: Path) -> None:
@@ -150,8 +189,8 @@ def normalise(nb: NotebookNode, page: str) -> NotebookNode:
             alt = _alt(output)
             if not alt:
                 raise FormatError(
-                    f"{where} shows a figure without alt text: show it with "
-                    "ecgkit.plots.show(fig, alt), which says in words what is seen."
+                    f"{where} shows a figure without alt text: finish it with "
+                    "ecgkit.plots.finish, and show it with ecgkit.plots.show."
                 )
             output.data["text/plain"] = alt
             cell.metadata.setdefault("mystnb", NotebookNode())["image"] = {"alt": alt}
@@ -170,15 +209,12 @@ def stale(py_path: Path) -> str | None:
     if not path.is_file():
         return f"{path.name} is missing. {again}"
     made, stored = source_notebook(py_path), nbformat.read(path, as_version=4)
-    hashes = stored.metadata.get("ecgkit", {})
-    names = hashes.get("published", [])
-    if hashes.get("code_sha256") != code_hash(made) or code_hash(stored) != code_hash(made):
-        return f"The code of {py_path.name} has changed since {path.name} was made. {again}"
-    if hashes.get("published_sha256") != published_hash(names):
-        return f"Published files that {path.name} shows have changed ({', '.join(names)}). {again}"
+    recorded = stored.metadata.get("ecgkit", {}).get("made_from")
+    if not recorded == made_from(stored) == made_from(made):
+        return f"The code of {py_path.name}, or a result that it reads, has changed. {again}"
     if list(map(_face, made.cells)) != list(map(_face, stored.cells)):
         return (
-            f"The text of {py_path.name} has changed since {path.name} was made. "
+            f"The text of {py_path.name} or its install cell has changed. "
             "Run `python book/tools/notebook_format.py`, which keeps the outputs."
         )
     return None
@@ -190,7 +226,7 @@ def sync_text(py_path: Path) -> bool:
     if not path.is_file():
         return False
     made, stored = source_notebook(py_path), nbformat.read(path, as_version=4)
-    if code_hash(stored) != code_hash(made):
+    if made_from(stored) != made_from(made):
         return False
     outputs = iter(cell for cell in stored.cells if cell.cell_type == "code")
     for cell in made.cells:

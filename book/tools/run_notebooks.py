@@ -4,21 +4,23 @@
 
     python book/tools/run_notebooks.py --quick               # copies and a status for the book
     python book/tools/run_notebooks.py --store [--page 05]   # full scale, stored in notebooks/
-    python book/tools/run_notebooks.py --isolated            # against the wheel, not this folder
+    python book/tools/run_notebooks.py --isolated            # with the wheel, without this folder
     python book/tools/run_notebooks.py --colab               # the install cell does the installing
 
-Which data a page uses is the library's business: ``ECGKIT_DATA``, ``ECGKIT_SOURCE`` and
-``XDG_CACHE_HOME`` are handed through. Exit status 1 if a page failed.
+The notebooks see ``ECGKIT_DATA``, ``ECGKIT_SOURCE`` and ``XDG_CACHE_HOME``, which decide on the
+data. Exit status 1 if a page failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -34,7 +36,7 @@ from notebook_format import (
     NOTEBOOKS,
     ROOT,
     FormatError,
-    mark,
+    made_from,
     normalise,
     source_notebook,
     sources,
@@ -44,8 +46,14 @@ from notebook_format import (
 )
 
 RUNS = ROOT / "book" / "_build" / "runs"
+MODES = {
+    "quick": "quick profile; copies and status.json in book/_build/runs",
+    "store": "full scale on MIT-BIH; outputs stored in notebooks/",
+    "isolated": "quick profile with the built wheel instead of this folder",
+    "colab": "quick profile; the notebook installs the library itself",
+}
 CELL_LIMIT_S = {"quick": 900, "full": 3600}  # a stuck cell, not a slow one
-NEWS_EVERY_S = 60.0
+PROGRESS_EVERY_S = 60.0
 
 
 @dataclass
@@ -63,17 +71,19 @@ class Result:
     error: str | None = None
 
 
-class _ThisPython(KernelSpecManager):
-    """Start kernels with the running interpreter, whatever else is registered on the machine."""
+class _Python(KernelSpecManager):
+    """Start kernels with one interpreter, whatever is registered on the machine."""
+
+    path = sys.executable
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [self.path, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         argv.append("--log-level=ERROR")
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
-class _News:
-    """Say, about once a minute, which cell a long run has come to."""
+class _Progress:
+    """Print about once a minute which cell a run is at."""
 
     def __init__(self, page: str, cells: int) -> None:
         self.page, self.cells = page, cells
@@ -81,39 +91,34 @@ class _News:
 
     def __call__(self, cell: NotebookNode, cell_index: int) -> None:
         now = time.monotonic()
-        if now - self.last > NEWS_EVERY_S:
+        if now - self.last > PROGRESS_EVERY_S:
             self.last = now
             print(f"    {self.page}: cell {cell_index} of {self.cells}, {now - self.start:.0f} s")
 
 
-def run(
-    py_path: Path, profile: str, env: dict[str, str] | None = None
-) -> tuple[Result, NotebookNode, list[str]]:
-    """Run one notebook: its result, the executed notebook, the published files it read.
-
-    ``env`` adds to the environment that the notebook sees.
-    """
+def run(py_path: Path, profile: str, python: str = sys.executable) -> tuple[Result, NotebookNode]:
+    """Run one notebook with an interpreter: its result, and the executed notebook."""
     nb = source_notebook(py_path)
     result = Result(page=py_path.stem, title=title(nb))
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="ecgkit-run-") as folder:
-        here, reads = Path(folder, "empty"), Path(folder, "reads.txt")
+        here = Path(folder, "empty")
         here.mkdir()
+        kernels = _Python()
+        kernels.path = python
         environment = {
             **os.environ,
             "ECGKIT_PROFILE": profile,
-            "ECGKIT_READS": str(reads),
             "IPYTHONDIR": str(Path(folder, "ipython")),  # nobody's own start-up files
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # no debugger's warning on stderr
-            **(env or {}),
         }
         client = NotebookClient(
             nb,
-            km=AsyncKernelManager(kernel_spec_manager=_ThisPython()),
+            km=AsyncKernelManager(kernel_spec_manager=kernels),
             timeout=CELL_LIMIT_S[profile],
             resources={"metadata": {"path": str(here)}},
             record_timing=False,
-            on_cell_start=_News(py_path.stem, len(nb.cells)),
+            on_cell_start=_Progress(py_path.stem, len(nb.cells)),
         )
         try:
             client.execute(env=environment)
@@ -121,17 +126,16 @@ def run(
             check_exercises(nb, py_path.stem)
             data = stamp(nb)
             if data is None:
-                raise FormatError(f"{py_path.stem} has no stamp: close it with exercises.stamp().")
+                raise FormatError(f"{py_path.stem} has no stamp: close it with page.stamp().")
             for key in ("source", "fingerprint", "device", "key_figure"):
                 setattr(result, key, data.get(key))
             result.passed = True
         except CellExecutionError as error:
-            result.error = _told(error, nb)
+            result.error = _describe(error, nb)
         except (CellTimeoutError, DeadKernelError, FormatError) as error:
             result.error = str(error)
-        read = reads.read_text().splitlines() if reads.is_file() else []
     result.seconds = round(time.perf_counter() - start, 1)
-    return result, nb, read
+    return result, nb
 
 
 def check_exercises(nb: NotebookNode, page: str) -> None:
@@ -145,20 +149,21 @@ def check_exercises(nb: NotebookNode, page: str) -> None:
     expected = {"solution": "Right.", "exercise": "Not yet."}
     for number, cell in enumerate(nb.cells):
         for tag in expected.keys() & set(cell.metadata.get("tags", [])):
-            said = "".join(o.get("data", {}).get("text/plain", "") for o in cell.outputs)
-            if not said.startswith(expected[tag]):
+            shown = "".join(o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+            if not shown.startswith(expected[tag]):
                 raise FormatError(
-                    f"{page}, cell {number}, is tagged {tag}, and its check says {said!r}: it "
-                    f"should begin with {expected[tag]!r}."
+                    f"{page}, cell {number}, is tagged {tag}, and its check shows {shown!r}: "
+                    f"expected {expected[tag]!r} first."
                 )
 
 
-def run_all(pages: list[Path], profile: str, mode: str, env: dict[str, str]) -> list[Result]:
+def run_all(pages: list[Path], mode: str, python: str = sys.executable) -> list[Result]:
     """Run pages in order, say how each went, and write what the mode asks for."""
+    profile = "full" if mode == "store" else "quick"
     results = []
     for number, path in enumerate(pages, 1):
         print(f"[{number}/{len(pages)}] {path.stem} ({profile}) ...", flush=True)
-        result, nb, read = run(path, profile, env)
+        result, nb = run(path, profile, python)
         if mode == "store" and result.passed:
             if result.source == "synthetic":
                 result.passed = False
@@ -168,7 +173,7 @@ def run_all(pages: list[Path], profile: str, mode: str, env: dict[str, str]) -> 
                     "Nothing was written."
                 )
             else:
-                mark(nb, read)
+                nb.metadata["ecgkit"]["made_from"] = made_from(nb)
                 write(nb, path.with_suffix(".ipynb"))
         if mode == "quick":
             RUNS.mkdir(parents=True, exist_ok=True)
@@ -180,25 +185,34 @@ def run_all(pages: list[Path], profile: str, mode: str, env: dict[str, str]) -> 
     return results
 
 
-def wheel_environment(folder: Path) -> dict[str, str]:
-    """Build the wheel, unpack it in ``folder``; the environment in which ``ecgkit`` is that one."""
-    site = folder / "site"
+def wheel_python(folder: Path) -> str:
+    """Make a virtual environment with the built wheel and without this folder; its Python.
+
+    The other packages are those of the running interpreter.
+    """
+    run_quietly = functools.partial(subprocess.run, check=True, cwd=folder)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], check=True)
+    run_quietly([*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)])
     wheel = next(folder.glob("*.whl"))
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
-    env = {"PYTHONPATH": str(site)}
-    found = subprocess.run(
-        [sys.executable, "-c", "import ecgkit; print(ecgkit.__file__)"],
-        env={**os.environ, **env}, cwd=folder, check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    if not Path(found).is_relative_to(site):
-        raise FormatError(f"ecgkit is imported from {found}, not from the wheel in {site}.")
-    print(f"Built and unpacked {wheel.name}; ecgkit is imported from it.")
-    return env
+    run_quietly([sys.executable, "-m", "venv", "--without-pip", "venv"])
+    python = folder / "venv" / "bin" / "python"
+    show = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    found = run_quietly([python, "-c", show], capture_output=True, text=True)
+    site = Path(found.stdout.strip())
+    run_quietly([*pip, "install", "--no-deps", "--target", str(site), str(wheel)])
+    # A path in a .pth file brings the packages, but not that folder's own .pth files, one of which
+    # would bring this folder.
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    show = "import ecgkit, ecgbook; print(ecgkit.__file__, ecgbook.__file__, sep='\\n')"
+    found = run_quietly([python, "-c", show], capture_output=True, text=True)
+    for path in found.stdout.splitlines():
+        if not Path(path).is_relative_to(site):
+            raise FormatError(f"{path} is imported, which is not from the wheel in {site}.")
+    print(f"Built and unpacked {wheel.name}; ecgkit and ecgbook are imported from it.")
+    return str(python)
 
 
-def _told(error: CellExecutionError, nb: NotebookNode) -> str:
+def _describe(error: CellExecutionError, nb: NotebookNode) -> str:
     """The failing cell and its error, without terminal colours."""
     failed = next(
         (i for i, c in enumerate(nb.cells)
@@ -221,26 +235,18 @@ def _line(result: Result) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Run the book's notebooks.")
-    mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--quick", dest="mode", action="store_const", const="quick",
-                      help="quick profile; copies and status.json in book/_build/runs")  # fmt: skip
-    mode.add_argument("--store", dest="mode", action="store_const", const="store",
-                      help="full scale on MIT-BIH; outputs stored in notebooks/")  # fmt: skip
-    mode.add_argument("--isolated", dest="mode", action="store_const", const="isolated",
-                      help="quick profile against the built wheel")  # fmt: skip
-    mode.add_argument("--colab", dest="mode", action="store_const", const="colab",
-                      help="quick profile; the notebook installs the library itself")  # fmt: skip
+    group = parser.add_mutually_exclusive_group(required=True)
+    for mode, meaning in MODES.items():
+        group.add_argument(f"--{mode}", dest="mode", action="store_const", const=mode, help=meaning)
     parser.add_argument("--page", help="only the page whose name begins so, e.g. 05")
     options = parser.parse_args(argv)
     try:
         pages = sources(options.page or None, NOTEBOOKS)
         if options.mode == "isolated":
             with tempfile.TemporaryDirectory(prefix="ecgkit-wheel-") as folder:
-                env = wheel_environment(Path(folder))
-                results = run_all(pages, "quick", options.mode, env)
+                results = run_all(pages, options.mode, wheel_python(Path(folder)))
         else:
-            profile = "full" if options.mode == "store" else "quick"
-            results = run_all(pages, profile, options.mode, {})
+            results = run_all(pages, options.mode)
     except (FormatError, subprocess.CalledProcessError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,99 +1,58 @@
-"""Learning curves, and where the time of a training step goes."""
+"""Learning curves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from ecgkit import aami
-from ecgkit.plots.style import WIDTH_IN, finish
-
-DASHES = ("-", "--", ":", "-.")
+from ecgkit.data import aami
+from ecgkit.plots.style import finish, panel_grid
 
 
 def learning_curves(
-    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+    losses: Mapping[str, Sequence[float]],
     title: str,
-    synthetic: bool = False,
+    *,
+    accuracies: Mapping[str, Sequence[float]] | None = None,
     log: bool = False,
+    synthetic: bool = False,
 ) -> Figure:
-    """Draw loss by epoch, and validation accuracy where the runs have it.
+    """Draw the training loss of each epoch, and the validation accuracy where it is known.
 
     Parameters
     ----------
-    curves
-        Run -> its curve as :func:`ecgkit.training.fit` returns it; up to four.
-    title, synthetic
-        Said over the figure; mark it as computer-made.
-    log
-        Make the axis of the loss logarithmic.
+    losses : dict of str to sequence of float
+        Name of a training run -> loss of each epoch; at most four.
+    title : str
+        Title of the figure.
+    accuracies : dict of str to sequence of float
+        Name of a training run -> validation accuracy of each epoch, between 0 and 1.
+    log : bool
+        Whether the axis of the loss is logarithmic.
+    synthetic : bool
+        Whether the runs were trained on synthetic records.
     """
-    watched = any("accuracy" in entry for curve in curves.values() for entry in curve)
-    figure, panels = plt.subplots(
-        1, 1 + watched, figsize=(WIDTH_IN, 3.2), squeeze=False, layout="constrained"
-    )
-    colors, said = list(aami.COLORS.values()), []
-    for (run, curve), dash, color in zip(curves.items(), DASHES, colors, strict=False):
-        style = {"linestyle": dash, "color": color, "marker": "o", "markersize": 3}
-        epochs = [entry["epoch"] for entry in curve]
-        losses = [entry["loss"] for entry in curve]
-        panels[0, 0].plot(epochs, losses, label=run, **style)
-        said.append(f"{run}: loss {losses[0]:.3f} in epoch 1, {losses[-1]:.3f} in {epochs[-1]}")
-        if watched:
-            accuracy = [100 * entry.get("accuracy", float("nan")) for entry in curve]
-            panels[0, 1].plot(epochs, accuracy, label=run, **style)
-            said[-1] += f", validation accuracy {accuracy[-1]:.2f} %"
-    panels[0, 0].set_ylabel("training loss (logarithmic)" if log else "training loss")
-    panels[0, 0].set_yscale("log" if log else "linear")
-    if watched:
-        panels[0, 1].set_ylabel("validation accuracy (%)")
-    for axes in panels[0]:
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    if len(curves) > 1:
+    known = {name: curve for name, curve in (accuracies or {}).items() if curve}
+    percent = {name: [100 * value for value in curve] for name, curve in known.items()}
+    drawn = [("training loss", losses), ("validation accuracy (%)", percent)][: 1 + bool(percent)]
+    figure, panels = panel_grid(3.2, columns=len(drawn))
+    looks = zip(("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
+    look_of = dict(zip(losses, looks, strict=False))
+    seen = []
+    for axes, (label, curves) in zip(panels[0], drawn, strict=True):
+        for name, curve in curves.items():
+            dash, color = look_of[name]
+            epochs = range(1, len(curve) + 1)
+            axes.plot(epochs, curve, dash, color=color, marker="o", markersize=3, label=name)
+            seen.append(f"{name}: {label} {curve[0]:.3g} to {curve[-1]:.3g}")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if log:
+        panels[0, 0].set(yscale="log", ylabel="training loss (logarithmic)")
+    if len(losses) > 1:
         panels[0, 0].legend(frameon=False)
-    figure.suptitle(title, x=0.01, ha="left")
     sns.despine(figure)
-    return finish(figure, f"{title}. Learning curves; {'; '.join(said)}.", synthetic)
-
-
-def step_times(times_ms: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """Draw the time of a step as bars made of its parts.
-
-    Parameters
-    ----------
-    times_ms
-        Bar -> part -> milliseconds; every bar with the same parts, up to five.
-    title
-        Said over the figure.
-    """
-    parts = list(next(iter(times_ms.values())))
-    figure, axes = plt.subplots(
-        figsize=(WIDTH_IN, 1.3 + 0.55 * len(times_ms)), layout="constrained"
-    )
-    hatches, colors = ("", "//", "..", "xx", "--"), list(aami.COLORS.values())
-    start = dict.fromkeys(times_ms, 0.0)
-    for part, color, hatch in zip(parts, colors, hatches, strict=False):
-        widths = [bar[part] for bar in times_ms.values()]
-        bars = axes.barh(list(times_ms), widths, left=list(start.values()), label=part)
-        for bar in bars:
-            bar.set(facecolor=color, hatch=hatch, edgecolor="white")
-        start = {name: start[name] + times_ms[name][part] for name in times_ms}
-    for i, total in enumerate(start.values()):
-        axes.text(total, i, f" {total:.0f}", va="center")
-    axes.margins(x=0.1)
-    axes.invert_yaxis()
-    axes.set_xlabel("milliseconds a step")
-    axes.set_title(title, loc="left")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=10)
-    sns.despine(figure)
-    said = "; ".join(
-        f"{name}: {sum(bar.values()):.0f} ms, of which "
-        + ", ".join(f"{part} {bar[part]:.0f}" for part in parts)
-        for name, bar in times_ms.items()
-    )
-    return finish(figure, f"{title}. Bars of milliseconds a step; {said}.", synthetic=False)
+    return finish(figure, title, f"Curves over epochs. {'; '.join(seen)}.", synthetic)

@@ -1,25 +1,67 @@
-"""What all figures share: size, alt text, the mark of synthetic data, and how they are shown."""
+"""What all figures share: size, title, alt text, the mark of synthetic data, display and saving."""
 
 from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
-import PIL.Image  # Matplotlib brings it
+import PIL.Image  # a dependency of Matplotlib
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 
 from ecgkit import InputError, files
 
-DPI = 100
 WIDTH_IN = 7.0
-"""Of every figure: as wide as the book's column, and still legible on a telephone."""
+"""Width of every figure: the book's column, still legible on a telephone."""
+DPI = 200
+"""Pixels per inch of the files: twice as many as a page shows, for sharp screens."""
+TRACE = "#1A1A1A"
+SYNTHETIC_MARK = "SYNTHETIC RECORD - no patient"
 
 plt.rcParams.update({"font.size": 12, "axes.titlesize": 12, "figure.titlesize": 12})
 
-TRACE = "#1A1A1A"
-SYNTHETIC_MARK = "SYNTHETIC RECORD - no patient"
+
+def panel_grid(
+    height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, NDArray]:
+    """Make ``rows`` by ``columns`` panels, ``height`` inches high and as wide as the column."""
+    options = {"squeeze": False, "layout": "constrained", **options}
+    return plt.subplots(rows, columns, figsize=(WIDTH_IN, height), **options)
+
+
+def finish(figure: Figure, title: str, seen: str = "", synthetic: bool = False) -> Figure:
+    """Give a figure its title, its alt text and, where it is due, the mark of synthetic data.
+
+    Parameters
+    ----------
+    figure : Figure
+        Everything else is drawn.
+    title : str
+        Title of the figure, and the first sentence of its alt text.
+    seen : str
+        The rest of the alt text: what a reader sees.
+    synthetic : bool
+        Whether the figure shows synthetic records.
+
+    Returns
+    -------
+    figure : Figure
+        The same figure; its label is its alt text.
+    """
+    figure.suptitle(title, x=0.01, ha="left")
+    alt = f"{title}. {seen}".replace("\n", " ").rstrip(". ") + "."
+    if synthetic:
+        engine = figure.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.set(rect=(0, 0, 0.93, 1))  # the mark stands at the right edge
+        mark = figure.text(0.995, 0.5, SYNTHETIC_MARK, color="#B00020", size=10, weight="bold")
+        mark.set(rotation=90, ha="right", va="center")
+        alt = f"Synthetic data. {alt}"
+    figure.set_label(alt)
+    return figure
 
 
 def show(figure: Figure) -> None:
@@ -30,38 +72,25 @@ def show(figure: Figure) -> None:
     InputError
         If the figure has no alt text.
     """
-    from IPython.display import Image, display  # a notebook has it; the library needs it only here
+    from IPython.display import Image, display  # only notebooks have it
 
     alt = str(figure.get_label())
     if not alt:
-        raise InputError("The figure has no alt text: say what is seen with figure.set_label(...).")
+        raise InputError("The figure has no alt text: describe it with figure.set_label(...).")
     full, png = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     plt.close(figure)
-    # 256 colours of the figure's own choice: a third of the bytes, and no eye sees the difference.
+    # A palette of 256 colours takes a third of the bytes; the difference is not visible.
     palette = PIL.Image.open(full).convert("RGB").quantize(256, dither=PIL.Image.Dither.NONE)
     palette.save(png, format="png", optimize=True)
-    display(Image(png.getvalue(), alt=alt))
+    display(Image(png.getvalue(), alt=alt, width=round(figure.get_figwidth() * DPI / 2)))
 
 
 def save(figure: Figure, path: Path) -> str:
-    """Write a figure to a PNG file that carries its alt text, close it, and return that text."""
+    """Write a figure to a PNG file that carries its alt text, close it, and return the text."""
     alt = str(figure.get_label())
-    with files.whole(path) as draft:
-        about = {"Software": None, "Description": alt}
+    about = {"Software": None, "Description": alt}
+    with files.atomic_write(path) as draft:
         figure.savefig(draft, format="png", dpi=DPI, facecolor="white", metadata=about)
     plt.close(figure)
     return alt
-
-
-def finish(figure: Figure, alt: str, synthetic: bool) -> Figure:
-    """Give a figure its alt text, and the mark of synthetic data where it is due."""
-    if synthetic:
-        engine = figure.get_layout_engine()
-        if isinstance(engine, ConstrainedLayoutEngine):
-            engine.set(rect=(0, 0, 0.93, 1))  # the right edge is the mark's
-        mark = figure.text(0.995, 0.5, SYNTHETIC_MARK, color="#B00020", size=10, weight="bold")
-        mark.set(rotation=90, ha="right", va="center")
-        alt = f"Synthetic data, computer-made. {alt}"
-    figure.set_label(alt)
-    return figure

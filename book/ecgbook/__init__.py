@@ -1,0 +1,1 @@
+"""The book's own package: what its pages import beside ``ecgkit``."""

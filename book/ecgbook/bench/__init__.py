@@ -1,0 +1,99 @@
+"""The benchmark: each number beside a peer or a limit that is measured in the same run.
+
+:mod:`timing` holds the clock and the memory probe; :mod:`networks` measures training and inference,
+:mod:`recordings` preparation and a day of ECG.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ecgbook.bench import networks, recordings
+from ecgkit import InputError
+from ecgkit.train.device import versions
+
+PARTS: dict[str, Callable[[], dict[str, Any] | None]] = {
+    "train": networks.train,
+    "infer": networks.infer,
+    "prepare": recordings.prepare,
+    "day": recordings.day,
+    "gpu": networks.train_on_gpu,
+}
+
+
+GOALS: dict[tuple[str, str], tuple[str, float]] = {
+    ("train", "tcn_vs_dense"): ("at least", 15),
+    ("train", "model_vs_dense"): ("at least", 10),
+    ("infer", "model_vs_dense"): ("at least", 16),
+    ("prepare", "cold_s"): ("at most", 2),
+    ("prepare", "cached_s"): ("at most", 0.2),
+    ("day", "seconds"): ("at most", 30),
+    ("day", "peak_mb"): ("at most", 1000),
+    ("gpu", "paper_s"): ("at most", 60),
+}
+"""For two idle cores, MIT-BIH, and one H200."""
+
+
+def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Measure all parts, or one, and name the machine.
+
+    Yields
+    ------
+    part, measured : str, dict or None
+        Each part as soon as it is measured, last ``"machine"``; ``gpu`` is None without one.
+
+    Raises
+    ------
+    InputError
+        If there is no such part.
+    """
+    if only is not None and only not in PARTS:
+        raise InputError(f"There is no part {only!r} to measure: use one of {', '.join(PARTS)}.")
+    for name in PARTS if only is None else (only,):
+        yield name, _rounded(PARTS[name]())
+    yield "machine", machine()
+
+
+def machine() -> dict[str, Any]:
+    """Name the processor, the number of threads and the versions that the numbers depend on."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text("utf-8").splitlines()
+        cpu = next((x.partition(": ")[2] for x in lines if x.startswith("model name")), cpu)
+    return {"cpu": cpu, "threads": torch.get_num_threads(), "versions": versions()}
+
+
+def table(part: str, measured: dict[str, Any] | None) -> str:
+    """Write a part as :func:`run` yields it as text, each number beside its goal."""
+    return "\n".join([part, *_lines(part, measured)]) if measured else f"{part}: no CUDA device"
+
+
+def _lines(part: str, measured: dict[str, Any], indent: str = "  ") -> Iterator[str]:
+    for key, value in measured.items():
+        if isinstance(value, dict | list):
+            for i, nested in enumerate([value] if isinstance(value, dict) else value):
+                yield f"{indent}{key}{f' {i + 1}' if isinstance(value, list) else ''}"
+                yield from _lines(part, nested, indent + "  ")
+            continue
+        shown = f"{value:,.6g}" if isinstance(value, float) else str(value)
+        line = f"{indent}{key:24} {shown}"
+        if (part, key) in GOALS and measured.get("source", "mitdb") == "mitdb":
+            bound, goal = GOALS[part, key]
+            met = value <= goal if bound == "at most" else value >= goal
+            line += f"  (goal: {bound} {goal:g}; {'met' if met else 'missed'})"
+        yield line
+
+
+def _rounded(measured: Any) -> Any:
+    """Round all numbers to four digits; more is noise."""
+    if isinstance(measured, dict):
+        return {key: _rounded(value) for key, value in measured.items()}
+    if isinstance(measured, list):
+        return [_rounded(value) for value in measured]
+    return float(f"{measured:.4g}") if isinstance(measured, float) else measured

@@ -1,0 +1,68 @@
+"""Checks of page 01, the recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import wfdb
+from numpy.typing import NDArray
+
+from ecgbook.exercises import compare_names, expect_function
+from ecgbook.page import Verdict
+from ecgkit.data import aami
+from ecgkit.data.sources import find_source
+
+
+def literature_classes(answer: Any) -> Verdict:
+    """Classes of ``N + j A ~ V / F e`` in the literature's mapping."""
+    beats = [symbol for symbol in "N+jA~V/Fe" if aami.is_beat(symbol)]
+    literature, ec57 = (
+        [aami.mapping(name)[symbol] for symbol in beats] for name in ("literature", "ec57")
+    )
+    mistakes = [
+        (ec57, "That is the mapping of EC57: where does the literature put e and j?"),
+        (beats, "Those are the annotators' symbols: give the classes N, S, V, F or Q."),
+    ]
+    return compare_names(
+        answer,
+        literature,
+        mistakes,
+        praise="Seven beats: the rhythm mark + and the noise mark ~ are not beats.",
+        otherwise="Look up each symbol in the printed table; leave out the two that are no beats.",
+    )
+
+
+def not_mlii_first(answer: Any) -> Verdict:
+    """Records whose first channel is not MLII."""
+    source = find_source()
+    leads = {name: wfdb.rdheader(str(source.directory / name)).sig_name for name in source.records}
+    expected = sorted(name for name, lead in leads.items() if lead[0] != "MLII")
+    others = sorted(set(leads) - set(expected))
+    return compare_names(
+        sorted(str(name) for name in answer),
+        expected,
+        [(others, "Those are the records whose first channel *is* MLII.")],
+        praise=f"{len(expected)} of {len(leads)}: choose a lead by its name, not its place.",
+        otherwise="For each name in source.records, compare sig_name[0] of the header with 'MLII'.",
+    )
+
+
+def _before(r_peaks: NDArray[np.int64], fs: float) -> NDArray[np.float64]:
+    return np.r_[np.nan, np.diff(r_peaks) / fs]
+
+
+rr_before = expect_function(
+    _before,
+    [(np.array([100, 460, 640, 1180]), 360.0)],
+    [
+        (lambda r, fs: np.diff(r) / fs, "Four beats need four values: the first one is nan."),
+        (lambda r, fs: _before(r, 1), "Those are samples: divide by the sampling rate."),
+        (lambda r, fs: _before(r, fs / 1000), "Those are milliseconds: give seconds."),
+        (lambda r, fs: np.roll(_before(r, fs), -1), "That is the interval *after* each beat."),
+    ],
+    praise="An early beat has a short one: this feature tells S from N.",
+    otherwise="Subtract each R peak from the next, divide by the rate, and put nan first.",
+)
+
+CHECKS = {"1": literature_classes, "2": not_mlii_first, "3": rr_before}

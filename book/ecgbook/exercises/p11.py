@@ -1,0 +1,131 @@
+"""Checks of page 11, confusion matrices and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgbook import studies
+from ecgbook.exercises import ANY, NOTHING, compare, expect
+from ecgbook.page import Verdict, right, wrong
+from ecgkit.evaluate import metrics
+
+Array = NDArray[Any]
+
+
+_share = 44_921 / (44_921 + 1513 + 3504 + 401)
+_binary = 1 - (1 - _share) / 2
+always_n = expect(
+    (_share, _binary, 1 / 4),
+    [
+        ((_share, _share, ANY), "Equation (6) of S counts every beat that is not S as right."),
+        ((_share, (_share + 3) / 4, ANY), "Equation (6): all beats of S, V and F are missed (FN)."),
+        ((_share, _binary, _share), "The mean sensitivity weights all classes equally."),
+    ],
+    praise="Same answers, three scores: 89 %, 95 % and 25 %. See which one a paper means.",
+    otherwise=(
+        "Accuracy: which beats are right if the answer is always N?",
+        "Equation (6): write TP, TN, FP and FN of each of the four classes, then the mean.",
+        "Mean sensitivity: all of N is found, and of S, V and F? Add up, divide by four.",
+    ),
+)
+
+
+def pooled(answer: Any) -> Verdict:
+    """Accuracy and mean F1 of a run of the paper's recipe, with S and N as one class."""
+    m = np.array(studies.results("reproduction", "resnet-tcn-paper")[0].confusion_matrix)
+    pool = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    three = pool @ m @ pool.T
+    without_s = np.delete(np.delete(m, 1, axis=0), 1, axis=1)
+    accuracy, f1 = metrics.accuracy(three), metrics.class_f1(three)
+    of_means = metrics.f1(metrics.sensitivity(three).mean(), metrics.ppv(three).mean())
+    mistakes = [
+        ((metrics.accuracy(without_s), ANY), "Do not leave out S: add its row and column to N's."),
+        ((metrics.accuracy(m), ANY), "That accuracy still counts S called N as an error."),
+        ((accuracy, f1.sum() / 4), "The mean F1 is now over three classes, not four."),
+        ((accuracy, of_means), "That is the F1 of the means, not the mean F1."),
+    ]
+    return compare(
+        answer,
+        (accuracy, f1.mean()),
+        mistakes,
+        praise="No beat is classified differently: the scores depend on the question.",
+        otherwise=(
+            "Add the row of S to that of N, then the column of S to that of N: 3 by 3.",
+            "The mean F1 is the mean of metrics.class_f1 of the 3 by 3 matrix.",
+        ),
+        within=1e-5,
+    )
+
+
+MATRICES = np.array(
+    [
+        [[9, 0, 0, 0], [0, 2, 0, 0], [0, 0, 3, 0], [0, 0, 0, 2]],
+        [[5, 3, 0, 0], [2, 1, 0, 0], [0, 0, 4, 1], [1, 0, 0, 1]],
+        [[7, 0, 2, 0], [1, 4, 0, 0], [3, 0, 1, 0], [0, 0, 2, 3]],
+    ]
+)
+"""Of the three records that the bootstrap is tried on."""
+
+
+def _mean_f1(matrix: Array) -> float:
+    return float(np.nanmean(metrics.class_f1(matrix)))
+
+
+def _scores(
+    matrices: Array, choices: Iterable[Sequence[int]], score: Callable[[Array], float] = _mean_f1
+) -> Array:
+    """Return the score of each choice of records."""
+    return np.array([score(matrices[list(choice)].sum(axis=0)) for choice in choices])
+
+
+def _all_among(values: Array, expected: Array) -> bool:
+    return bool((abs(values[:, None] - expected).min(axis=1) < 1e-9).all())
+
+
+def bootstrap(answer: Callable[..., Any]) -> Verdict:
+    """Mean F1 of resamples that draw records."""
+    draws, choices = 400, list(combinations_with_replacement(range(3), 3))
+
+    def resample(matrices: Array) -> Any:
+        names, labels, predicted = np.indices(matrices.shape).reshape(3, -1)
+        order = np.random.default_rng(3).permutation(matrices.sum())
+        columns = (np.repeat(c, matrices.ravel())[order] for c in (labels, predicted, names))
+        labels, predicted, names = columns
+        return answer(labels, predicted, np.array(list("abc"))[names], draws, rng())
+
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(0)
+
+    found = resample(MATRICES)
+    if found is None or found is ...:
+        return wrong(NOTHING)
+    values = np.asarray(found, dtype=float)
+    if values.shape != (draws,):
+        return wrong(f"{draws} resamples need shape ({draws},), not {values.shape}.")
+    if np.ptp(values) < 1e-12:
+        return wrong("All resamples have the same score: draw with replacement, anew each time.")
+    expected = _scores(MATRICES, choices)
+    if not _all_among(values, expected):
+        once = [c for size in (1, 2, 3) for c in combinations(range(3), size)]
+        if _all_among(values, _scores(MATRICES, once)):
+            return wrong("A record drawn twice has to count twice; np.isin takes it once.")
+        if _all_among(values, _scores(MATRICES, choices, metrics.accuracy)):
+            return wrong("Those are accuracies: the exercise asks for the mean F1.")
+        return wrong("These values come from no choice of whole records: draw records, not beats.")
+    if not _all_among(expected, values):
+        return wrong("Not every choice of records occurs: draw as many records as there are.")
+    if not np.array_equal(values, resample(MATRICES)):
+        return wrong("The same rng gives other values each time: draw with the argument rng.")
+    rare = MATRICES.copy()  # F in one record only
+    rare[:2, 3] = rare[:2, :, 3] = 0
+    if not _all_among(np.asarray(resample(rare), dtype=float), _scores(rare, choices)):
+        return wrong("In a resample without F, its F1 is not defined: use np.nanmean.")
+    return right("Now compare the widths: beats of one record are not independent.")
+
+
+CHECKS = {"1": always_n, "2": pooled, "3": bootstrap}

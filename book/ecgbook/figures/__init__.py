@@ -1,0 +1,57 @@
+"""Figures of single pages. As in :mod:`ecgkit.plots`, the label of a figure is its alt text."""
+
+from ecgbook.figures.bars import (
+    counts_by_record,
+    errors_by_record,
+    proportion_bars,
+    splits_by_record,
+    stacked_bars,
+)
+from ecgbook.figures.beats import BeatInRecord, beats_in_context, crops, embedding, nearest_beats
+from ecgbook.figures.diagrams import (
+    dilated_convolution,
+    framework_diagram,
+    resnet_diagram,
+    tcn_diagram,
+)
+from ecgbook.figures.lines import density_plot, line_panels
+from ecgbook.figures.networks import (
+    attributions,
+    cone,
+    feature_maps,
+    filters,
+    gate_map,
+    mean_attributions,
+)
+from ecgbook.figures.scores import reliability_diagram, run_points, score_rows
+from ecgbook.figures.signals import band_signals, ecg_panels
+
+__all__ = [
+    "BeatInRecord",
+    "attributions",
+    "band_signals",
+    "beats_in_context",
+    "cone",
+    "counts_by_record",
+    "crops",
+    "density_plot",
+    "dilated_convolution",
+    "ecg_panels",
+    "embedding",
+    "errors_by_record",
+    "feature_maps",
+    "filters",
+    "framework_diagram",
+    "gate_map",
+    "line_panels",
+    "mean_attributions",
+    "nearest_beats",
+    "proportion_bars",
+    "reliability_diagram",
+    "resnet_diagram",
+    "run_points",
+    "score_rows",
+    "splits_by_record",
+    "stacked_bars",
+    "tcn_diagram",
+]

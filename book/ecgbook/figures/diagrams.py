@@ -1,0 +1,271 @@
+"""Schematic drawings of the networks, after the text of the paper (its Figs 1 to 4) and our code.
+
+The paper's own figures are not reproduced. Channels, dilations and lengths are read from
+:mod:`ecgkit.nn.models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import cast
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from torch import Tensor
+
+from ecgbook.figures.networks import tcn_dilations
+from ecgbook.figures.palette import COLORS
+from ecgkit.data import aami
+from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
+from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNet
+from ecgkit.plots.style import TRACE, WIDTH_IN, finish, panel_grid
+
+FILL = {"plain": "#F2F2F2", "resnet": "#D6E8F5", "tcn": "#FCEBCB"}
+SIZE = 13
+GAP = 0.36
+"""Inches between two boxes, for the arrow."""
+
+Point = tuple[float, float]
+Box = tuple[str, str, str]
+"""Text, kind (a key of FILL), and what stands beside the arrow that leads to the box."""
+
+
+class _Canvas:
+    """A drawing area measured in inches, y up."""
+
+    def __init__(self, height: float) -> None:
+        self.figure = plt.figure(figsize=(WIDTH_IN, height))
+        self.axes: Axes = self.figure.add_axes((0, 0, 1, 1))
+        self.axes.set(xlim=(0, WIDTH_IN), ylim=(0, height))
+        self.axes.axis("off")
+
+    def box(self, center: Point, width: float, text: str, kind: str) -> None:
+        """Draw a box as high as its text."""
+        (x, y), height = center, _height(text)
+        style = "round,pad=0,rounding_size=0.05"
+        corner = (x - width / 2, y - height / 2)
+        color = FILL[kind]
+        self.axes.add_patch(FancyBboxPatch(corner, width, height, style, fc=color, ec=TRACE))
+        self.axes.text(x, y, text, ha="center", va="center", size=SIZE, linespacing=1.25)
+
+    def arrow(self, *points: Point) -> None:
+        """Draw a line through points, with an arrowhead at the last."""
+        xs, ys = zip(*points, strict=True)
+        self.axes.plot(xs, ys, color=TRACE, linewidth=1.2, solid_joinstyle="miter", zorder=0.5)
+        style = {"arrowstyle": "-|>", "color": TRACE, "lw": 1.2}
+        self.axes.annotate("", points[-1], points[-2], arrowprops=style)
+
+    def write(self, x: float, y: float, text: str, ha: str = "left") -> None:
+        """Write text beside a point."""
+        self.axes.text(x, y, text, ha=ha, va="center", size=SIZE)
+
+    def column(self, x: float, top: float, width: float, boxes: Sequence[Box]) -> float:
+        """Draw boxes below one another, joined by arrows; return the lower edge of the last."""
+        for i, (text, kind, beside) in enumerate(boxes):
+            if i:
+                self.arrow((x, top), (x, top - GAP))
+                self.write(x + 0.12, top - GAP / 2, beside)
+                top -= GAP
+            self.box((x, top - _height(text) / 2), width, text, kind)
+            top -= _height(text)
+        return top
+
+    def residual(self, x: float, top: float, width: float, boxes: Sequence[Box]) -> None:
+        """Draw a column with a residual edge around it, a sum and a ReLU below it."""
+        kind, edge, entry = boxes[0][1], 0.46, top + 0.18
+        self.arrow((x, top + 0.25), (x, top))
+        bottom = self.column(x, top, width, boxes)
+        plus = bottom - GAP - 0.12
+        self.arrow((x, bottom), (x, plus + 0.12))
+        circle = {"boxstyle": "circle,pad=0.12", "facecolor": "white", "edgecolor": TRACE}
+        self.axes.text(x, plus, "+", ha="center", va="center", size=15, bbox=circle)
+        self.arrow((x, plus - 0.12), (x, plus - 0.4))
+        bottom = self.column(x, plus - 0.4, width, [("ReLU", kind, "")])
+        self.arrow((x, bottom), (x, bottom - 0.25))
+        self.arrow((x, entry), (edge, entry), (edge, plus), (x - 0.14, plus))
+        self.box((edge, (entry + plus) / 2), 0.64, "1 × 1\nconv", kind)
+
+
+def _height(text: str) -> float:
+    """Height of the box around a text, in inches."""
+    return 0.14 + 0.22 * (text.count("\n") + 1)
+
+
+def _shape(x: Tensor) -> str:
+    """Channels and samples of a tensor (b, c, n)."""
+    return f"{x.shape[1]} × {x.shape[2]}"
+
+
+def dilated_convolution() -> Figure:
+    """Draw causal convolutions with growing dilation, and what one output depends on (Fig. 1).
+
+    One layer for each dilation of the TCN, with kernel size 2 instead of 7 so that the lines can be
+    told apart.
+    """
+    with torch.device("meta"):  # shapes only: no memory, no random number
+        dilations = tcn_dilations(TCN())
+    n = 20
+    cone = [{0}]  # per layer, the input first: samples before the last one
+    for d in reversed(dilations):
+        cone.insert(0, {s + i for s in cone[0] for i in (0, d)})
+    figure, ((axes,),) = panel_grid(4.2)
+    for layer, d in enumerate(dilations, 1):
+        for s in range(n):
+            inside = s in cone[layer]
+            style = {"color": COLORS[0] if inside else "#B8B8B8", "lw": 2.2 if inside else 1.5}
+            for end in (s, s + d):
+                if end < n:
+                    axes.plot([-end, -s], [layer - 1, layer], zorder=1 + inside, **style)
+    for layer, read in enumerate(cone):
+        rest = sorted(set(range(n)) - read)
+        axes.scatter([-s for s in rest], [layer] * len(rest), 28, "white", edgecolors="#B8B8B8",
+                     zorder=3)  # fmt: skip
+        axes.scatter([-s for s in sorted(read)], [layer] * len(read), 62, COLORS[0], zorder=4)
+    axes.set_yticks(range(len(cone)), ["input", *(f"$d$ = {d}" for d in dilations)])
+    axes.set_xticks([-15, -10, -5, 0])
+    axes.tick_params(length=0)
+    axes.set_xlabel("time, in samples from the last")
+    axes.spines[:].set_visible(False)
+    alt = (
+        f"Rows of dots, the input and one row for each dilation {dilations}. Lines join each dot "
+        "with the one below it and the one d samples earlier. Filled dots mark what the last "
+        f"output depends on: {', '.join(str(len(read)) for read in reversed(cone))}, top first."
+    )
+    return finish(figure, "An output depends on earlier samples; each layer doubles its view", alt)
+
+
+def framework_diagram() -> Figure:
+    """Draw the way from a recording to a class (Fig. 2)."""
+    with torch.device("meta"):
+        resnet, tcn = ResNet(), TCN()
+    joined = f"{resnet.n_features + tcn.n_features:,} features"
+    canvas, middle = _Canvas(6.65), WIDTH_IN / 2
+    steps = [
+        ("recording: one lead, 360 Hz", "plain", ""),
+        ("denoising: some wavelet bands set to zero", "plain", "mV"),
+        ("beats: cut around each R peak", "plain", "mV"),
+        ("augmentation: crop and resize, in training only", "plain", f"{BEAT_LENGTH} samples"),
+    ]
+    bottom = canvas.column(middle, 6.2, 5.2, steps)
+    top = bottom - 0.55
+    canvas.write(middle + 0.12, bottom - 0.13, f"{BEAT_LENGTH} samples")
+    modules, blocks = len(resnet.layers), len(tcn.blocks)
+    branches = (
+        (-1, "resnet", f"ResNet\nInception stem,\n{modules} residual modules", resnet.n_features),
+        (1, "tcn", f"TCN\n{blocks} temporal blocks,\nlast step, SE gates", tcn.n_features),
+    )
+    low = top - _height("\n\n") - 0.6
+    for side, kind, text, features in branches:
+        x = middle + 1.65 * side
+        canvas.arrow((middle, bottom), (middle, bottom - 0.27), (x, bottom - 0.27), (x, top))
+        end = canvas.column(x, top, 2.7, [(text, kind, "")])
+        canvas.arrow((x, end), (x, low), (middle + 0.95 * side, low))
+        ha = "right" if side < 0 else "left"
+        canvas.write(x + 0.12 * side, low + 0.3, f"{features:,} features", ha)
+    classes = " ".join(aami.CLASSES[:N_CLASSES])
+    last = [
+        ("concatenation", "plain", ""),
+        ("linear layer", "plain", joined),
+        (f"class: {classes}", "plain", f"{N_CLASSES} logits"),
+    ]
+    canvas.column(middle, low + _height("") / 2, 1.9, last)
+    alt = (
+        "From top to bottom: recording, denoising, beats, augmentation in training; then side by "
+        f"side the ResNet with {resnet.n_features:,} features and the TCN with {tcn.n_features}; "
+        f"concatenation to {joined}, a linear layer, and {N_CLASSES} logits for {classes}."
+    )
+    return finish(canvas.figure, "From a recording to a class", alt)
+
+
+def tcn_diagram() -> Figure:
+    """Draw a temporal block, and the TCN with its shapes (Fig. 3)."""
+    with torch.device("meta"):
+        network, x = TCN(), torch.zeros(1, 1, BEAT_LENGTH)
+    blocks = cast(list[TemporalBlock], list(network.blocks))
+    canvas, left, right, top = _Canvas(6.5), 2.0, 5.35, 5.55
+    canvas.write(left, top + 0.45, "a temporal block", "center")
+    canvas.write(right, top + 0.45, "the network", "center")
+    conv = f"causal convolution\n$k$ = {network.kernel_size}, dilation $d$\nweight norm"
+    rest = f"ReLU\ndropout {blocks[0].dropout.p}"
+    canvas.residual(left, top, 2.1, [(text, "tcn", "") for text in (conv, rest, conv, rest)])
+
+    shapes = [_shape(x)]
+    steps = []
+    for block, d in zip(blocks, tcn_dilations(network), strict=True):
+        text = f"temporal block, $d$ = {d}"
+        steps.append((text, "tcn", shapes[-1]))
+        x = block(x)
+        shapes.append(_shape(x))
+    steps.append(("last step only", "plain", shapes[-1]))
+    steps.append(("squeeze-and-excitation\ngates", "plain", f"{network.n_features}"))
+    canvas.arrow((right, top + 0.25), (right, top))
+    canvas.write(right + 0.12, top + 0.14, shapes[0])
+    bottom = canvas.column(right, top, 2.6, steps)
+    canvas.arrow((right, bottom), (right, bottom - 0.35))
+    canvas.write(right + 0.12, bottom - 0.2, f"{network.n_features} features")
+    alt = (
+        "Left, a temporal block: twice a causal convolution, ReLU and dropout, with a residual "
+        f"edge around both. Right, the network, channels × samples: {', '.join(shapes)}; then the "
+        f"last step only, squeeze-and-excitation gates, {network.n_features} features."
+    )
+    return finish(canvas.figure, "The TCN", alt)
+
+
+def resnet_diagram() -> Figure:
+    """Draw the ResNet with its Inception stem and its shapes (Fig. 4)."""
+    with torch.device("meta"):
+        network, x = ResNet(), torch.zeros(2, 1, BEAT_LENGTH)
+    stem = cast(Inception, network.stem)
+    modules = cast(list[ResidualModule], list(network.layers))
+    canvas, middle, top = _Canvas(6.6), WIDTH_IN / 2, 5.6
+    canvas.write(middle + 0.12, top + 0.45, _shape(x))
+    branches = [f"conv {conv.kernel_size[0]}" for conv in (stem.conv1, stem.conv3, stem.conv5)]
+    branches.append(f"max-pool {stem.pool.kernel_size},\nconv {stem.conv_pool.kernel_size[0]}")
+    quarter = stem.conv1.out_channels
+    fork, bottom = top + 0.25, top - _height("\n")
+    low = bottom - 0.5
+    for at, text in zip((0.95, 2.65, 4.35, 6.05), branches, strict=True):
+        canvas.arrow((middle, fork + 0.35), (middle, fork), (at, fork), (at, top))
+        canvas.axes.add_patch(
+            FancyBboxPatch((at - 0.7, bottom), 1.4, top - bottom, "round,pad=0,rounding_size=0.05",
+                           facecolor=FILL["resnet"], edgecolor=TRACE)
+        )  # fmt: skip
+        canvas.write(at, (top + bottom) / 2, text, "center")
+        canvas.arrow((at, bottom), (at, low + 0.2), (middle, low + 0.2), (middle, low))
+        canvas.write(at + 0.1, low + 0.35, f"{quarter}")
+    x = stem(x)
+    text = f"concatenation, batch norm, ReLU: {len(branches)} × {quarter} channels"
+    below = canvas.column(middle, low, 5.4, [(text, "resnet", "")])
+
+    right, top = 5.15, below - 0.55
+    shapes, layers = [_shape(x)], []
+    for kernels, layer in groupby(modules, lambda module: module.conv1.out_channels):
+        of_layer = list(layer)
+        stride = of_layer[0].conv1.stride[0]
+        text = f"{len(of_layer)} modules, {kernels} kernels"
+        text += f"\nfirst with stride {stride}" * (stride > 1)
+        layers.append((text, "resnet", shapes[-1]))
+        for module in of_layer:
+            x = module(x)
+        shapes.append(_shape(x))
+    canvas.arrow((right, below), (right, top))
+    canvas.write(right + 0.12, top + 0.3, shapes[0])
+    bottom = canvas.column(right, top, 2.8, [*layers, ("flatten", "plain", shapes[-1])])
+    canvas.arrow((right, bottom), (right, bottom - 0.35))
+    canvas.write(right + 0.12, bottom - 0.2, f"{network.n_features:,} features")
+
+    canvas.write(2.05, top + 0.27, "a residual module", "center")
+    k = modules[0].conv1.kernel_size[0]
+    halves = (f"conv {k}, batch norm\nReLU", f"conv {k}, batch norm")
+    canvas.residual(2.05, top - 0.35, 2.0, [(text, "resnet", "") for text in halves])
+    alt = (
+        f"Top, the Inception stem: {len(branches)} branches side by side, concatenated. Right, the "
+        f"layers of residual modules, channels × samples: {', '.join(shapes)}; flattened, "
+        f"{network.n_features:,} features. Left, a residual module: two convolutions with batch "
+        "norm and a residual edge around them."
+    )
+    return finish(canvas.figure, "The ResNet", alt)

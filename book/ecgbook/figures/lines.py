@@ -1,0 +1,156 @@
+"""Lines over a common x: spectra, filters, learning, influence; and how values are distributed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.stats
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from numpy.typing import ArrayLike, NDArray
+
+from ecgbook.figures.palette import COLORS, LINE_STYLES, MARKERS
+from ecgkit.data import aami
+from ecgkit.plots.style import TRACE, finish, panel_grid
+
+Lines = Mapping[str, ArrayLike]
+
+
+def line_panels(
+    panels: Mapping[str, Lines],
+    x: ArrayLike,
+    x_label: str,
+    y_label: str,
+    title: str,
+    *,
+    log: str = "",
+    marks: Mapping[str, float] | None = None,
+    seen: str = "",
+    synthetic: bool = False,
+) -> Figure:
+    """Draw lines over a common x, one panel beside the other.
+
+    Parameters
+    ----------
+    panels : dict of str to dict of str to array_like, shape (n,)
+        Title of a panel, which may be empty -> name of a line -> its values. More than four lines
+        are named above their peaks instead of in a legend.
+    x : array_like, shape (n,)
+        Common to all lines.
+    x_label, y_label : str
+        Names and units of the axes.
+    title : str
+        Title of the figure.
+    log : {"", "x", "y", "xy"}
+        Logarithmic axes. On a logarithmic y values of zero or less are left out.
+    marks : dict of str to float
+        Text -> x at which a vertical line is drawn.
+    seen : str
+        For the alt text: what a reader sees in the lines.
+    synthetic : bool
+        Whether the data are synthetic.
+    """
+    at = np.asarray(x, dtype=float)
+    figure, grid = panel_grid(3.8, columns=len(panels), sharey=True)
+    said = []
+    for axes, (name, lines) in zip(grid[0], panels.items(), strict=True):
+        _draw_lines(axes, at, lines, log)
+        _scale(axes, at, log)
+        axes.set_title(name, loc="left")
+        for text, place in (marks or {}).items():
+            axes.axvline(place, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
+            above = axes.get_xaxis_transform()
+            axes.text(place, 1.02, text, transform=above, rotation=40, size=9)
+        said.append(f"{name or y_label}: {', '.join(lines)}")
+    grid[0, 0].set_ylabel(y_label)
+    figure.supxlabel(x_label + " (logarithmic)" * ("x" in log), size=12)
+    sns.despine(figure)
+    alt = f"Lines of {y_label} over {x_label}. {'; '.join(said)}. {seen}"
+    return finish(figure, title, alt, synthetic)
+
+
+def _draw_lines(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> None:
+    """Draw the lines of a panel, with markers where points are few, and name them."""
+    looks = itertools.cycle(zip(COLORS, LINE_STYLES, MARKERS, strict=False))
+    direct = len(lines) > len(LINE_STYLES)
+    for (name, values), (color, style, marker) in zip(lines.items(), looks, strict=False):
+        y = np.asarray(values, dtype=float)
+        y = np.where(y > 0, y, np.nan) if "y" in log else y
+        color = aami.COLORS.get(name, color)
+        marker = marker if len(x) <= 25 else ""
+        axes.plot(x, y, style, color=color, marker=marker, markersize=5, label=name)
+        if direct:
+            high = x[y >= np.nanmax(y) / 2]
+            middle = np.sqrt(high[0] * high[-1]) if "x" in log else (high[0] + high[-1]) / 2
+            axes.annotate(
+                name, (middle, np.nanmax(y)), (0, 3), textcoords="offset points", color=color,
+                ha="center", size=10,
+            )  # fmt: skip
+    if len(lines) > 1 and not direct:
+        axes.legend(frameon=False, fontsize=10)
+
+
+def _scale(axes: Axes, x: NDArray[np.floating], log: str) -> None:
+    """Set limits and scales; plain numbers at the ticks of x."""
+    if "y" in log:
+        axes.set_yscale("log")
+    if "x" in log:
+        axes.set_xscale("log")
+        subs = (1, 2, 5) if np.log10(x.max() / x.min()) < 4 else (1,)
+        axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if len(x) <= 8:
+        axes.set_xticks(x, [f"{value:g}" for value in x])
+    elif len(x) > 25:
+        axes.set_xlim(x.min(), x.max())
+
+
+def density_plot(
+    samples: Mapping[str, ArrayLike], x_label: str, title: str, *, synthetic: bool = False
+) -> Figure:
+    """Draw the distribution of values, one row each, with the median and the middle 95 %.
+
+    Parameters
+    ----------
+    samples : dict of str to array_like, shape (n,)
+        Name of a row -> values. Every density is scaled to the same height.
+    x_label : str
+        Name and unit of the values.
+    title : str
+        Title of the figure.
+    synthetic : bool
+        Whether the data are synthetic.
+    """
+    rows = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
+    has_negative = min(v.min() for v in rows.values()) < 0 < max(v.max() for v in rows.values())
+    figure, grid = panel_grid(0.85 * len(rows) + 1.0, len(rows), sharex=True)
+    seen = []
+    for axes, (name, values), color in zip(
+        grid[:, 0], rows.items(), itertools.cycle(COLORS), strict=False
+    ):
+        color = aami.COLORS.get(name, color)
+        if np.ptp(values) > 0:
+            x = np.linspace(values.min(), values.max(), 500)
+            y = scipy.stats.gaussian_kde(values)(x)
+            axes.fill_between(x, y / y.max(), color=color, alpha=0.35, linewidth=0)
+            axes.plot(x, y / y.max(), color=color)
+        low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+        axes.plot([low, high], [-0.12, -0.12], color=TRACE, linewidth=3, solid_capstyle="butt")
+        axes.plot(middle, -0.12, "D", color=TRACE, markersize=5)
+        if has_negative:
+            axes.axvline(0, color=TRACE, linestyle=":", linewidth=1)
+        axes.set(ylim=(-0.3, 1.1), yticks=[])
+        axes.set_xmargin(0.09)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        last = axes is grid[-1, 0]
+        sns.despine(ax=axes, left=True, bottom=not last)
+        axes.tick_params(bottom=last)
+        seen.append(f"{name} {middle:.2f} ({low:.2f} to {high:.2f})")
+    grid[-1, 0].set_xlabel(f"{x_label}\nbar: middle 95 %; diamond: median")
+    alt = f"Density plots of {x_label}, median (middle 95 %): {', '.join(seen)}."
+    return finish(figure, title, alt, synthetic)

@@ -1,0 +1,281 @@
+"""Inside networks: filters, feature maps, gates, attributions, and the cone of the TCN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from ecgbook.figures.beats import BEFORE, beat_time_s
+from ecgbook.figures.palette import COLORS
+from ecgkit import InputError
+from ecgkit.data import aami
+from ecgkit.data.preparation import SAMPLING_RATE
+from ecgkit.nn.layers import TemporalBlock
+from ecgkit.nn.models import TCN
+from ecgkit.plots.ecg import ecg_paper
+from ecgkit.plots.style import TRACE, finish, panel_grid
+
+
+def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
+    """Draw the coefficients of filters of one input channel as bars.
+
+    Parameters
+    ----------
+    groups : dict of str to array_like, shape (filters, width)
+        Name of a row -> weights; every row has the same number of filters.
+    title : str
+        Title of the figure.
+    synthetic : bool
+        Whether the network was trained on synthetic records.
+
+    Raises
+    ------
+    InputError
+        If the groups differ in their number of filters.
+    """
+    weights = {name: np.asarray(w, dtype=float) for name, w in groups.items()}
+    numbers = {len(w) for w in weights.values()}
+    if len(numbers) != 1:
+        raise InputError(
+            f"The groups have {sorted(numbers)} filters: give the same number in each."
+        )
+    columns = numbers.pop()
+    largest = max(np.abs(w).max() for w in weights.values())
+    half = max(w.shape[1] for w in weights.values()) / 2
+    figure, grid = panel_grid(1.05 * len(weights) + 0.9, len(weights), columns, sharey=True)
+    limits = {"xlim": (-half, half), "ylim": (-1.1 * largest, 1.1 * largest)}
+    for row, (name, w) in zip(grid, weights.items(), strict=True):
+        place = np.arange(w.shape[1]) - (w.shape[1] - 1) / 2
+        for axes, values in zip(row, w, strict=True):
+            axes.axhline(0, color=TRACE, linewidth=0.8)
+            axes.bar(place, values, 0.8, color=np.where(values >= 0, COLORS[0], COLORS[3]))
+            axes.set(xticks=[], yticks=[], **limits)
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.supxlabel(f"filters 1 to {columns}; time runs to the right within each", size=11)
+    sns.despine(figure, left=True, bottom=True)
+    rows = ", ".join(f"{name} of width {w.shape[1]}" for name, w in weights.items())
+    alt = f"Bars of the coefficients of {columns} filters per row, {rows}; largest {largest:.2f}."
+    return finish(figure, title, alt, synthetic)
+
+
+def feature_maps(
+    beat: NDArray[np.floating],
+    maps: Mapping[str, ArrayLike],
+    title: str,
+    *,
+    value: str = "activation",
+    synthetic: bool = False,
+) -> Figure:
+    """Draw a beat, and below it the outputs of groups of channels over the same time.
+
+    Parameters
+    ----------
+    beat : array, shape (n,)
+        Signal in mV.
+    maps : dict of str to array_like, shape (channels, m)
+        Name of a group -> one row per channel; a column stands for n / m samples.
+    title : str
+        Title of the figure.
+    value : str
+        What the colours show.
+    synthetic : bool
+        Whether the beat is synthetic.
+    """
+    n = len(beat)
+    edges = -BEFORE / SAMPLING_RATE, (n - BEFORE) / SAMPLING_RATE
+    groups = {name: np.asarray(values, dtype=float) for name, values in maps.items()}
+    low = min(values.min() for values in groups.values())
+    high = max(values.max() for values in groups.values())
+    tall = any(len(values) > 1 for values in groups.values())
+    ratios = [1.8] + [1.0 if tall else 0.5] * len(groups)
+    figure, grid = panel_grid(
+        sum(ratios) + 1.2, len(ratios), sharex=True, gridspec_kw={"height_ratios": ratios}
+    )
+    panels = grid[:, 0]
+    panels[0].plot(beat_time_s(n), beat, color=TRACE, linewidth=1.4)
+    panels[0].set(ylabel="mV", xlim=edges)
+    seen = []
+    for axes, (name, values) in zip(panels[1:], groups.items(), strict=True):
+        style = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
+        extent = (*edges, 0, len(values))
+        image = axes.imshow(values, vmin=low, vmax=high, extent=extent, **style)
+        axes.set_yticks([])
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        column = values.max(axis=0).argmax() + 0.5
+        peak = edges[0] + column * n / values.shape[1] / SAMPLING_RATE
+        seen.append(f"{name} at {peak:+.2f} s")
+    figure.colorbar(image, ax=panels[1:].tolist(), label=value, fraction=0.05)
+    panels[-1].set_xlabel("time from the R peak (s)")
+    sns.despine(ax=panels[0])
+    alt = f"A beat, and below it maps of {value}, which is largest in {', '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
+    """Draw the mean gate of each channel, one row per class, channels sorted by the first row.
+
+    Parameters
+    ----------
+    gates : dict of str to array_like, shape (n, channels)
+        Class -> gates of its beats, between 0 and 1.
+    title : str
+        Title of the figure.
+    synthetic : bool
+        Whether the beats are synthetic.
+    """
+    mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
+    mean = mean[:, np.argsort(mean[0], kind="stable")]
+    figure, ((axes,),) = panel_grid(max(0.42 * len(mean) + 1.6, 3.0))
+    style = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
+    image = axes.imshow(mean, vmin=0, vmax=1, **style)
+    axes.set_yticks(range(len(gates)), list(gates))
+    axes.set(ylabel="class", xlabel=f"channels, sorted by their mean gate for {next(iter(gates))}")
+    figure.colorbar(image, ax=axes, label="mean gate")
+    rows = zip(gates, mean, strict=True)
+    seen = [f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in rows]
+    return finish(figure, title, f"Map of mean gates: {', '.join(seen)}.", synthetic)
+
+
+def attributions(
+    beats: Mapping[str, NDArray[np.floating]],
+    methods: Mapping[str, NDArray[np.floating]],
+    title: str,
+    *,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw which samples of a beat speak for the predicted class and which against it.
+
+    Parameters
+    ----------
+    beats : dict of str to array, shape (n,)
+        Name of a row -> signal in mV.
+    methods : dict of str to array, shape (rows, n)
+        Title of a column -> attributions, positive for the predicted class. Every panel is scaled
+        to its largest value.
+    title : str
+        Title of the figure.
+    synthetic : bool
+        Whether the beats are synthetic.
+    """
+    height = 1.75 * len(beats) + 1.3
+    figure, grid = panel_grid(height, len(beats), len(methods), sharex=True, sharey="row")
+    seen = []
+    for i, (row, beat) in enumerate(beats.items()):
+        time_s = beat_time_s(len(beat))
+        for axes, (method, values) in zip(grid[i], methods.items(), strict=True):
+            weight = values[i] / max(np.abs(values[i]).max(), 1e-12)
+            ecg_paper(axes, label_every=(0.2, 1))
+            axes.plot(time_s, beat, color=TRACE, linewidth=0.9)
+            for sign, color, marker, label in (
+                (1, COLORS[3], "o", "for the predicted class"),
+                (-1, COLORS[0], "s", "against it"),
+            ):
+                on = np.flatnonzero(sign * weight > 0.05)
+                style = {"facecolor": color if sign > 0 else "none", "edgecolor": color}
+                sizes = 45 * np.abs(weight[on])
+                axes.scatter(
+                    time_s[on], beat[on], sizes, marker=marker, zorder=3, label=label, **style
+                )
+            peak = time_s[np.abs(weight).argmax()]
+            seen.append(f"{row}, {method} at {peak:+.2f} s")
+            if i == 0:
+                axes.set_title(method, size=11)
+        grid[i, 0].set_ylabel(row, rotation=0, ha="right", va="center")
+    legend = figure.legend(
+        *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
+    )
+    for handle in legend.legend_handles:
+        handle.set_sizes([45])  # type: ignore[union-attr]
+    figure.supxlabel("time from the R peak (s); large squares 0.2 s by 0.5 mV", size=12)
+    alt = f"Beats with larger dots where a sample weighs more. Largest: {'; '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def mean_attributions(
+    classes: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
+    title: str,
+    *,
+    value: str,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw the mean beat of each class, and below it the attributions of its samples.
+
+    Parameters
+    ----------
+    classes : dict of str to tuple of two arrays, shape (n, samples)
+        Class -> beats in mV, and their attributions.
+    title : str
+        Title of the figure.
+    value : str
+        Name of the attribution.
+    synthetic : bool
+        Whether the beats are synthetic.
+    """
+    figure, grid = panel_grid(4.2, 2, len(classes), sharex=True, sharey="row")
+    seen = []
+    for (top, bottom), (name, (beats, weights)) in zip(grid.T, classes.items(), strict=True):
+        time_s, color = beat_time_s(beats.shape[1]), aami.COLORS[name]
+        ecg_paper(top, label_every=(0.2, 1))
+        top.plot(time_s, beats.mean(axis=0), color=color, linewidth=1.6)
+        top.set_title(f"{name}: {len(beats)} beats", size=11)
+        low, middle, high = np.percentile(weights, [25, 50, 75], axis=0)
+        bottom.axhline(0, color=TRACE, linewidth=0.8)
+        bottom.fill_between(time_s, low, high, color=color, alpha=0.3, linewidth=0)
+        bottom.plot(time_s, middle, color=color, linewidth=1.6)
+        sns.despine(ax=bottom)
+        seen.append(f"{name} at {time_s[middle.argmax()]:+.2f} s")
+    grid[0, 0].set_ylabel("mean (mV)")
+    grid[1, 0].set_ylabel(value)
+    figure.supxlabel("time from the R peak (s)", size=12)
+    alt = f"Mean beats, and below them the median {value}, highest for {', '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def tcn_dilations(tcn: TCN) -> list[int]:
+    """Dilation of each temporal block of a TCN."""
+    blocks = cast(list[TemporalBlock], list(tcn.blocks))
+    return [block.conv1.conv.dilation[0] for block in blocks]
+
+
+def cone(tcn: TCN, n: int, title: str) -> Figure:
+    """Draw which positions of each layer the last output of a TCN depends on.
+
+    Parameters
+    ----------
+    tcn : TCN
+        Its kernel size and dilations are drawn.
+    n : int
+        Samples of the input.
+    title : str
+        Title of the figure.
+    """
+    names, layers = [], [np.zeros(1, int)]  # from the last layer down: samples before the last
+    for i, dilation in reversed(list(enumerate(tcn_dilations(tcn), 1))):
+        for name in (f"block {i}", f"hidden {i}"):
+            names.append(name)
+            offsets = dilation * np.arange(tcn.kernel_size)
+            layers.append(np.unique(layers[-1][:, None] + offsets))
+    names.append("input")
+    figure, ((axes,),) = panel_grid(4.6)
+    for y, read in enumerate(reversed(layers)):
+        axes.vlines(-np.arange(n), y - 0.13, y + 0.13, "#D0D0D0", linewidth=1.0)
+        axes.vlines(-read, y - 0.34, y + 0.34, COLORS[0], linewidth=1.3)
+    axes.set_yticks(range(len(names)), names[::-1])
+    counts = axes.secondary_yaxis("right")
+    counts.set_yticks(range(len(names)), [str(len(read)) for read in reversed(layers)])
+    for side in (axes, counts):
+        side.tick_params(axis="y", length=0)
+        side.spines[:].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("time, in samples from the last")
+    counts.set_ylabel("positions read")
+    pairs = zip(names, layers, strict=True)
+    seen = ", ".join(f"{name} {len(read)}" for name, read in pairs)
+    alt = f"Rows of {n} grey strokes; blue ones mark the positions read: {seen}."
+    return finish(figure, title, alt)

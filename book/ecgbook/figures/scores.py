@@ -1,0 +1,191 @@
+"""Scores as points: with intervals, with one point per training run, against confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from ecgbook.figures.palette import COLORS
+from ecgkit.data import aami
+from ecgkit.evaluate import statistics
+from ecgkit.plots.style import TRACE, finish, panel_grid
+
+
+def score_rows(
+    series: Mapping[str, Mapping[str, ArrayLike]],
+    x_label: str,
+    title: str,
+    *,
+    letters: Collection[str] = (),
+    line: tuple[float, str] | None = None,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw values as points, one row per name, with whiskers where they have bounds.
+
+    Parameters
+    ----------
+    series : dict of str to dict of str to array_like, shape (1,) or (3,)
+        Name of a series -> name of a row -> value, or value, lower and upper bound; up to four
+        series, and those of ``letters``.
+    x_label : str
+        Name and unit of the values.
+    title : str
+        Title of the figure.
+    letters : collection of str
+        Series without bounds, drawn as the first letter of their names above the points.
+    line : tuple of float and str
+        A value to mark by a vertical line, and its name.
+    synthetic : bool
+        Whether the data are synthetic.
+    """
+    rows = list(dict.fromkeys(row for values in series.values() for row in values))
+    height = max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0)
+    figure, ((axes,),) = panel_grid(height)
+    points = [name for name in series if name not in letters]
+    looks = dict(zip(points, zip((TRACE, *COLORS), "oDs^", strict=False), strict=False))
+    seen = []
+    for name, of_row in series.items():
+        values = [np.ravel(value) for value in of_row.values()]
+        x = np.array([value[0] for value in values])
+        y = np.array([rows.index(row) for row in of_row], dtype=float)
+        if name in letters:
+            y -= (0.34, 0.14)[list(letters).index(name) % 2]  # so that neighbours stay legible
+            axes.plot(x, y, marker=f"${name[0]}$", ls="", color="#595959", ms=8, label=name)
+        else:
+            i = points.index(name)
+            y += 0.08 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
+            bounds = [abs(v[1:] - v[0]) if len(v) > 1 else np.zeros(2) for v in values]
+            color, marker = looks[name]
+            caps = 4 * any(len(v) > 1 for v in values)
+            style = {"fmt": marker, "color": color, "ms": 6, "capsize": caps, "label": name}
+            axes.errorbar(x, y, xerr=np.transpose(bounds), **style)
+        pairs = zip(of_row, values, strict=True)
+        seen.append(f"{name}: " + ", ".join(f"{row} {_interval(value)}" for row, value in pairs))
+    if line is not None:
+        axes.axvline(line[0], linestyle=":", color=TRACE, label=line[1])
+        seen.append(f"dotted line, {line[1]}: {line[0]:.4g}")
+    _name_rows(axes, rows)
+    for row in range(0, len(rows), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#F2F2F2", zorder=0)
+    axes.set_xlabel(x_label)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
+    sns.despine(figure)
+    return finish(figure, title, f"Points of {x_label}. {'; '.join(seen)}.", synthetic)
+
+
+def run_points(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    x_label: str,
+    title: str,
+    *,
+    paper: Mapping[str, float] | None = None,
+    differences: bool = False,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw one point per training run and the mean of each row, and the paper's value if given.
+
+    Parameters
+    ----------
+    panels : dict of str to dict of str to sequence of float
+        Title of a panel, which may be empty -> name of a row -> value of each run; an empty row
+        has not been run yet.
+    x_label : str
+        Name and unit of the values.
+    title : str
+        Title of the figure.
+    paper : dict of str to float
+        Name of a row -> the paper's value.
+    differences : bool
+        Whether the values are paired differences: draw zero, and the mean's 95 % interval.
+    synthetic : bool
+        Whether the data are synthetic.
+    """
+    columns = min(len(panels), 2)
+    n_rows = -(-len(panels) // columns)
+    row_height = (0.6 if differences else 0.36) * max(map(len, panels.values())) + 0.9
+    same_rows = len({tuple(rows) for rows in panels.values()}) == 1
+    figure, grid = panel_grid(n_rows * row_height + 0.7, n_rows, columns, sharey=same_rows)
+    seen = []
+    for axes, (panel, rows) in zip(grid.flat, panels.items(), strict=False):
+        color = aami.COLORS.get(panel, COLORS[0])
+        for y, (row, values) in enumerate(rows.items()):
+            said = "not run yet"
+            if len(values):
+                mean = float(np.mean(values))
+                axes.plot(values, np.full(len(values), y), "o", color=TRACE, markersize=4)
+                axes.plot([mean] * 2, [y - 0.3, y + 0.3], color=color, linewidth=3)
+                said = f"mean {mean:.2f} of {len(values)}"
+            if differences and len(values) > 1:
+                found = statistics.paired_difference(values)
+                axes.plot([found.low, found.high], [y + 0.2] * 2, color=color, linewidth=2)
+                said += f", 95 % interval {found.low:.2f} to {found.high:.2f}"
+            if paper and row in paper:
+                axes.plot(paper[row], y - 0.2, "D", color=COLORS[3], markersize=7)
+                said += f", paper {paper[row]:.2f}"
+            seen.append(f"{panel} {row} {said}".strip())
+        if differences:
+            axes.axvline(0, color=TRACE, linestyle=":", linewidth=1)
+        _name_rows(axes, list(rows))
+        axes.grid(axis="x", color="0.9")
+        axes.set_title(panel, loc="left")
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    key = "points: runs; bars: means" + ", with 95 % intervals" * differences
+    figure.supxlabel(f"{x_label}\n{key}{'; diamonds: the paper' if paper else ''}", size=11)
+    sns.despine(figure)
+    return finish(figure, title, f"Points of {x_label}. {'; '.join(seen)}.", synthetic)
+
+
+def reliability_diagram(
+    found: Mapping[str, statistics.Reliability], title: str, *, synthetic: bool = False
+) -> Figure:
+    """Draw accuracy over confidence, and below it the number of beats of each confidence.
+
+    Parameters
+    ----------
+    found : dict of str to Reliability
+        Title of a panel -> result of :func:`ecgkit.evaluate.statistics.reliability`.
+    title : str
+        Title of the figure.
+    synthetic : bool
+        Whether the data are synthetic.
+    """
+    figure, grid = panel_grid(
+        4.8, 2, len(found), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.4, 1]}
+    )
+    seen = []
+    for (top, bottom), (name, bins) in zip(grid.T, found.items(), strict=True):
+        top.plot([0, 1], [0, 1], ":", color=TRACE, label="perfect calibration")
+        top.plot(bins.confidence, bins.accuracy, "o-", color=COLORS[0], ms=5, label="beats per bin")
+        top.set(xlim=(0, 1), ylim=(0, 1.02))
+        text = f"{name}: ECE {100 * bins.ece:.2f} %"
+        top.set_title(text, loc="left", size=11)
+        width = 0.92 * np.diff(bins.edges)
+        bottom.bar(bins.edges[:-1], bins.counts, width, align="edge", color=COLORS[0])
+        bottom.set_yscale("symlog", linthresh=1)
+        bottom.set_ylim(0)
+        bottom.minorticks_off()
+        seen.append(text)
+    grid[0, 0].set_ylabel("accuracy")
+    grid[0, 0].legend(frameon=False, fontsize=10)
+    grid[1, 0].set_ylabel("beats (logarithmic)")
+    figure.supxlabel("confidence: probability of the predicted class", size=12)
+    sns.despine(figure)
+    alt = f"Accuracy over confidence beside the diagonal. {'; '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def _name_rows(axes: Axes, rows: Sequence[str]) -> None:
+    """Name rows from top to bottom."""
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def _interval(value: np.ndarray) -> str:
+    """Write a value and its bounds."""
+    return f"{value[0]:.4g}" + (f" ({value[1]:.4g} to {value[2]:.4g})" if len(value) > 1 else "")

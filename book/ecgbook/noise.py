@@ -1,0 +1,189 @@
+"""Noise stress test: real noise added to a recording in measured amounts, as WFDB's ``nst`` does.
+
+The noise is that of the MIT-BIH Noise Stress Test Database (Moody, Muldrow and Mark 1984): half an
+hour each of baseline wander and muscle artefact (its third kind, electrode motion, is not used
+here). The rules are those of ``nst(1)`` and ``sigamp(1)`` in the WFDB Applications Guide.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from ecgkit import InputError
+from ecgkit.data.sources import SourceNotFound, find_source
+
+FS = 360
+"""Samples per second of MIT-BIH and of its noise records."""
+
+KINDS = {"bw": "baseline wander", "ma": "muscle artefact"}
+"""Name of a noise record to what it holds."""
+
+SNRS_DB = (24, 18, 12, 6, 0, -6)
+"""Signal-to-noise ratios of the database's own test records."""
+
+NORMAL_QRS = tuple("NLRBaJASjen/fQ")
+"""Symbols of the beats whose QRS complex ``sigamp`` measures: all but V, E, r, F and ``?``."""
+
+SYNTHETIC_BANNER = (
+    "SYNTHETIC NOISE: PhysioNet's noise records are neither on this machine nor within reach, so "
+    "random noise in about the same frequencies stands in for them."
+)
+
+_BANDS_HZ = {"bw": (0.05, 1.0), "ma": (5.0, 150.0)}
+_SECONDS = 300  # sigamp measures at most this many seconds, or QRS complexes
+_REACH_SAMPLES = round(0.05 * FS)
+_TRIM = 0.05
+
+Signal = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise to add to recordings: kind to signal, at 360 Hz and in arbitrary units."""
+
+    source: str  # "nstdb" or "synthetic"
+    signals: dict[str, Signal]
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the computer made the noise."""
+        return self.source == "synthetic"
+
+
+def find_noise(synthetic: bool = False, download: bool = True) -> Noise:
+    """Find the noise records, as :func:`ecgkit.data.sources.find_source` finds the database nstdb.
+
+    Where they are nowhere to be had, synthetic noise stands in for them, with a warning; with
+    ``synthetic``, or where ``ECGKIT_SOURCE`` asks for it, without one.
+    """
+    if not synthetic and os.environ.get("ECGKIT_SOURCE") != "synthetic":
+        try:
+            source = find_source("nstdb", download=download)
+            signals = {kind: source.read(kind).signals[:, 0] for kind in source.records}
+            return Noise("nstdb", {kind: x.astype(np.float64) for kind, x in signals.items()})
+        except SourceNotFound:
+            warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
+    return Noise("synthetic", {kind: synthetic_noise(kind) for kind in _BANDS_HZ})
+
+
+def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
+    """Draw Gaussian noise in the frequencies of a kind (a key of :data:`KINDS`).
+
+    Every call gives the same, shape (n_samples,).
+    """
+    rng = np.random.default_rng(list(KINDS).index(kind))
+    spectrum = np.fft.rfft(rng.standard_normal(n_samples))
+    hz = np.fft.rfftfreq(n_samples, 1 / FS)
+    low, high = _BANDS_HZ[kind]
+    spectrum[(hz < low) | (hz > high)] = 0
+    return np.fft.irfft(spectrum, n_samples)
+
+
+def qrs_amplitude(
+    signal: NDArray[np.floating], r_peaks: NDArray[np.integer], symbols: NDArray[np.str_]
+) -> float:
+    """Measure a recording's QRS complexes from peak to peak, as ``sigamp -a`` does.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples,)
+        One lead, in mV.
+    r_peaks, symbols : ndarray, shape (n,)
+        Sample numbers and annotation symbols.
+
+    Returns
+    -------
+    amplitude_mv : float
+        Mean of the first 300 beats of :data:`NORMAL_QRS` without the largest and smallest 5 %, each
+        measured from 50 ms before to 50 ms after the R peak.
+
+    Raises
+    ------
+    InputError
+        If there is no such beat.
+
+    Examples
+    --------
+    >>> spike = np.zeros(720)
+    >>> spike[350:360], spike[360:370] = -0.5, 1.0
+    >>> qrs_amplitude(spike, np.array([360]), np.array(["N"]))
+    1.5
+    """
+    r = r_peaks[np.isin(symbols, NORMAL_QRS)]
+    r = r[(r >= _REACH_SAMPLES) & (r + _REACH_SAMPLES < len(signal))][:_SECONDS]
+    if not len(r):
+        raise InputError("No normal QRS complex is annotated: give a recording that has some.")
+    reach = np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1)
+    windows = np.asarray(signal)[r[:, None] + reach]  # (n, 37)
+    return float(stats.trim_mean(np.ptp(windows, axis=1), _TRIM))
+
+
+def noise_rms(noise: Signal) -> float:
+    """Measure noise as ``sigamp`` does: its RMS around the mean of each of the first 300 seconds.
+
+    The result is the mean over these seconds without the largest and smallest 5 %.
+
+    Examples
+    --------
+    >>> noise_rms(np.tile([3.0, -1.0], 180 * 10))
+    2.0
+    """
+    seconds = noise[: min(len(noise) // FS, _SECONDS) * FS].reshape(-1, FS)
+    return float(stats.trim_mean(seconds.std(axis=1), _TRIM))
+
+
+def gain(amplitude_mv: float, rms: float, snr_db: float) -> float:
+    """Factor that brings noise to a signal-to-noise ratio.
+
+    Solves ``SNR = 10 log10(S / (N a**2))`` for a, with ``S = amplitude**2 / 8``, the power of a
+    sinusoid of that peak-to-peak amplitude, and ``N = rms**2``.
+
+    Examples
+    --------
+    >>> round(gain(math.sqrt(8), 1.0, 0), 6), round(gain(math.sqrt(8), 1.0, 20), 6)
+    (1.0, 0.1)
+    """
+    return amplitude_mv / math.sqrt(8) / rms * 10 ** (-snr_db / 20)
+
+
+def noisy_samples(n_samples: int, first_s: float = 300, turn_s: float = 120) -> NDArray[np.bool_]:
+    """Which samples get noise: none in the first seconds, then noise and no noise in turn.
+
+    The defaults are those of ``nst``.
+    """
+    turn = (np.arange(n_samples) - round(first_s * FS)) // round(turn_s * FS)
+    return (turn >= 0) & (turn % 2 == 0)
+
+
+def noise_track(noise: Signal, noisy: NDArray[np.bool_]) -> Signal:
+    """Lay noise along a recording without steps where it begins and ends.
+
+    As in ``nst`` the noise runs on under the parts that get none, an offset removes each step, and
+    noise that is too short is repeated.
+
+    Parameters
+    ----------
+    noise : ndarray, shape (any,)
+        Noise at 360 Hz.
+    noisy : ndarray of bool, shape (n,)
+        From :func:`noisy_samples`.
+
+    Returns
+    -------
+    track : ndarray, shape (n,)
+        Multiply it by :func:`gain` and add it to the recording.
+
+    Examples
+    --------
+    >>> noise_track(np.array([5.0, 6, 8, 7, 9]), np.array([0, 1, 1, 0, 0], dtype=bool)).tolist()
+    [0.0, 1.0, 3.0, 3.0, 3.0]
+    """
+    steps = np.resize(np.diff(noise, prepend=noise[0]), len(noisy))
+    return np.cumsum(steps * noisy)

@@ -1,0 +1,165 @@
+"""The frame of a page: its data, its exercises, and the stamp that closes it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import os
+import textwrap
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from ecgkit import InputError
+from ecgkit.data.sources import SYNTHETIC_BANNER, Source
+from ecgkit.train.device import describe_device, versions
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is right, and one or two sentences for the reader."""
+
+    right: bool
+    text: str
+
+    def _repr_markdown_(self) -> str:
+        return f"{'✓ **Right.**' if self.right else '✗ **Not yet.**'} {self.text}"
+
+    def __repr__(self) -> str:
+        return f"{'Right.' if self.right else 'Not yet.'} {self.text}"
+
+
+def right(text: str) -> Verdict:
+    """Return the verdict on a right answer."""
+    return Verdict(True, text)
+
+
+def wrong(text: str) -> Verdict:
+    """Return the verdict on a wrong answer: what is wrong, without the solution."""
+    return Verdict(False, text)
+
+
+def close(answer: Any, value: Any, within: float = 5e-4) -> bool:
+    """Tell whether one number, or each of several, is within ``within`` of the value."""
+    return bool(np.allclose(np.asarray(answer, dtype=float), value, rtol=0, atol=within))
+
+
+def check(exercise: str, answer: Any) -> Verdict:
+    """Check the answer to an exercise.
+
+    Parameters
+    ----------
+    exercise : str
+        Page and number, such as ``"01.2"``.
+    answer : object
+        What the exercise asks for; ``...`` is the untouched stub.
+
+    Returns
+    -------
+    verdict : Verdict
+
+    Examples
+    --------
+    >>> check("00.1", ...)
+    Not yet. Put your answer where the three dots are.
+    """
+    page, _, number = exercise.partition(".")
+    module = f"ecgbook.exercises.p{page}"
+    if not page.isdigit() or importlib.util.find_spec(module) is None:
+        raise InputError(f"There is no page {page!r} with exercises: use a number such as '01.2'.")
+    checks = importlib.import_module(module).CHECKS
+    if number not in checks:
+        raise InputError(f"Page {page} has the exercises {', '.join(checks)}, not {number!r}.")
+    if answer is ...:
+        return wrong("Put your answer where the three dots are.")
+    try:
+        return checks[number](answer)
+    except Exception as error:  # an answer may be any object
+        return wrong(
+            f"The answer could not be checked ({type(error).__name__}: {error}). Is it what the "
+            "exercise asks for?"
+        )
+
+
+def show_code(thing: Any) -> None:
+    """Display the source of a function or class in a notebook, without its docstrings."""
+    source = textwrap.dedent(inspect.getsource(thing))
+    lines: list[str | None] = list(source.splitlines())
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            text = node.body[0]
+            end = text.end_lineno or text.lineno
+            if end < len(lines) and not (lines[end] or "").strip():
+                end += 1  # the empty line after the docstring
+            lines[text.lineno - 1 : end] = [None] * (end - text.lineno + 1)
+    code = "\n".join(line for line in lines if line is not None)
+    _display(f"```python\n{code}\n```")
+
+
+def profile() -> str:
+    """Return how much a page should compute: ``"quick"`` or ``"full"``.
+
+    The variable ``ECGKIT_PROFILE`` decides. Without it, a machine with a CUDA GPU runs in full.
+    """
+    name = os.environ.get("ECGKIT_PROFILE") or ("full" if torch.cuda.is_available() else "quick")
+    if name not in ("quick", "full"):
+        raise InputError(f"ECGKIT_PROFILE is {name!r}: set it to quick or full, or unset it.")
+    return name
+
+
+@dataclass
+class Page:
+    """A running page of the book, from its first cell to its stamp.
+
+    Attributes
+    ----------
+    name : str
+        File name of the notebook without extension.
+    """
+
+    name: str
+    _start: float = field(default_factory=time.perf_counter, repr=False)
+    _source: Source | None = field(default=None, repr=False)
+
+    def uses(self, source: Source) -> None:
+        """Record the page's data; display a banner if they are synthetic."""
+        self._source = source
+        if source.is_synthetic:
+            _display(f"> ⚠️ **{SYNTHETIC_BANNER}**")
+
+    def stamp(self, key_figure: str) -> None:
+        """Close the page: display its key figure, its data and the machine it ran on."""
+        if self._source is None:
+            raise InputError("The page has no data: call page.uses(source) before page.stamp().")
+        device = describe_device(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        record = {
+            "page": self.name,
+            "source": self._source.name,
+            "fingerprint": self._source.fingerprint,
+            "profile": profile(),
+            "device": device,
+            "versions": versions(),
+            "seconds": round(time.perf_counter() - self._start, 1),
+            "key_figure": key_figure,
+        }
+        synthetic = self._source.is_synthetic
+        data = "**synthetic records, no patient**" if synthetic else f"`{self._source.name}`"
+        numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
+        _display(
+            f"**{key_figure}**\n\n"
+            f"Data: {data} (fingerprint `{self._source.fingerprint}`). Device: {device}. "
+            f"Profile: {profile()}. {record['seconds']} s. Versions: {numbers}.",
+            {"application/vnd.ecgkit.stamp+json": record},
+        )
+
+
+def _display(text: str, data: dict[str, Any] | None = None) -> None:
+    """Display Markdown in a notebook, with data beside it for the notebook runner."""
+    from IPython.display import display  # only a notebook needs it
+
+    display({"text/markdown": text, "text/plain": text, **(data or {})}, raw=True)

@@ -1,0 +1,119 @@
+"""Each row of a study beside its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ecgbook.paper_tables import (
+    NEW_PATIENTS_SCORES,
+    SCORES,
+    Spread,
+    format_spread,
+    mean_scores,
+    paired_differences,
+    spread,
+)
+from ecgbook.studies.definitions import Study
+from ecgkit.evaluate.runs import Run
+
+LABELS = {**NEW_PATIENTS_SCORES, **{key: f"{label} %" for key, label in SCORES.items()}}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row's score, and its difference to the baseline, paired by seed.
+
+    Parameters
+    ----------
+    row, against, key : str
+        The row, its baseline (empty for none), and the score.
+    value, difference : Spread
+        Over the seeds of the row, and over the seeds that both have.
+    ahead : int
+        Seeds with which the row's score is higher.
+    baseline_sd : float or None
+        Standard deviation of all seeds of the baseline, None for fewer than two.
+    """
+
+    row: str
+    against: str
+    key: str
+    value: Spread
+    difference: Spread
+    ahead: int
+    baseline_sd: float | None
+
+    @property
+    def large(self) -> bool | None:
+        """Whether the difference exceeds two standard deviations of the baseline."""
+        if self.difference.mean is None or self.baseline_sd is None:
+            return None
+        return abs(self.difference.mean) > 2 * self.baseline_sd
+
+
+def compare_rows(study: Study, runs: Sequence[Run], key: str = "accuracy") -> list[Comparison]:
+    """Compare each row that has runs with its baseline, by one score.
+
+    Parameters
+    ----------
+    study : Study
+        From :func:`ecgbook.studies.load_study`.
+    runs : sequence of Run
+        Of this study, tested on one part.
+    key : str
+        A key of :func:`ecgbook.paper_tables.scores`.
+
+    Returns
+    -------
+    comparisons : list of Comparison
+        In the order of the rows; ensembles are left out.
+    """
+    by_row = {name: [run for run in runs if run.row == name] for name in study.rows}
+    found = []
+    for name, of_row in by_row.items():
+        if not of_row:
+            continue
+        baseline = by_row.get(study.rows[name].against, [])
+        differences = [*paired_differences(baseline, of_row, key).values()]
+        found.append(
+            Comparison(
+                row=name,
+                against=study.rows[name].against,
+                key=key,
+                value=mean_scores(of_row)[key],
+                difference=spread(differences),
+                ahead=sum(difference > 0 for difference in differences),
+                baseline_sd=mean_scores(baseline)[key].sd if baseline else None,
+            )
+        )
+    return found
+
+
+def comparison_table(
+    study: Study, runs: Sequence[Run], keys: Sequence[str] = ("accuracy", "mean_f1")
+) -> pd.DataFrame:
+    """Write :func:`compare_rows` as a table of text, two columns per score and the seeds.
+
+    Differences are in points (j-kappa as it is), paired by seed; ``*`` marks a mean difference of
+    more than two standard deviations of the baseline's seeds.
+    """
+    rows = [study.rows[found.row] for found in compare_rows(study, runs)]
+    columns = {"row": [row.name for row in rows]}
+    for heading in ("point", "paper"):
+        if any(getattr(row, heading) for row in rows):
+            columns[heading] = [getattr(row, heading) or "-" for row in rows]
+    columns |= {
+        "change": [row.change for row in rows],
+        "beside": [row.against or "-" for row in rows],
+    }
+    for key in keys:
+        found = compare_rows(study, runs, key)
+        columns[LABELS.get(key, key)] = [format_spread(of.value, key) for of in found]
+        columns[f"difference, {LABELS.get(key, key).removesuffix(' %')}"] = [
+            format_spread(of.difference, key, sign="+") + " *" * bool(of.large) for of in found
+        ]
+    columns["seeds"] = [str(of.value.n) for of in compare_rows(study, runs)]
+    return pd.DataFrame(columns)

@@ -1,0 +1,1 @@
+"""Trained networks put to work: any recording read, checked and classified."""

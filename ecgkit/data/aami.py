@@ -1,0 +1,115 @@
+"""AAMI heartbeat classes: from the annotator's symbols to N, S, V, F and Q.
+
+Two mappings are in use, and results cannot be compared without naming the mapping: ``"ec57"``, as
+WFDB's comparator ``bxb`` counts when it reports supraventricular beats, and ``"literature"``, as
+most machine-learning papers count. They differ in the atrial and the nodal escape beat, ``e`` and
+``j``: S in the first, N in the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgkit import InputError
+
+CLASSES = ("N", "S", "V", "F", "Q")
+"""The five AAMI classes, in the order of all matrices and tables."""
+
+NAMES = {
+    "N": "normal and bundle branch block",
+    "S": "supraventricular ectopic",
+    "V": "ventricular ectopic",
+    "F": "fusion of ventricular and normal",
+    "Q": "paced or unclassifiable",
+}
+
+COLORS = {"N": "#0072B2", "S": "#E69F00", "V": "#D55E00", "F": "#009E73", "Q": "#7F7F7F"}
+"""From the palette of Okabe and Ito, which is safe for colour-blind readers."""
+
+_EC57 = {"N": "NLRB", "S": "JASajen", "V": "VrE", "F": "F", "Q": "Q/f?"}
+
+MAPPINGS: dict[str, dict[str, str]] = {
+    "ec57": {symbol: name for name, symbols in _EC57.items() for symbol in symbols}
+}
+MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
+
+
+def mapping(name: str) -> dict[str, str]:
+    """Look up a mapping, ``"ec57"`` or ``"literature"``.
+
+    Returns
+    -------
+    table : dict[str, str]
+        Annotation symbol -> class.
+
+    Raises
+    ------
+    InputError
+        If there is no mapping of that name.
+
+    References
+    ----------
+    ``"ec57"``: WFDB, ``bxb`` (ANSI/AAMI EC57, section 4.2). ``"literature"``: for example table 1
+    of doi:10.1155/2021/8642576.
+
+    Examples
+    --------
+    >>> mapping("ec57")["j"], mapping("literature")["j"]
+    ('S', 'N')
+    """
+    if name not in MAPPINGS:
+        raise InputError(f"There is no class mapping {name!r}: use {' or '.join(MAPPINGS)}.")
+    return MAPPINGS[name]
+
+
+def is_beat(symbol: str) -> bool:
+    """Whether an annotation symbol marks a heartbeat (not a rhythm, a wave or noise).
+
+    Examples
+    --------
+    >>> is_beat("V"), is_beat("+"), is_beat("!")
+    (True, False, False)
+    """
+    return symbol in MAPPINGS["ec57"]
+
+
+def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int8]:
+    """Turn the symbols of beats into class numbers (0 N, 1 S, 2 V, 3 F, 4 Q).
+
+    Returns
+    -------
+    labels : ndarray of int8, shape (n_beats,)
+
+    Raises
+    ------
+    InputError
+        If a symbol does not mark a beat.
+
+    Examples
+    --------
+    >>> encode(["N", "A", "V", "F", "j"], "literature").tolist()
+    [0, 1, 2, 3, 0]
+    """
+    table = {symbol: CLASSES.index(name) for symbol, name in mapping(mapping_name).items()}
+    codes = list(symbols)
+    if unknown := sorted(set(codes) - set(table)):
+        raise InputError(
+            f"{', '.join(map(repr, unknown))} does not mark a heartbeat; the symbols of beats are "
+            f"{' '.join(table)}. Keep only those for which aami.is_beat() is true."
+        )
+    return np.array([table[symbol] for symbol in codes], dtype=np.int8)
+
+
+def counts(labels: NDArray[np.int8]) -> dict[str, int]:
+    """Count the beats of each class, zeros included.
+
+    Examples
+    --------
+    >>> counts(encode("NNV"))
+    {'N': 2, 'S': 0, 'V': 1, 'F': 0, 'Q': 0}
+    """
+    found = np.bincount(labels, minlength=len(CLASSES))
+    return {name: int(n) for name, n in zip(CLASSES, found, strict=True)}

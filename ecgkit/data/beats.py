@@ -1,0 +1,234 @@
+"""Heartbeats: from a recording and its R peaks to a table of beats.
+
+A beat is the 180 samples (0.5 s) around its R peak, ``x[r - 90 : r + 90]`` (paper, section IV-A).
+It counts where 100 samples before and 150 after the R peak exist, which gives the paper's numbers
+of beats exactly; many other margins do as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgkit import InputError
+from ecgkit.data import aami
+from ecgkit.data.preparation import SAMPLING_RATE, Preparation
+from ecgkit.files import atomic_write, parse_json
+
+# wfdb and PyWavelets are imported where they are used: a saved table needs neither.
+if TYPE_CHECKING:
+    from ecgkit.data.sources import Source
+
+CACHE_VERSION = 2
+"""Part of every cached table's name; raised when the same preparation gives other beats."""
+
+_KINDS = {
+    **{"signals": np.float32, "features": np.float32, "symbols": np.str_, "records": np.str_},
+    **{"samples": np.int64, "rr_before_s": np.float32, "rr_after_s": np.float32},
+}
+
+
+@dataclass(frozen=True)
+class Beats:
+    """A table of n heartbeats.
+
+    Attributes
+    ----------
+    signals : ndarray of float32, shape (n, 180)
+        Samples of each beat, in mV unless the preparation says otherwise.
+    features : ndarray of float32, shape (n, k)
+        The features that the preparation names; k is often 0.
+    labels : ndarray of int8, shape (n,)
+        Index into :data:`ecgkit.data.aami.CLASSES`.
+    symbols, records : ndarray of str, shape (n,)
+        The annotator's symbol, and the name of the beat's record.
+    samples : ndarray of int64, shape (n,)
+        Annotated R peak, as a sample number of the record.
+    rr_before_s, rr_after_s : ndarray of float32, shape (n,)
+        Seconds since the beat before and to the beat after; NaN where there is none.
+    preparation : Preparation
+        How the beats were prepared.
+    source, fingerprint : str
+        Where the recordings came from, see :class:`ecgkit.data.sources.Source`.
+    """
+
+    signals: NDArray[np.float32]
+    features: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    symbols: NDArray[np.str_]
+    records: NDArray[np.str_]
+    samples: NDArray[np.int64]
+    rr_before_s: NDArray[np.float32]
+    rr_after_s: NDArray[np.float32]
+    preparation: Preparation
+    source: str
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Beats:
+        """Return the beats of a mask or of an index array, in that order."""
+        return replace(self, **{name: getattr(self, name)[which] for name in ("labels", *_KINDS)})
+
+    def without_q(self) -> Beats:
+        """Return the beats of the four classes that are classified (paper, section IV-A)."""
+        return self.select(self.labels != aami.CLASSES.index("Q"))
+
+    def relabel(self, mapping: str) -> Beats:
+        """Return the same beats under another class mapping."""
+        labels = aami.encode(self.symbols, mapping)
+        return replace(self, labels=labels, preparation=replace(self.preparation, mapping=mapping))
+
+    def sample(self, n: int = 2000, rare: int = 60) -> Beats:
+        """Take about n beats evenly spaced in each class, but ``rare`` of a class if it has them.
+
+        For quick runs; the shares of the classes stay except for rare ones.
+        """
+        rows = [np.arange(0)]
+        for c in np.unique(self.labels):
+            members = np.flatnonzero(self.labels == c)
+            share = min(1.0, n / max(len(self), 1))
+            take = min(len(members), max(round(share * len(members)), rare))
+            rows.append(members[np.linspace(0, len(members) - 1, take).astype(int)])
+        return self.select(np.sort(np.concatenate(rows)))
+
+    def save(self, path: Path | str) -> None:
+        """Write the table and its preparation to an ``.npz`` file, all or nothing.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        arrays = {name: getattr(self, name) for name in _KINDS}
+        about = {"source": self.source, "fingerprint": self.fingerprint}
+        text = json.dumps({**about, "preparation": self.preparation.to_dict()})
+        with atomic_write(path) as draft, draft.open("wb") as file:
+            np.savez(file, about=np.array(text), **arrays)
+
+    @staticmethod
+    def load(path: Path | str) -> Beats:
+        """Read a table written by :meth:`save`.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is no such table, or was prepared in a way that this version of
+            the library does not know.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in _KINDS}
+                about = parse_json(str(file["about"]))
+            prepared = about["preparation"]
+            n, k = len(arrays["symbols"]), len(prepared["features"])
+            shapes = {"signals": (n, prepared["before"] + prepared["after"]), "features": (n, k)}
+            for name, kind in _KINDS.items():
+                if arrays[name].shape != shapes.get(name, (n,)):
+                    raise ValueError(f"{name} has another shape")
+                if not np.issubdtype(arrays[name].dtype, kind):
+                    raise ValueError(f"{name} is of another type")
+            if not all(np.isfinite(arrays[name]).all() for name in shapes):
+                raise ValueError("a value is missing")
+            source, fingerprint = str(about["source"]), str(about["fingerprint"])
+        except FileNotFoundError as error:
+            raise InputError(f"There is no table of beats at {path}.") from error
+        except Exception as error:  # a damaged zip file raises what its parsing happens to hit
+            raise InputError(
+                f"{path} is no table of beats, or a damaged one. Write it again with "
+                "`ecgkit data --save FILE`."
+            ) from error
+        preparation = Preparation.from_dict(prepared)
+        labels = aami.encode(arrays["symbols"], preparation.mapping)
+        return Beats(
+            **arrays,
+            labels=labels,
+            preparation=preparation,
+            source=source,
+            fingerprint=fingerprint,
+        )
+
+
+def load_beats(
+    source: Source | str | None = None,
+    preparation: Preparation = Preparation(),
+    cached: bool = True,
+) -> Beats:
+    """Read and prepare all records of a database.
+
+    Parameters
+    ----------
+    source : Source, str or None
+        From :func:`ecgkit.data.sources.find_source`, or what that function takes.
+    preparation : Preparation
+        How the beats are prepared.
+    cached : bool
+        Keep the table in the user's cache and read it from there the next time.
+
+    Returns
+    -------
+    beats : Beats
+        Of all classes, Q included, in the order of the records and of time.
+
+    Raises
+    ------
+    InputError
+        If a record cannot be read or lacks the lead.
+    """
+    from ecgkit.data import sources
+
+    if source is None or isinstance(source, str):
+        source = sources.find_source(source)
+    plan = {"cut": CACHE_VERSION, "fingerprint": source.fingerprint, **preparation.to_dict()}
+    plan.pop("mapping")  # labels follow from symbols
+    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
+    path = sources.cache_directory() / f"beats-{source.name}-{key}.npz"
+    if cached and path.exists():
+        try:
+            return Beats.load(path).relabel(preparation.mapping)
+        except InputError:  # damaged: it can be made again
+            path.unlink(missing_ok=True)
+    with ThreadPoolExecutor() as pool:
+        parts = list(pool.map(lambda name: _read_beats(source, name, preparation), source.records))
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in _KINDS}
+    beats = Beats(
+        **arrays,
+        labels=aami.encode(arrays["symbols"], preparation.mapping),
+        preparation=preparation,
+        source=source.name,
+        fingerprint=source.fingerprint,
+    )
+    if cached:
+        try:
+            beats.save(path)
+        except InputError as error:
+            warnings.warn(f"{error} It is made again each time.", stacklevel=2)
+    return beats
+
+
+def _read_beats(source: Source, name: str, preparation: Preparation) -> dict[str, NDArray]:
+    """Columns of one record's part of the table."""
+    from ecgkit.data.cutting import extract_beats, resample
+
+    record = source.read(name, preparation.lead)
+    signal = resample(record.lead(preparation.lead), record.fs)
+    r_peaks = np.rint(record.r_peaks * (SAMPLING_RATE / record.fs)).astype(np.int64)
+    found = extract_beats(signal, r_peaks, preparation)
+    return {
+        "signals": found.signals,
+        "features": found.features,
+        "symbols": record.symbols[found.kept],
+        "records": np.full(int(found.kept.sum()), record.name),
+        "samples": record.r_peaks[found.kept],
+        "rr_before_s": found.rr_before_s,
+        "rr_after_s": found.rr_after_s,
+    }

@@ -1,0 +1,208 @@
+"""What a beat is relative to its recording's previous beats: RR intervals and shape.
+
+Half a second around an R peak does not show whether the beat came early, and early is what makes a
+beat supraventricular. The features of :data:`FEATURES` are ratios to what was usual in the same
+recording just before, so that no heart rate, gain or electrode of one patient is carried over to
+the next. They are causal but for one beat: those in :data:`NEEDS_NEXT` read the interval to the
+next R peak. In the first beats of a recording, which have no previous ones, a feature is 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ecgkit.data.preparation import Preparation
+
+NEAR, FAR = 10, 200
+"""Previous beats that features look back on: about eight seconds, and about three minutes."""
+
+HISTORY = 2 * FAR + NEAR
+"""Previous beats on which a beat's features and normalised samples depend."""
+
+FEATURES = {
+    "rr_near": "interval before the beat, to the mean of the last 10 intervals",
+    "rr_far": "interval before the beat, to the mean of the last 200 intervals",
+    "rr_next": "interval after the beat, to the one before it",
+    "rr_next_near": "interval after the beat, to the mean of the last 10 intervals",
+    "rr_last": "interval before the last beat, to the mean of the last 10 intervals",
+    "rr_spread": "standard deviation of the last 10 intervals' logarithms",
+    "shape_p": "first third of the samples: 1 less the correlation with the mean of the last 200",
+    "shape_qrs": "middle third, likewise",
+    "shape_t": "last third, likewise",
+    "size": "standard deviation of the samples, to its mean over the last 200 beats",
+    "width_half": "samples beyond half of the QRS peak, to their mean over the last 200 beats",
+    "width_quarter": "samples beyond a quarter of it, likewise",
+}
+"""Name to meaning. "To" is the logarithm of a ratio, limited to :data:`LIMIT`; "last" excludes the
+beat itself and the interval before it. The middle third holds the QRS complex; its peak is the
+sample farthest from the beat's median. QRS widths at two heights are among the features of
+github.com/crs4/rf-ecg-heartbeat-classification."""
+
+RR_FEATURES = tuple(name for name in FEATURES if name.startswith("rr_"))
+NEEDS_NEXT = ("rr_next", "rr_next_near")
+"""Features that are known only when the next R peak is."""
+
+LIMIT = 1.5
+"""Largest logarithm of a ratio: 4.5 times as long, or as short."""
+
+Values = NDArray[np.floating]
+
+
+def previous(
+    values: Values, width: int, statistic: Literal["mean", "median", "std"] = "mean"
+) -> NDArray[np.float64]:
+    """Mean, median or standard deviation of the ``width`` values before each one.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,) or (n, m)
+        One row per beat, in the order of time. Missing values (NaN) do not count.
+    width : int
+        How many rows back.
+    statistic : {"mean", "median", "std"}
+        What is computed; the standard deviation is that of the population.
+
+    Returns
+    -------
+    statistic : ndarray of float64, same shape
+        NaN where there are no previous values.
+
+    Examples
+    --------
+    >>> previous(np.array([1.0, 2.0, 6.0, 0.0]), 2).tolist()
+    [nan, 1.0, 1.5, 4.0]
+    """
+    frame = pd.DataFrame(np.asarray(values, float)).shift().rolling(width, min_periods=1)
+    found = frame.std(ddof=0) if statistic == "std" else getattr(frame, statistic)()
+    return found.to_numpy().reshape(np.shape(values))
+
+
+def compute_features(
+    signals: Values, rr_before_s: Values, rr_after_s: Values, names: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Features of the beats of one recording, in the order of time.
+
+    Parameters
+    ----------
+    signals : ndarray, shape (n, m)
+        Samples of each beat, in any unit; m a multiple of 3.
+    rr_before_s, rr_after_s : ndarray, shape (n,)
+        Seconds since the beat before and to the beat after; NaN where there is none.
+    names : tuple of str
+        Which of :data:`FEATURES`, in this order.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (n, len(names))
+
+    Examples
+    --------
+    >>> rr = np.array([np.nan, 0.8, 0.8, 0.4, 1.2])  # the fourth beat is early, then a pause
+    >>> found = compute_features(np.ones((5, 180)), rr, np.append(rr[1:], np.nan), ("rr_near",))
+    >>> found[:, 0].astype(float).round(2).tolist()  # log(0.4 / 0.8) = -0.69
+    [0.0, 0.0, 0.0, -0.69, 0.59]
+    """
+    columns = _rr_columns(rr_before_s, rr_after_s)
+    if not set(names) <= columns.keys():
+        columns |= _shape_columns(signals)
+    found = [columns[name] for name in names]
+    return np.array(found, np.float32).reshape(len(names), len(signals)).T.copy()
+
+
+def _rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
+    """Features of the RR intervals, each of shape (n,)."""
+    rr, following = np.asarray(rr_before_s, float), np.asarray(rr_after_s, float)
+    near, far = previous(rr, NEAR), previous(rr, FAR)
+    logs = np.log(np.where(rr > 0, rr, np.nan))
+    return {
+        "rr_near": _log_ratio(rr, near),
+        "rr_far": _log_ratio(rr, far),
+        "rr_next": _log_ratio(following, rr),
+        "rr_next_near": _log_ratio(following, near),
+        "rr_last": _log_ratio(np.append(np.nan, rr[:-1])[: len(rr)], near),
+        "rr_spread": np.nan_to_num(previous(logs, NEAR, "std")).clip(0, LIMIT),
+    }
+
+
+def _shape_columns(signals: Values) -> dict[str, Values]:
+    """Features of the samples, each of shape (n,)."""
+    x = np.asarray(signals, float)
+    if x.shape[1] % 3:
+        raise ValueError(f"{x.shape[1]} samples per beat cannot be cut into thirds")
+    thirds, usual = np.split(x, 3, axis=1), np.split(previous(x, FAR), 3, axis=1)
+    shapes = (1 - _correlation(a, b) for a, b in zip(thirds, usual, strict=True))
+    height = np.abs(thirds[1] - np.median(x, axis=1, keepdims=True))  # (n, m / 3)
+    peak = height.max(axis=1, keepdims=True, initial=0)
+    sizes = {
+        "size": x.std(axis=1),
+        "width_half": (height > peak / 2).sum(axis=1).astype(float),
+        "width_quarter": (height > peak / 4).sum(axis=1).astype(float),
+    }
+    ratios = {name: _log_ratio(own, previous(own, FAR)) for name, own in sizes.items()}
+    return {**dict(zip(("shape_p", "shape_qrs", "shape_t"), shapes, strict=True)), **ratios}
+
+
+def _log_ratio(part: Values, usual: Values) -> NDArray[np.float64]:
+    """Logarithm of a ratio, limited; 0 where one of the two is unknown or not positive."""
+    valid = (part > 0) & (usual > 0)
+    ratio = np.divide(part, usual, out=np.ones(len(part)), where=valid)
+    return np.log(ratio).clip(-LIMIT, LIMIT)
+
+
+def _correlation(a: Values, b: Values) -> NDArray[np.float64]:
+    """Correlation of two arrays row by row; 1 where it is not defined."""
+    a = a - a.mean(axis=1, keepdims=True)
+    b = b - b.mean(axis=1, keepdims=True)
+    size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    return np.divide((a * b).sum(axis=1), size, out=np.ones(len(a)), where=size > 1e-12)
+
+
+def describe_beats(
+    signals: NDArray[np.float32],
+    rr_before_s: Values,
+    rr_after_s: Values,
+    preparation: Preparation,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Normalise the beats of one recording and compute their features.
+
+    Parameters
+    ----------
+    signals : ndarray of float32, shape (n, 180)
+        Beats in mV as they were cut, in the order of time.
+    rr_before_s, rr_after_s : ndarray, shape (n,)
+        Seconds since the beat before and to the beat after; NaN where there is none.
+    preparation : Preparation
+        ``units``, ``relative_to`` and ``features`` are used.
+
+    Returns
+    -------
+    signals : ndarray of float32, shape (n, 180)
+    features : ndarray of float32, shape (n, k)
+        Row i depends on no beat after i, and on no more than :data:`HISTORY` beats before it.
+    """
+    parts = []
+    for start in range(0, max(len(signals), 1), 20_000):  # a day of beats at once takes 1 GB
+        first = max(start - HISTORY, 0)
+        rows = slice(first, start + 20_000)
+        found = _describe(signals[rows], rr_before_s[rows], rr_after_s[rows], preparation)
+        parts.append([part[start - first :] for part in found])
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def _describe(
+    x: NDArray[np.float32], rr_before_s: Values, rr_after_s: Values, preparation: Preparation
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    if preparation.units == "patient":
+        size = x.std(axis=1)
+        mean_size = previous(np.append(size, np.nan), FAR)[1:]  # the beat's own included
+        x = (x / np.where(mean_size > 0, mean_size, 1)[:, None]).astype(np.float32)
+    features = compute_features(x, rr_before_s, rr_after_s, preparation.features)
+    if preparation.relative_to == "none":
+        return x, features
+    usual = previous(x, FAR, "mean" if preparation.relative_to == "mean" else "median")
+    return np.nan_to_num(x - usual).astype(np.float32), features  # the first beat: zeros

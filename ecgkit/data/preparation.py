@@ -1,0 +1,177 @@
+"""How heartbeats are prepared for a network: one object that travels with beats and weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ecgkit import InputError
+from ecgkit.data import aami
+from ecgkit.data.features import FEATURES, RR_FEATURES
+
+SAMPLING_RATE = 360
+"""Samples per second of MIT-BIH; every recording is brought to this rate."""
+
+
+def band_names(level: int = 9) -> tuple[str, ...]:
+    """Names of the wavelet bands, lowest frequency first.
+
+    Examples
+    --------
+    >>> band_names(3)
+    ('A3', 'D3', 'D2', 'D1')
+    """
+    return (f"A{level}", *(f"D{j}" for j in range(level, 0, -1)))
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """From the signal of a recording to what a network reads; the defaults are the paper's.
+
+    A table of beats, the cache and a weights file all carry their preparation, so that a network
+    meets new recordings prepared as those that it was trained on.
+
+    Parameters
+    ----------
+    lead : str
+        Name of the lead, or ``"first"`` for the first channel whatever its name.
+    zeroed : tuple of str
+        Wavelet bands set to zero, such as ``"A9"`` and ``"D1"``; empty for no denoising.
+    wavelet, level, extension : str, int, str
+        Wavelet, number of levels, and continuation of the signal beyond its ends (PyWavelets'
+        names).
+    before, after : int
+        Samples of a beat before its R peak, and from the R peak on.
+    margin_before, margin_after : int
+        Samples at 360 Hz that must exist around the R peak for the beat to count.
+    step : int
+        Take every ``step``-th sample; a beat then lasts ``step`` times as long.
+    units : {"mV", "patient"}
+        ``"patient"`` divides each beat by the mean standard deviation of the recording's previous
+        200 beats and its own.
+    relative_to : {"none", "mean", "median"}
+        Subtract the mean or median of the recording's previous 200 beats, sample by sample.
+    features : tuple of str
+        Names from :data:`ecgkit.data.features.FEATURES`, computed before the subtraction.
+    mapping : {"ec57", "literature"}
+        How annotation symbols become classes, see :mod:`ecgkit.data.aami`.
+    align_s : float
+        Move each R peak to the largest deflection between 3 and 20 Hz within this many seconds;
+        0 takes R peaks as they are annotated or detected.
+
+    Raises
+    ------
+    InputError
+        If a value is none that this library can prepare.
+
+    References
+    ----------
+    Paper, section IV-A; the wavelet bands, margins and extension are decisions of this book.
+
+    Examples
+    --------
+    >>> Preparation().n_samples, Preparation(features=("rr_near",)).n_features
+    (180, 1)
+    >>> Preparation.from_dict(Preparation(step=2).to_dict()) == Preparation(step=2)
+    True
+    """
+
+    lead: str = "MLII"
+    zeroed: tuple[str, ...] = ("A9", "D1", "D2")
+    wavelet: str = "db6"
+    level: int = 9
+    extension: str = "symmetric"
+    before: int = 90
+    after: int = 90
+    margin_before: int = 100
+    margin_after: int = 150
+    step: int = 1
+    units: str = "mV"
+    relative_to: str = "none"
+    features: tuple[str, ...] = ()
+    mapping: str = "ec57"
+    align_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        aami.mapping(self.mapping)
+        for name in ("zeroed", "features"):
+            if isinstance(getattr(self, name), str):
+                raise InputError(f"{name} is a single text: give a list of names.")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        counts = {"level": 1, "before": 0, "after": 1, "margin_before": 0, "margin_after": 1}
+        for name, least in {**counts, "step": 1}.items():
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                raise InputError(f"{name} is {value!r}: a whole number from {least} on is needed.")
+        if not (isinstance(self.align_s, int | float) and 0 <= self.align_s <= 0.2):
+            raise InputError(f"align_s is {self.align_s!r}: give 0 to 0.2 seconds.")
+        self._check("units", [self.units], ("mV", "patient"))
+        self._check("relative_to", [self.relative_to], ("none", "mean", "median"))
+        self._check("features", self.features, tuple(FEATURES))
+        self._check("zeroed", self.zeroed, band_names(self.level))
+        self._check_wavelet()
+        if self.n_samples % 3 and set(self.features) - set(RR_FEATURES):
+            raise InputError(
+                f"Features of shape cut a beat into thirds, and {self.n_samples} samples have none."
+            )
+        if self.margin_before < self.before or self.margin_after < self.after:
+            raise InputError(
+                f"A beat of {self.before} and {self.after} samples does not fit into margins of "
+                f"{self.margin_before} and {self.margin_after}: widen the margins."
+            )
+
+    @staticmethod
+    def _check(name: str, values: list[str] | tuple[str, ...], known: tuple[str, ...]) -> None:
+        unknown = [str(value) for value in values if value not in known]
+        if unknown or len(set(values)) < len(values):
+            found = ", ".join(unknown) or "a name twice"
+            raise InputError(f"{name} has {found}: known, each once, are {', '.join(known)}.")
+
+    def _check_wavelet(self) -> None:
+        if (self.wavelet, self.extension) == ("db6", "symmetric"):
+            return  # without asking PyWavelets, which a machine that only trains may lack
+        import pywt
+
+        self._check("wavelet", [self.wavelet], tuple(pywt.wavelist(kind="discrete")))
+        self._check("extension", [self.extension], tuple(pywt.Modes.modes))
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per beat."""
+        return self.before + self.after
+
+    @property
+    def n_features(self) -> int:
+        """Features per beat."""
+        return len(self.features)
+
+    @property
+    def align_samples(self) -> int:
+        """:attr:`align_s` in samples at 360 Hz."""
+        return math.floor(self.align_s * SAMPLING_RATE + 1e-9)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields in types that JSON has."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preparation:
+        """Make a preparation from :meth:`to_dict`'s result.
+
+        Raises
+        ------
+        InputError
+            If a field or a value is unknown to this version of the library.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise InputError(
+                f"The preparation has {', '.join(unknown)}, which this version of ecgkit cannot "
+                "make: install the version that wrote it."
+            )
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise InputError(f"The preparation cannot be read ({error}).") from error

@@ -1,0 +1,238 @@
+"""Training and test halves: random over beats, or between patients; and checks against leakage."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+from ecgkit import InputError
+from ecgkit.data import aami, synthetic
+
+_DS1 = "101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230"
+_DS2 = "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234"
+DS1, DS2 = tuple(_DS1.split()), tuple(_DS2.split())
+"""The two halves of MIT-BIH's patients (de Chazal et al. 2004, doi:10.1109/TBME.2004.827359)."""
+
+_HALVES = {
+    **dict.fromkeys((*DS1, *synthetic.NAMES[::2]), "DS1"),
+    **dict.fromkeys((*DS2, *synthetic.NAMES[1::2]), "DS2"),
+}
+
+SAME_PERSON = {"202": "201"}
+"""Records of a person who is in another record too (MIT-BIH's directory of records)."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the two halves of a table of beats.
+
+    Parameters
+    ----------
+    train, test : ndarray of int64
+        Increasing, without a common element.
+
+    Raises
+    ------
+    InputError
+        If the halves overlap.
+    """
+
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        common = np.intersect1d(self.train, self.test)
+        if len(common):
+            raise InputError(
+                f"{len(common)} beats are in both halves, the first in row {common[0]}: what is "
+                "trained on cannot be tested on. Make the halves disjoint."
+            )
+
+    @property
+    def hash(self) -> str:
+        """First 16 hexadecimal digits of the SHA-256 of both halves."""
+        digest = hashlib.sha256(self.train.astype("<i8").tobytes() + b"|")
+        digest.update(self.test.astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5) -> Split:
+    """Split beats at random, with the same share of every class on both sides.
+
+    Beats of every patient are on both sides, which makes the test easy (paper, section IV-A).
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Class of each beat.
+    seed : int
+        Decides which beats go where.
+    test_fraction : float
+        Share of the beats that are tested on.
+
+    Raises
+    ------
+    InputError
+        If a class has fewer than two beats, or one side would have fewer beats than classes.
+
+    Examples
+    --------
+    >>> split = random_split(np.array([0] * 6 + [1] * 4), seed=0)
+    >>> len(split.train), len(split.test)
+    (5, 5)
+    """
+    rare = [aami.CLASSES[c] for c, n in enumerate(np.bincount(labels)) if n == 1]
+    if len(labels) < 2 or rare:
+        raise InputError(
+            f"Class {', '.join(rare) or 'N'} has too few beats for both halves of a split: "
+            "leave it out or take more records."
+        )
+    rows = np.arange(len(labels))
+    try:
+        train, test = train_test_split(
+            rows, test_size=test_fraction, random_state=seed, stratify=labels
+        )
+    except ValueError as error:
+        raise InputError(
+            f"{len(labels)} beats cannot be split with a test share of {test_fraction:g} and seed "
+            f"{seed} ({error}). Take more beats, a share between 0 and 1, a seed from 0 on."
+        ) from error
+    return Split(np.sort(train), np.sort(test))
+
+
+def half_of(record: str) -> str:
+    """Say which half a record's patient belongs to: ``"DS1"`` trains, ``"DS2"`` tests.
+
+    Raises
+    ------
+    InputError
+        If the record is in neither.
+
+    Examples
+    --------
+    >>> half_of("101"), half_of("100"), half_of("syn01")
+    ('DS1', 'DS2', 'DS1')
+    """
+    if record not in _HALVES:
+        raise InputError(f"Record {record} is in neither DS1 nor DS2: leave it out.")
+    return _HALVES[record]
+
+
+def person_of(records: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
+    """Name of the first record of each record's person, shape (n,).
+
+    Examples
+    --------
+    >>> person_of(["201", "202", "203"]).tolist()
+    ['201', '201', '203']
+    """
+    return np.array([SAME_PERSON.get(str(name), str(name)) for name in records])
+
+
+def patient_split(records: NDArray[np.str_], strict: bool = False) -> Split:
+    """Train on the patients of DS1, test on those of DS2 (de Chazal et al. 2004).
+
+    Parameters
+    ----------
+    records : ndarray of str, shape (n,)
+        Name of each beat's record.
+    strict : bool
+        Leave record 202 out of DS2. Its patient is also record 201, in DS1, so that the split as
+        published leaks one person.
+
+    Raises
+    ------
+    InputError
+        If a record belongs to neither half.
+    """
+    half = np.array([half_of(str(name)) for name in records])
+    if strict:
+        half[np.isin(records, list(SAME_PERSON))] = ""
+    split = Split(np.flatnonzero(half == "DS1"), np.flatnonzero(half == "DS2"))
+    if strict:
+        check_patients(split, records)
+    return split
+
+
+def validation_split(
+    split: Split,
+    labels: NDArray[np.int8],
+    seed: int,
+    people: NDArray[np.str_] | None = None,
+) -> Split:
+    """Set part of the training half aside, to make choices on; the test half stays unseen.
+
+    Parameters
+    ----------
+    split : Split
+        Of the whole table.
+    labels : ndarray of int, shape (n,)
+        Class of each beat of the whole table.
+    seed : int
+        Decides what is set aside.
+    people : ndarray of str, shape (n,), optional
+        From :func:`person_of`: set a quarter of the people aside, with about a quarter of each
+        class. Without it, a tenth of the beats.
+
+    Returns
+    -------
+    inner : Split
+        ``train`` is the rest of the training half, ``test`` what is set aside, as rows of the
+        whole table.
+
+    Raises
+    ------
+    InputError
+        If no division of the people has every class on both sides.
+
+    Examples
+    --------
+    >>> half = Split(np.arange(8), np.arange(8, 9))
+    >>> names = np.array(list("aabbccddz"))
+    >>> inner = validation_split(half, np.array([0, 1] * 4 + [0]), 0, names)
+    >>> len(np.unique(names[inner.test])), len(np.unique(names[inner.train]))
+    (1, 3)
+    """
+    classes = labels[split.train]
+    if people is None:
+        inner = random_split(classes, seed, 0.1)
+        return Split(split.train[inner.train], split.train[inner.test])
+    groups = people[split.train]
+    if len(np.unique(groups)) >= 4:
+        folds = StratifiedGroupKFold(4, shuffle=True, random_state=seed)
+        for train, test in folds.split(classes, classes, groups):
+            if set(classes[train]) == set(classes[test]):
+                return Split(split.train[train], split.train[test])
+    raise InputError(
+        f"{len(np.unique(groups))} patients cannot be divided so that both sides have every class: "
+        "take more records."
+    )
+
+
+def check_patients(split: Split, records: Sequence[str] | NDArray[np.str_]) -> None:
+    """Refuse a split that has beats of one person on both sides.
+
+    Raises
+    ------
+    InputError
+        Naming the records concerned.
+
+    Examples
+    --------
+    >>> check_patients(Split(np.array([0]), np.array([1])), ["201", "202"])
+    Traceback (most recent call last):
+    ...
+    ecgkit.InputError: Both halves hold beats of the patient of record 201, ...
+    """
+    people = person_of(records)
+    shared = np.intersect1d(people[split.train], people[split.test])
+    if len(shared):
+        raise InputError(
+            f"Both halves hold beats of the patient of record {', '.join(shared)}, so the test "
+            "would not be on new patients. Use patient_split(records, strict=True)."
+        )

@@ -1,0 +1,151 @@
+"""The networks on a CPU: the same functions, computed in an order the processor works best in.
+
+:mod:`ecgkit.nn.layers` and :mod:`ecgkit.nn.models` are the definition. :class:`FastCPU` replaces
+three of PyTorch's functions while it is active, for any network:
+
+* a one-dimensional convolution runs as a two-dimensional one whose channels are neighbours in
+  memory (channels last), and batch norm leaves them so;
+* a convolution that covers its whole input is a matrix product;
+* dropout compares 16 random bits with its rate (0.3 becomes 19,661/65,536), so that one random
+  number serves four activations.
+
+:func:`fold_norms` multiplies batch norm into the convolution before it, for inference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
+
+from ecgkit.nn.layers import Inception, ResidualModule
+
+
+def fast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """:class:`FastCPU` on a CPU; on any other device, a context that changes nothing."""
+    return FastCPU() if device.type == "cpu" else contextlib.nullcontext()
+
+
+class FastCPU(TorchFunctionMode):
+    """Context in which networks compute faster on a CPU; outside, nothing has changed.
+
+    Examples
+    --------
+    >>> from ecgkit.nn.models import build
+    >>> network, beats = build("resnet-tcn").eval(), torch.randn(2, 180)
+    >>> with FastCPU():
+    ...     logits = network(beats)
+    >>> torch.allclose(logits, network(beats), atol=1e-5)
+    True
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        return REPLACED.get(func, func)(*args, **(kwargs or {}))
+
+
+def _convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Compute F.conv1d, (b, c_in, n) -> (b, c_out, m), channels last."""
+    if x.ndim != 3 or isinstance(padding, str):
+        return F.conv1d(x, weight, bias, stride, padding, dilation, groups)
+    step, pad, gap = (v if isinstance(v, int) else v[0] for v in (stride, padding, dilation))
+    if x.shape[-1] == weight.shape[-1] and (pad, gap, groups) == (0, 1, 1):
+        flat, matrix = x.transpose(1, 2).flatten(1), weight.transpose(1, 2).flatten(1)
+        return F.linear(flat, matrix, bias)[..., None]
+    x = x.unsqueeze(2)  # (b, c_in, 1, n)
+    if x.shape[1] == 1:  # any strides fit one channel, and torch would take them for channels first
+        x = x.contiguous().as_strided(x.shape, (x.shape[3], 1, x.shape[3], 1))
+    x = x.contiguous(memory_format=torch.channels_last)
+    return F.conv2d(x, weight.unsqueeze(2), bias, (1, step), (0, pad), (1, gap), groups).squeeze(2)
+
+
+def _normalize(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Compute F.batch_norm and keep channels last."""
+    if x.ndim != 3:
+        return F.batch_norm(x, *args, **kwargs)
+    return F.batch_norm(x.unsqueeze(2), *args, **kwargs).squeeze(2)
+
+
+def _drop(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Compute F.dropout with 16 random bits per activation."""
+    if not training or not 0 < p < 1:
+        return F.dropout(x, p, training, inplace)
+    n = x.numel()
+    numbers = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
+    kept = round((1 - p) * 2**16)  # of 2^16 values of 16 bits, from -2^15 on
+    bits = numbers.view(torch.int16)[:n]
+    keep = torch.lt(bits, kept - 2**15, out=torch.empty(n, dtype=x.dtype)).mul_(2**16 / kept)
+    if x.transpose(1, -1).is_contiguous():
+        return x * keep.view(x.transpose(1, -1).shape).transpose(1, -1)
+    return x * keep.view(x.shape)
+
+
+REPLACED: dict[Any, Callable[..., Any]] = {
+    torch.conv1d: _convolve,
+    F.batch_norm: _normalize,
+    F.dropout: _drop,
+}
+
+
+class _FoldedInception(nn.Module):
+    """An Inception module for inference: its four kernels and its norm as one convolution."""
+
+    def __init__(self, stem: Inception) -> None:
+        super().__init__()
+        c = stem.conv1.in_channels
+        convs = (stem.conv1, stem.conv3, stem.conv5, stem.conv_pool)
+        pads = ((5 - conv.kernel_size[0]) // 2 for conv in convs)  # zeros that make a kernel 5 wide
+        kernels = [F.pad(conv.weight, (p, p)) for conv, p in zip(convs, pads, strict=True)]
+        of_x = F.pad(
+            torch.cat(kernels[:3]), (0, 0, 0, c)
+        )  # reads x, and not the pooled x behind it
+        joint = nn.Conv1d(2 * c, len(stem.norm.weight), 5, padding=2)
+        joint.weight = nn.Parameter(torch.cat([of_x, F.pad(kernels[3], (0, 0, c, 0))]))
+        joint.bias = nn.Parameter(torch.cat([cast(Tensor, conv.bias) for conv in convs]))
+        self.conv, self.pool = fuse_conv_bn_eval(joint.eval(), stem.norm), stem.pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu_(self.conv(torch.cat([x, self.pool(x)], dim=1)))
+
+
+def fold_norms(network: nn.Module) -> nn.Module:
+    """Copy a network in which batch norms are part of the convolutions before them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Any network in ``eval()`` mode; it stays as it is.
+
+    Returns
+    -------
+    network : nn.Module
+        The same function of its input.
+    """
+    folded = copy.deepcopy(network)
+    for module in list(folded.modules()):
+        if isinstance(stem := getattr(module, "stem", None), Inception):
+            module.stem = _FoldedInception(stem)
+        if type(module) is ResidualModule:
+            for conv, norm in (("conv1", "norm1"), ("conv2", "norm2")):
+                parts = cast(nn.Conv1d, getattr(module, conv)), getattr(module, norm)
+                setattr(module, conv, fuse_conv_bn_eval(*parts))
+                setattr(module, norm, nn.Identity())
+            if isinstance(module.edge, nn.Sequential):
+                module.edge = fuse_conv_bn_eval(*module.edge)
+    return folded

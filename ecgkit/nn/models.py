@@ -1,0 +1,252 @@
+"""TCN, ResNet, and the joint ResNet-TCN (paper, section III).
+
+A network takes beats of shape (b, 180) in mV and, where it has a feature branch, the features of
+:mod:`ecgkit.data.features` of shape (b, k). It returns logits of shape (b, 4): N, S, V, F.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ecgkit import InputError
+from ecgkit.nn.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
+
+N_CLASSES = 4
+BEAT_LENGTH = 180
+
+
+class TCN(nn.Module):
+    """Temporal convolutional network whose last time step is the feature (paper, III-B, Fig. 3).
+
+    Parameters
+    ----------
+    channels : sequence of int
+        Kernels of each temporal block; block i has dilation 2**i.
+    kernel_size : int
+        Coefficients of each filter.
+    dropout : float
+        Share of activations dropped in training.
+    squeeze : {"last", "time", None}
+        What the squeeze-and-excitation gates are computed from: the last step, the mean over time,
+        or no gates at all.
+
+    Examples
+    --------
+    >>> tcn = TCN()
+    >>> tcn.receptive_field, tcn(torch.zeros(2, 180)).shape
+    (181, torch.Size([2, 256]))
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (32, 64, 128, 256),
+        kernel_size: int = 7,
+        dropout: float = 0.3,
+        squeeze: Literal["last", "time"] | None = "last",
+    ) -> None:
+        super().__init__()
+        pairs = zip((1, *channels), channels, strict=False)
+        blocks = (
+            TemporalBlock(c_in, c_out, kernel_size, 2**i, dropout)
+            for i, (c_in, c_out) in enumerate(pairs)
+        )
+        self.blocks = nn.Sequential(*blocks)
+        self.kernel_size = kernel_size
+        self.receptive_field = 1 + 2 * (kernel_size - 1) * (2 ** len(channels) - 1)
+        self.n_features = channels[-1]
+        self.squeeze = squeeze
+        self.se = SqueezeExcitation(self.n_features) if squeeze else None
+
+    def sequence(self, x: Tensor) -> Tensor:
+        """Compute the last block at every position, by definition: (b, 1, n) -> (b, c, n)."""
+        return self.blocks(x)
+
+    def last_step(self, x: Tensor) -> Tensor:
+        """Compute the last block at the last position alone, (b, 1, n) -> (b, c).
+
+        The same function as ``sequence(x)[..., -1]``. What that one position reads is a cone: block
+        i needs its input only at every 2**i-th position back from the end. On the sequence of just
+        these the dilated filters are plain ones, so each block runs without dilation and computes
+        every second position: 181 -> 175 -> 85 -> 79 -> 37 -> 31 -> 13 -> 7 -> 1 samples.
+
+        Below ``receptive_field - kernel_size + 1`` samples hidden layers are read before their
+        first position, where they count as zero; there the plain definition is used.
+        """
+        n = x.shape[-1]
+        if n < self.receptive_field - self.kernel_size + 1:
+            return self.sequence(x)[..., -1]
+        x = F.pad(x, (self.receptive_field - n, 0))  # crops what the last position cannot see
+        *first, last = cast(list[TemporalBlock], list(self.blocks))
+        for block in first:
+            x = block.decimated(x, stride=2)
+        return last.decimated(x, stride=1).squeeze(-1)
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract the features of beats, (b, n) -> (b, c)."""
+        x = beats.unsqueeze(1)  # (b, 1, n)
+        if self.se is None:
+            return self.last_step(x)
+        if self.squeeze == "last":
+            last = self.last_step(x)
+            return self.se(last, squeezed=last)
+        sequence = self.sequence(x)  # (b, c, n)
+        return self.se(sequence[..., -1], squeezed=sequence.mean(dim=-1))
+
+
+class ResNet(nn.Module):
+    """Residual network with an Inception stem and no global pooling (paper, III-C, Fig. 4).
+
+    Three layers of two residual modules with 32, 48 and 64 kernels, the second and third entered
+    with stride 2: 180 -> 90 -> 45 samples, flattened to 64 x 45 = 2880 features.
+
+    Parameters
+    ----------
+    inception : bool
+        Begin with the Inception module; otherwise with a convolution of width 7.
+    strides : sequence of int
+        Stride on entering each of the three layers.
+
+    Examples
+    --------
+    >>> ResNet()(torch.zeros(2, 180)).shape
+    torch.Size([2, 2880])
+    """
+
+    def __init__(self, inception: bool = True, strides: Sequence[int] = (1, 2, 2)) -> None:
+        super().__init__()
+        plain = (nn.Conv1d(1, 32, 7, padding=3, bias=False), nn.BatchNorm1d(32), nn.ReLU())
+        self.stem = Inception(1, 32) if inception else nn.Sequential(*plain)
+        self.layers = nn.Sequential(
+            *(ResidualModule(32, 32, strides[0]), ResidualModule(32, 32)),
+            *(ResidualModule(32, 48, strides[1]), ResidualModule(48, 48)),
+            *(ResidualModule(48, 64, strides[2]), ResidualModule(64, 64)),
+        )
+        self.n_features = 64 * math.ceil(BEAT_LENGTH / math.prod(strides))
+
+    def forward(self, beats: Tensor) -> Tensor:
+        """Extract the features of beats, (b, 180) -> (b, 2880)."""
+        x = self.stem(beats.unsqueeze(1))  # (b, 32, 180)
+        return self.layers(x).flatten(1)  # (b, 64, 45) -> (b, 2880)
+
+
+class FeatureBranch(nn.Sequential):
+    """Two linear layers on the features of a beat, (b, k) -> (b, 64).
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number k of features.
+    """
+
+    def __init__(self, n_inputs: int) -> None:
+        super().__init__(
+            nn.BatchNorm1d(n_inputs),
+            nn.Linear(n_inputs, 64),
+            nn.ReLU(),
+            nn.Linear(64, 64),
+            nn.ReLU(),
+        )
+        self.n_features = 64
+
+
+class ResNetTCN(nn.Module):
+    """The joint model: branches side by side and a linear layer on both (paper, III-A, Fig. 2).
+
+    Parameters
+    ----------
+    resnet, tcn : nn.Module or None
+        Branches that turn beats (b, 180) into (b, ``n_features``); None leaves one out.
+    n_features : int
+        Features read beside the samples, by a third branch; 0 for the paper's network.
+
+    Examples
+    --------
+    >>> ResNetTCN(ResNet(), TCN())(torch.zeros(2, 180)).shape
+    torch.Size([2, 4])
+    >>> ResNetTCN(tcn=TCN(), n_features=6)(torch.zeros(2, 180), torch.zeros(2, 6)).shape
+    torch.Size([2, 4])
+    """
+
+    def __init__(
+        self, resnet: nn.Module | None = None, tcn: nn.Module | None = None, n_features: int = 0
+    ) -> None:
+        super().__init__()
+        branches = {"resnet": resnet, "tcn": tcn}
+        if n_features:
+            branches["features"] = FeatureBranch(n_features)
+        self.branches = nn.ModuleDict({name: b for name, b in branches.items() if b is not None})
+        self.n_features = n_features
+        widths = [cast(int, branch.n_features) for branch in self.branches.values()]
+        self.linear = nn.Linear(sum(widths), N_CLASSES)
+
+    def branch_outputs(self, signals: Tensor, features: Tensor | None = None) -> list[Tensor]:
+        """Output of each branch, (b, n_features) each."""
+        if bool(self.n_features) != (features is not None):
+            raise InputError(
+                f"This network reads {self.n_features} features per beat beside the samples: call "
+                f"it with {'model(signals, features)' if self.n_features else 'model(signals)'}."
+            )
+        return [
+            branch(features if name == "features" else signals)
+            for name, branch in self.branches.items()
+        ]
+
+    def forward(
+        self, signals: Tensor, features: Tensor | None = None, each: bool = False
+    ) -> Tensor:
+        """Classify beats, (b, 180) -> logits (b, 4).
+
+        With ``each``, logits (1 + branches, b, 4): of all branches together, then of each branch
+        alone, the others' part of the logits being zero and the bias shared.
+        """
+        outputs = self.branch_outputs(signals, features)
+        if not each:
+            return self.linear(torch.cat(outputs, dim=1))
+        weights = self.linear.weight.split([found.shape[1] for found in outputs], dim=1)
+        parts = [F.linear(found, weight) for found, weight in zip(outputs, weights, strict=True)]
+        votes = torch.stack(parts)  # (branches, b, 4)
+        return torch.cat([votes.sum(dim=0, keepdim=True), votes]) + self.linear.bias
+
+
+MODELS: dict[str, Callable[[int], ResNetTCN]] = {
+    "resnet-tcn": lambda k: ResNetTCN(ResNet(), TCN(), k),
+    "tcn": lambda k: ResNetTCN(None, TCN(), k),
+    "resnet": lambda k: ResNetTCN(ResNet(), None, k),
+    "tcn-no-se": lambda k: ResNetTCN(None, TCN(squeeze=None), k),
+    "resnet-no-inception": lambda k: ResNetTCN(ResNet(inception=False), None, k),
+    "tcn-squeeze-time": lambda k: ResNetTCN(None, TCN(squeeze="time"), k),
+    "resnet-tcn-early-stride": lambda k: ResNetTCN(ResNet(strides=(2, 2, 2)), TCN(), k),
+    "features": lambda k: ResNetTCN(None, None, k),
+}
+"""The joint model and the four others of the paper's ablation (Table II, Fig. 5); two other
+interpretations of the paper; a network of the features alone."""
+
+PAPER_MODELS = tuple(MODELS)[:5]
+
+
+def build(name: str, n_features: int = 0) -> ResNetTCN:
+    """Make an untrained network; call ``torch.manual_seed`` before to decide its first weights.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`MODELS`.
+    n_features : int
+        Features read beside the samples.
+
+    Raises
+    ------
+    InputError
+        If there is no network of that name, or it would read nothing.
+    """
+    if name not in MODELS:
+        raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")
+    if name == "features" and not n_features:
+        raise InputError("The model 'features' reads features alone: prepare beats with features.")
+    return MODELS[name](n_features)

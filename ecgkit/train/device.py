@@ -1,0 +1,105 @@
+"""Where and in which number format training runs, and how the answer is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import torch
+from torch import distributed
+
+import ecgkit
+from ecgkit import InputError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ... into a device.
+
+    Raises
+    ------
+    InputError
+        If the device is not on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"The device {name!r} is not available here ({str(error).splitlines()[0]}). Use cpu, "
+            "or auto."
+        ) from error
+    return device
+
+
+def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
+    """Turn ``"auto"`` or a name into the number format of the matrix products.
+
+    ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 only emulates
+    it) and CPUs with AMX. Otherwise it is float16 on a GPU and float32 on a CPU; AVX-512 BF16
+    without AMX is slower than float32.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or float16 is asked for on a CPU.
+    """
+    if name == "auto":
+        if device.type != "cuda":
+            has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+            return torch.bfloat16 if has_amx else torch.float32
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
+    if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
+        raise InputError(
+            f"No precision {name!r} on {device.type}: use auto, float32 or bfloat16 (on a GPU "
+            "also float16)."
+        )
+    return PRECISIONS[name]
+
+
+@contextlib.contextmanager
+def join_processes() -> Iterator[None]:
+    """Join the processes that ``torchrun`` started, if it did, for the time of the block."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group()
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number, and of how many that train together: (0, 1) without torchrun."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def describe_device(device: torch.device) -> str:
+    """Name the processor that a run used."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' * (threads > 1)} ({platform.machine()})"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    packages = {name: version(name) for name in ("numpy", "scikit-learn")}
+    return {
+        "ecgkit": ecgkit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **packages,
+    }

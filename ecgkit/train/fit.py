@@ -1,0 +1,244 @@
+"""Training: one loop for CPU and GPU, mixed precision, checkpoints and exact resume.
+
+The beats (72 MB) stay on the device; sampling and augmentation happen there, so no worker process
+loads data. Each epoch seeds its own random numbers from the run's seed and its own number: a run
+that was cut off goes on from its last complete epoch and ends in the same weights as one that was
+not.
+
+Under ``torchrun`` each process takes its share of every batch and gradients are averaged, so the
+steps are those of one process with the whole batch, except that batch norm sees shares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from ecgkit import InputError
+from ecgkit.nn.fast import fast, fold_norms
+from ecgkit.train import checkpoints
+from ecgkit.train.augmentation import disturb, epoch_order, random_crops, target_counts
+from ecgkit.train.checkpoints import CHECKPOINT
+from ecgkit.train.device import pick_device, pick_precision, rank_and_world
+from ecgkit.train.recipe import Recipe, class_weights, learning_rate, loss
+
+Features = NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is recorded of one epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1 on.
+    loss, seconds : float
+        Mean loss per beat drawn; time of the epoch.
+    scores : dict of str to float
+        What ``evaluate`` returned; empty without it.
+    """
+
+    epoch: int
+    loss: float
+    seconds: float
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+def fit(
+    network: nn.Module,
+    signals: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    recipe: Recipe,
+    *,
+    features: Features = None,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    progress: bool = False,
+) -> list[Epoch]:
+    """Train a network in place; the last epoch's weights are the result.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Called as ``network(signals)`` or, with features, ``network(signals, features)``; with
+        ``each=True`` where the recipe has a loss per branch.
+    signals, labels : ndarray of float32, shape (n, 180), and of int, shape (n,)
+        Training half; labels from 0 (N) to 3 (F).
+    recipe : Recipe
+    features : ndarray of float32, shape (n, k), optional
+        Augmentation leaves them as they are.
+    seed : int
+        Decides order, crops and dropout; the first weights are the caller's.
+    out : Path, optional
+        Directory for a checkpoint after each epoch.
+    resume : bool
+        Go on from the checkpoint in ``out``, where there is one.
+    device, precision : str
+        See :mod:`ecgkit.train.device`.
+    evaluate : callable, optional
+        Called with the network after each epoch; its result joins the epoch's entry. Give it
+        validation beats, never the test half.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    curve : list of Epoch
+
+    Raises
+    ------
+    InputError
+        If signals and labels do not fit together or hold missing values or Q, a class is empty, the
+        loss becomes infinite, or the checkpoint belongs to another run.
+    """
+    _check(signals, labels)
+    place = pick_device(device)
+    dtype = pick_precision(place, precision)
+    network.to(place)
+    x, y = torch.from_numpy(signals).to(place), torch.from_numpy(labels.astype(np.int64)).to(place)
+    z = None if features is None else torch.from_numpy(features).to(place)
+    draws = int(target_counts(torch.bincount(y), recipe.balance).sum())
+    weights = class_weights(y, recipe)
+    steps_per_epoch = math.ceil(draws / recipe.batch)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
+    scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
+    rank, world = rank_and_world()
+    digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
+    digest.update(b"" if features is None else features.tobytes())
+    identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest.hexdigest()[:16]}
+    identity |= {"dtype": str(dtype), "processes": world}
+    curve: list[Epoch] = []
+    if resume and out is not None and (out / CHECKPOINT).exists():
+        entries = checkpoints.restore(out / CHECKPOINT, network, optimizer, scaler, identity)
+        curve = [Epoch(**entry) for entry in entries]
+    trained: nn.Module = DistributedDataParallel(network) if world > 1 else network
+    for epoch in range(len(curve), recipe.epochs):
+        start = time.perf_counter()
+        # A CPU's generator takes the lower 32 bits of a seed alone: the rank has to show in them.
+        torch.manual_seed(seed * 1_000_003 + epoch + rank * 1_234_567_891)
+        network.train()
+        total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
+        batches = _batches(x, z, y, recipe, seed, epoch)
+        name = f"epoch {epoch + 1}/{recipe.epochs}"
+        bar = tqdm(batches, name, steps_per_epoch, disable=not progress, leave=False)
+        for i, (batch, columns, target) in enumerate(bar):
+            step = epoch * steps_per_epoch + i
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, step, steps_per_epoch * recipe.epochs)
+            # Every world-th beat of the batch is this process's; where a last batch is too small
+            # for all, one that counts for nothing.
+            mine = slice(rank, None, world) if rank < len(target) else slice(1)
+            inputs = [batch[mine]] if columns is None else [batch[mine], columns[mine]]
+            each = {"each": True} if recipe.each_branch else {}
+            with fast(place), torch.autocast(place.type, dtype, enabled=dtype != torch.float32):
+                logits = trained(*inputs, **each).float()
+            losses = loss(logits, target[mine], recipe, weights) * (rank < len(target))
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(losses * (world / len(target))).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            total += losses.detach()
+        if world > 1:
+            distributed.all_reduce(total)
+        mean_loss = total.item() / draws
+        if not math.isfinite(mean_loss):
+            raise InputError(
+                f"The loss is {mean_loss} in epoch {epoch + 1}: lower the learning rate "
+                f"({recipe.learning_rate:g}) or train in float32."
+            )
+        seconds = round(time.perf_counter() - start, 3)
+        scores = {} if evaluate is None else evaluate(network)
+        curve.append(Epoch(epoch + 1, mean_loss, seconds, scores))
+        if out is not None and rank == 0:
+            entries = [asdict(entry) for entry in curve]
+            checkpoints.save(out / CHECKPOINT, network, optimizer, scaler, identity, entries)
+    return curve
+
+
+def _batches(
+    x: Tensor, z: Tensor | None, y: Tensor, recipe: Recipe, seed: int, epoch: int
+) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+    """One epoch's augmented batches: signals (b, n), features (b, k) or None, labels (b,)."""
+    generator = torch.Generator(x.device).manual_seed(seed * 1_000_003 + epoch)
+    rows, is_copy = epoch_order(y, generator, recipe.balance)
+    for chosen, copy in zip(rows.split(recipe.batch), is_copy.split(recipe.batch), strict=True):
+        batch = x[chosen]  # (b, n)
+        crops = random_crops(batch, generator, recipe.shortest_crop)
+        if recipe.cropped_originals:
+            drawn = torch.rand(len(batch), device=x.device, generator=generator)
+            copy = copy | (drawn < recipe.cropped_originals)
+        batch = torch.where(copy[:, None], crops, batch)
+        if recipe.gain or recipe.noise_mv:
+            batch = disturb(batch, generator, recipe.gain, recipe.noise_mv)
+        yield batch, None if z is None else z[chosen], y[chosen]
+
+
+def _check(signals: NDArray[np.float32], labels: NDArray[np.integer]) -> None:
+    """Refuse a training half that cannot be trained on."""
+    if signals.ndim != 2 or labels.shape != (len(signals),) or not len(signals):
+        raise InputError(
+            f"Beats of shape {signals.shape} and labels of shape {labels.shape} do not make a "
+            "training half: give (n, 180) and (n,), n at least 1."
+        )
+    if labels.min() < 0 or labels.max() > 3:
+        raise InputError("A label is not in 0 (N) to 3 (F): leave class Q out.")
+    if not np.isfinite(signals).all():
+        raise InputError("The training half has beats with missing values: leave them out.")
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    signals: NDArray[np.float32],
+    features: Features = None,
+    batch: int = 1024,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Class probabilities of beats, in float32 on the network's device.
+
+    Parameters
+    ----------
+    network : nn.Module
+        A trained network, see :func:`fit`.
+    signals : ndarray of float32, shape (n, 180)
+    features : ndarray of float32, shape (n, k), optional
+    batch : int
+        Beats at a time; decides speed and memory, not the result.
+    progress : bool
+        Show a bar where it takes more than a second.
+
+    Returns
+    -------
+    probabilities : ndarray of float32, shape (n, 4)
+        Of N, S, V, F.
+    """
+    network.eval()
+    place = next(network.parameters()).device
+    folded = fold_norms(network) if len(signals) > 256 else network
+    x = torch.from_numpy(np.ascontiguousarray(signals, dtype=np.float32))
+    z = None if features is None else torch.from_numpy(np.ascontiguousarray(features, np.float32))
+    starts = range(0, len(x), batch)
+    parts = [torch.empty(0, 4)]
+    for start in tqdm(starts, "classifying", disable=not progress, delay=1, leave=False):
+        rows = slice(start, start + batch)
+        inputs = [part[rows].to(place) for part in (x, z) if part is not None]
+        with fast(place):
+            parts.append(folded(*inputs).softmax(dim=1).cpu())
+    return torch.cat(parts).numpy()

@@ -1,0 +1,187 @@
+"""Recipes: every setting of a training run, its learning rate and its loss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ecgkit import InputError
+from ecgkit.train.augmentation import target_counts
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; the defaults are the paper's (section III-A).
+
+    Parameters
+    ----------
+    epochs, batch : int
+        Passes over the balanced training half; beats per step.
+    learning_rate, schedule : float, {"constant", "one-cycle"}
+        Adam's step size. A one-cycle schedule rises to it over the first tenth of the steps and
+        falls with a cosine to zero.
+    weight_decay : float
+        Decoupled, as in AdamW; 0 makes it Adam.
+    label_smoothing : float
+        Share of the target spread over all classes.
+    balance, shortest_crop : float
+        See :func:`ecgkit.train.augmentation.target_counts` and
+        :func:`~ecgkit.train.augmentation.random_crops`.
+    cropped_originals : float
+        Share of the training beats themselves that are cropped like the copies, drawn anew in each
+        epoch.
+    gain, noise_mv : float
+        See :func:`ecgkit.train.augmentation.disturb`; for copies and originals.
+    each_branch : float
+        Weight of the loss of each branch alone, beside that of all together.
+    class_weights : float
+        A beat's loss is multiplied by (m / n) to this power, n being how often its class occurs in
+        an epoch and m the most frequent class; the mean factor stays 1.
+    focal : float
+        A beat's loss is multiplied by (1 - p) to this power, p being the probability given to its
+        class (Lin et al. 2017, arXiv:1708.02002).
+
+    Raises
+    ------
+    InputError
+        If a number of epochs or a batch is below 1, or there is no such schedule.
+    """
+
+    epochs: int = 50
+    batch: int = 128
+    learning_rate: float = 1e-4
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    balance: float = 1.0
+    shortest_crop: float = 0.75
+    cropped_originals: float = 0.0
+    gain: float = 0.0
+    noise_mv: float = 0.0
+    each_branch: float = 0.0
+    class_weights: float = 0.0
+    focal: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch < 1:
+            raise InputError(
+                f"{self.epochs} epochs of batch {self.batch} train nothing: use at least 1 of each."
+            )
+        if self.schedule not in ("constant", "one-cycle"):
+            raise InputError(f"No schedule {self.schedule!r}: use constant or one-cycle.")
+
+
+RECIPES = {
+    "paper": Recipe(),
+    "ours": Recipe(
+        epochs=30,
+        batch=256,
+        learning_rate=2e-3,
+        schedule="one-cycle",
+        weight_decay=0.01,
+        label_smoothing=0.05,
+        balance=0.5,
+        shortest_crop=0.9,
+        cropped_originals=0.5,
+        gain=0.05,
+        noise_mv=0.005,
+        each_branch=0.25,
+    ),
+}
+"""The paper's recipe, and ours: the same network and split, trained otherwise."""
+
+
+def find_recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
+    """Return a recipe by name, with another number of epochs or batch size where given.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe.
+
+    Examples
+    --------
+    >>> find_recipe("paper").epochs, find_recipe("paper", epochs=2).epochs
+    (50, 2)
+    """
+    if name not in RECIPES:
+        raise InputError(f"There is no recipe {name!r}: use one of {', '.join(RECIPES)}.")
+    recipe = RECIPES[name]
+    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
+    return recipe if batch is None else replace(recipe, batch=batch)
+
+
+def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+    """Step size of one of ``steps`` optimizer steps.
+
+    Examples
+    --------
+    >>> cycle = Recipe(learning_rate=1.0, schedule="one-cycle")
+    >>> [round(learning_rate(cycle, step, 101), 3) for step in (0, 5, 10, 55, 100)]
+    [0.04, 0.52, 1.0, 0.5, 0.0]
+    """
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    done = step / max(steps - 1, 1)
+    if done < 0.1:
+        return recipe.learning_rate * (0.04 + 0.96 * done / 0.1)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - 0.1) / 0.9))
+
+
+def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
+    """Factors of the classes' losses, shape (classes,); None where all are alike.
+
+    Parameters
+    ----------
+    labels : Tensor of int, shape (n,)
+        Classes of the training half.
+    recipe : Recipe
+        ``class_weights`` and ``balance`` are used.
+
+    Examples
+    --------
+    >>> labels = torch.tensor([0] * 90 + [1] * 10)  # rates 1 : 9, mean (90 * a + 10 * 9 a) / 100
+    >>> class_weights(labels, Recipe(balance=0.0, class_weights=1.0)).tolist()
+    [0.5555555820465088, 5.0]
+    """
+    if not recipe.class_weights:
+        return None
+    drawn = target_counts(torch.bincount(labels), recipe.balance).float()
+    factors = (drawn.max() / drawn) ** recipe.class_weights
+    return factors * drawn.sum() / (factors * drawn).sum()
+
+
+def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy summed over a batch.
+
+    Parameters
+    ----------
+    logits : Tensor of float, shape (b, 4) or (1 + branches, b, 4)
+        Of all branches together, or as ``network(..., each=True)`` returns them; then the branches'
+        own losses are added, times ``recipe.each_branch``.
+    labels : Tensor of int, shape (b,)
+    recipe : Recipe
+        ``label_smoothing``, ``focal`` and ``each_branch`` are used.
+    weights : Tensor of float, shape (classes,), optional
+        From :func:`class_weights`.
+
+    Examples
+    --------
+    >>> logits, labels = torch.zeros(1, 4), torch.tensor([0])  # p = 1/4, and -log p = 1.386
+    >>> [round(float(loss(logits, labels, Recipe(focal=g))), 3) for g in (0, 1, 2)]
+    [1.386, 1.04, 0.78]
+    """
+    if logits.ndim == 3:
+        together, *alone = (loss(of_branch, labels, recipe, weights) for of_branch in logits)
+        return together + recipe.each_branch * torch.stack(alone).sum()
+    how: dict[str, Any] = {"weight": weights, "label_smoothing": recipe.label_smoothing}
+    if not recipe.focal:
+        return F.cross_entropy(logits, labels, reduction="sum", **how)
+    each = F.cross_entropy(logits, labels, reduction="none", **how)
+    p = logits.softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+    return ((1 - p) ** recipe.focal * each).sum()

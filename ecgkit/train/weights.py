@@ -1,0 +1,189 @@
+"""Trained networks as files that say how their beats are prepared and what they learnt from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+import ecgkit
+from ecgkit import InputError
+from ecgkit.data.beats import Beats
+from ecgkit.data.preparation import Preparation
+from ecgkit.files import parse_json
+from ecgkit.nn.models import ResNetTCN, build
+from ecgkit.train.checkpoints import write_safetensors
+from ecgkit.train.fit import predict
+
+DIRECTORY = Path(__file__).parent.parent / "weights"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights come from.
+
+    Attributes
+    ----------
+    model, recipe : str
+        Names of the network and of how it was trained.
+    split, seed : str, int
+        How the beats were divided, and the seed of the division and of the training.
+    source, fingerprint : str
+        Database, see :class:`ecgkit.data.sources.Source`.
+    split_hash : str
+        Of the training and test halves, see :class:`ecgkit.data.splits.Split`; the test half has
+        not been seen, whether or not part of the training half was set aside for validation.
+    trained_on : tuple of str
+        Names of the records with beats in the training half.
+    ecgkit, note : str
+        Version of the library that wrote the file; anything else a user should know.
+    """
+
+    model: str
+    recipe: str
+    split: str
+    seed: int
+    source: str
+    fingerprint: str
+    split_hash: str
+    trained_on: tuple[str, ...]
+    ecgkit: str = ecgkit.__version__
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network, how its beats are prepared, and where its weights come from.
+
+    Examples
+    --------
+    >>> classifier = load_model("paper")
+    >>> classifier.preparation.zeroed, classifier.provenance.recipe
+    (('A9', 'D1', 'D2'), 'paper')
+    """
+
+    network: ResNetTCN
+    preparation: Preparation
+    provenance: Provenance
+
+    def predict(
+        self,
+        signals: NDArray[np.float32] | Beats,
+        features: NDArray[np.float32] | None = None,
+        progress: bool = False,
+    ) -> NDArray[np.float32]:
+        """Class probabilities of beats that were prepared by :attr:`preparation`.
+
+        Parameters
+        ----------
+        signals : ndarray of float32, shape (n, 180), or Beats
+        features : ndarray of float32, shape (n, k), optional
+            Needed where the preparation names features; a table of beats brings its own.
+        progress : bool
+            Show a bar where it takes more than a second.
+
+        Returns
+        -------
+        probabilities : ndarray of float32, shape (n, 4)
+            Of N, S, V, F.
+
+        Raises
+        ------
+        InputError
+            If a table of beats was prepared in another way.
+        """
+        if isinstance(signals, Beats):
+            self.check_preparation(signals)
+            features, signals = signals.features, signals.signals
+        columns = features if self.preparation.features else None
+        return predict(self.network, signals, columns, progress=progress)
+
+    def check_preparation(self, beats: Beats) -> None:
+        """Refuse beats that were prepared in another way than the network's; labels may differ."""
+        theirs = replace(beats.preparation, mapping=self.preparation.mapping)
+        if theirs != self.preparation:
+            ours, other = self.preparation.to_dict(), theirs.to_dict()
+            name = next(key for key in ours if ours[key] != other[key])
+            raise InputError(
+                f"The network needs beats prepared with {name} = {ours[name]}, and these have "
+                f"{other[name]}: prepare them with load_beats(source, classifier.preparation)."
+            )
+
+
+def save_model(path: Path | str, classifier: Classifier) -> None:
+    """Write a classifier to a safetensors file, all or nothing.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    about = {
+        "preparation": json.dumps(classifier.preparation.to_dict()),
+        "provenance": json.dumps(asdict(classifier.provenance)),
+    }
+    write_safetensors(Path(path), classifier.network.state_dict(), about)
+
+
+def model_names() -> tuple[str, ...]:
+    """Names of the weights that come with the library."""
+    return tuple(sorted(path.stem for path in DIRECTORY.glob("*.safetensors")))
+
+
+def load_model(name: Path | str = "ours") -> Classifier:
+    """Load a trained network with its preparation and provenance.
+
+    Parameters
+    ----------
+    name : str or Path
+        One of :func:`model_names`, or a file that ``ecgkit train`` or :func:`save_model` wrote.
+
+    Returns
+    -------
+    classifier : Classifier
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is no safetensors file (a pickle is refused unread), was not
+        written by this library, or needs beats prepared in a way that this version does not know.
+    """
+    path = DIRECTORY / f"{name}.safetensors" if str(name) in model_names() else Path(name)
+    try:
+        weights = load_file(path)
+        with safetensors.safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There are no weights at {name}: give a file, or one of {', '.join(model_names())}."
+        ) from error
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} holds no safetensors weights, or damaged ones ({error}). Pickled weights are "
+            "not read: they can run any program."
+        ) from error
+    try:
+        prepared: dict[str, Any] = parse_json(about["preparation"])
+        provenance = Provenance(**parse_json(about["provenance"]))
+        provenance = replace(provenance, trained_on=tuple(provenance.trained_on))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} does not say how its beats are prepared or what it was trained on: train the "
+            "network with `ecgkit train`, which writes both."
+        ) from error
+    preparation = Preparation.from_dict(prepared)
+    network = build(provenance.model, preparation.n_features)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{path} is no complete {provenance.model}: train it again.") from error
+    if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+        raise InputError(f"{path} holds weights that are not finite: train the network again.")
+    return Classifier(network.eval(), preparation, provenance)

@@ -1,0 +1,190 @@
+"""Statistics: expected values are worked out by hand, counted, or scikit-learn's."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import log_loss
+
+from ecgkit import InputError
+from ecgkit.evaluate import statistics
+from ecgkit.evaluate.metrics import accuracy, sensitivity
+
+# How certain a score is
+
+
+def test_standard_error_of_the_papers_accuracy():
+    # 98.84 % of 50,338: .9884 x .0116 = .01146544; / 50,338 = 2.27769e-7; root 4.77252e-4
+    assert statistics.standard_error(0.9884, 50_338) == pytest.approx(4.77252e-4, rel=1e-5)
+
+
+def test_resampled_matrices_keep_the_class_counts_and_vary_by_the_standard_error():
+    matrix = [[900, 100, 0, 0], [10, 30, 0, 0], [0, 0, 50, 0], [0, 0, 0, 0]]
+    drawn = statistics.resample_beats(matrix, draws=4000)
+    assert drawn.shape == (4000, 4, 4)
+    assert (drawn.sum(axis=2) == [1000, 40, 50, 0]).all()
+    assert (drawn[:, 2, 2] == 50).all()  # a row without errors stays so
+    share = drawn[:, 0, 0] / 1000
+    # sqrt(.9 x .1 / 1000) = .0094868; 4000 draws give it within about 4 %
+    assert share.mean() == pytest.approx(0.9, abs=0.001)
+    assert share.std() == pytest.approx(0.0094868, rel=0.05)
+    np.testing.assert_array_equal(drawn, statistics.resample_beats(matrix, draws=4000))
+    assert not np.array_equal(drawn[:10], statistics.resample_beats(matrix, 10, seed=1))
+
+
+GOOD, BAD = [[5, 0], [0, 5]], [[0, 5], [5, 0]]
+
+
+def test_patient_bootstrap_draws_whole_patients():
+    # Accuracy 1 in the first patient and 0 in the second: a draw of two has mean 0, 1/2 or 1.
+    found = statistics.patient_bootstrap([[GOOD, BAD]], accuracy, 400)
+    values, times = np.unique(found, return_counts=True)
+    assert values.tolist() == [0, 0.5, 1]
+    assert times == pytest.approx([100, 200, 100], abs=40)  # four standard deviations
+
+
+def test_all_seeds_of_a_draw_have_the_same_patients():
+    found = statistics.patient_bootstrap([[GOOD, BAD], [BAD, GOOD]], accuracy, 50)
+    assert set(found) == {0.5}
+
+
+def test_patient_bootstrap_of_several_scores():
+    matrices = [[[[8, 2], [1, 4]], [[5, 5], [0, 5]]]]
+    both = statistics.patient_bootstrap(matrices, sensitivity, 50)
+    assert both.shape == (50, 2)
+    first = statistics.patient_bootstrap(matrices, lambda m: sensitivity(m)[0], 50)
+    assert both[:, 0].tolist() == first.tolist()
+
+
+# Whether two models differ
+
+
+def coin(n, k):
+    """Two-sided p of k heads in n throws, counted over all 2**n sequences."""
+    heads = np.array([sum(throw) for throw in itertools.product([0, 1], repeat=n)])
+    return np.mean(np.abs(heads - n / 2) >= abs(k - n / 2))
+
+
+def test_interval_and_sign_test_of_five_seeds():
+    # Mean .3; squared deviations .04 .01 0 .01 .04, sum .1, / 4: sd .158114.
+    # t of 97.5 % with 4 degrees of freedom is 2.776445 (any table): half width .196324.
+    found = statistics.paired_difference([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert found.mean == pytest.approx(0.3)
+    assert found.sd == pytest.approx(0.158114, abs=1e-6)
+    assert (found.low, found.high) == pytest.approx((0.103676, 0.496324), abs=1e-6)
+    assert found.p_sign == pytest.approx(1 / 16)
+    assert found.excludes_zero
+    assert statistics.paired_difference([-0.1, -0.2, -0.3, -0.4, -0.5]).excludes_zero
+
+
+@pytest.mark.parametrize("values", [[0.4], [0.3, -0.2, 0.1], [0.0, 0.0]])
+def test_one_seed_or_changing_signs_do_not_exclude_zero(values):
+    assert not statistics.paired_difference(values).excludes_zero
+
+
+def test_one_seed_has_no_interval():
+    found = statistics.paired_difference([0.4])
+    assert (found.n, found.mean, found.p_sign) == (1, 0.4, 1)
+    assert np.isnan([found.sd, found.low, found.high]).all()
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (3, 3), (5, 4), (5, 2), (6, 0), (8, 6)])
+def test_sign_test_is_that_of_a_fair_coin_and_ignores_ties(n, k):
+    signs = [1.0] * k + [-1.0] * (n - k)
+    assert statistics.paired_difference(signs).p_sign == pytest.approx(coin(n, k))
+    assert statistics.paired_difference([*signs, 0.0]).p_sign == pytest.approx(coin(n, k))
+
+
+@pytest.mark.parametrize("values", [[], [math.nan, 1.0], [[1.0, 2.0]]])
+def test_differences_must_be_finite_numbers(values):
+    with pytest.raises(InputError):
+        statistics.paired_difference(values)
+
+
+def test_mcnemar_counts_the_beats_that_one_model_alone_gets_right():
+    first = np.array([1] * 80 + [1] * 9 + [0] * 1 + [0] * 10, bool)
+    second = np.array([1] * 80 + [0] * 9 + [1] * 1 + [0] * 10, bool)
+    found = statistics.mcnemar(first, second)
+    assert (found.only_first, found.only_second, found.n) == (9, 1, 100)
+    assert found.difference == pytest.approx(second.mean() - first.mean())
+    # 10 throws, 9 or more one way: 2 x (10 + 1) / 1024
+    assert found.p == pytest.approx(22 / 1024)
+    # The differences are -1 nine times, +1 once, else 0: mean -.08, mean square .1
+    assert found.standard_error == pytest.approx(math.sqrt((0.1 - 0.0064) / 100))
+
+
+def test_mcnemar_of_equal_models_and_of_different_beats():
+    assert statistics.mcnemar([1, 0], [1, 0]).p == 1
+    with pytest.raises(InputError):
+        statistics.mcnemar([1, 0], [1, 0, 1])
+
+
+# Whether probabilities are calibrated
+
+
+@pytest.fixture
+def beats():
+    """Logits (400, 4), their probabilities, and labels drawn from these."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(400, 4)) * 2
+    p = statistics.apply_temperature(logits, 1)
+    return logits, p, np.array([rng.choice(4, p=row) for row in p])
+
+
+def test_calibration_error_of_four_beats_worked_by_hand():
+    # Bins of a quarter: two beats at .7 of which one is right, gap .2; two at .9, both right, .1.
+    p = [[0.7, 0.3], [0.3, 0.7], [0.9, 0.1], [0.1, 0.9]]
+    found = statistics.reliability(p, [0, 0, 0, 1], bins=4)
+    assert found.counts.tolist() == [0, 0, 2, 2]
+    np.testing.assert_allclose(found.confidence[2:], [0.7, 0.9])
+    np.testing.assert_allclose(found.accuracy[2:], [0.5, 1.0])
+    assert np.isnan(found.accuracy[:2]).all()
+    assert found.ece == pytest.approx((2 * 0.2 + 2 * 0.1) / 4)
+
+
+def test_a_confidence_of_one_is_in_the_last_bin():
+    found = statistics.reliability([[1.0, 0.0]], [0], bins=10)
+    assert found.counts.tolist() == [0] * 9 + [1]
+    assert found.ece == 0
+
+
+def test_reliability_agrees_with_scikit_learn(beats):
+    _, p, labels = beats
+    found = statistics.reliability(p, labels, bins=10)
+    theirs = calibration_curve(p.argmax(axis=1) == labels, p.max(axis=1), n_bins=10)
+    full = found.counts > 0
+    np.testing.assert_allclose(found.accuracy[full], theirs[0])
+    np.testing.assert_allclose(found.confidence[full], theirs[1])
+
+
+def test_labels_must_match_the_probabilities():
+    with pytest.raises(InputError):
+        statistics.reliability(np.ones((2, 4)) / 4, [0, 0, 0])
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1, 3])
+def test_likelihood_is_scikit_learns_log_loss_and_predictions_stay(beats, temperature):
+    logits, _, labels = beats
+    p = statistics.apply_temperature(logits, temperature)
+    found = statistics.negative_log_likelihood(logits, labels, temperature)
+    assert found == pytest.approx(log_loss(labels, p, labels=range(4)))
+    np.testing.assert_array_equal(p.argmax(axis=1), logits.argmax(axis=1))
+
+
+def test_no_temperature_fits_better_than_the_fitted_one(beats):
+    logits, _, labels = beats
+    best = statistics.fit_temperature(logits, labels)
+    others = np.geomspace(0.1, 10, 50)
+    losses = [statistics.negative_log_likelihood(logits, labels, t) for t in others]
+    assert statistics.negative_log_likelihood(logits, labels, best) <= min(losses) + 1e-9
+    assert statistics.fit_temperature(3 * logits, labels) == pytest.approx(3 * best, rel=1e-4)
+
+
+def test_coverage_and_accuracy_of_four_beats_worked_by_hand():
+    p = [[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]
+    # In order of confidence: row 1 right, row 2 wrong, row 3 right, row 0 right.
+    coverage, share = statistics.accuracy_by_coverage(p, [0, 0, 0, 1])
+    np.testing.assert_allclose(coverage, [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(share, [1, 1 / 2, 2 / 3, 3 / 4])

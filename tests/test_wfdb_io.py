@@ -1,0 +1,295 @@
+"""WFDB records and annotations are read as they are, or refused."""
+
+import shutil
+
+import numpy as np
+import pytest
+import wfdb
+
+from ecgkit import InputError
+from ecgkit.data import aami, wfdb_io
+from ecgkit.data.splits import DS1, DS2
+from ecgkit.data.wfdb_io import Annotations
+
+
+def change(path, extension, at, change):
+    """Change one byte of one of a record's files."""
+    content = bytearray(path.with_suffix(f".{extension}").read_bytes())
+    content[at] = change(content[at])
+    path.with_suffix(f".{extension}").write_bytes(content)
+
+
+# Records
+
+
+def test_a_record_is_read_in_millivolts_with_its_beats(write_record):
+    path = write_record(r_peaks=[10, 400, 800, 1200], symbols="N+VA")
+    record = wfdb_io.read_record(path)
+    assert (record.name, record.fs, record.leads) == ("one", 360, ("MLII", "V1"))
+    assert record.signals.shape == (7200, 2)
+    adu = 1024 + np.random.default_rng(len("one")).integers(
+        -400, 400, (7200, 2)
+    )  # what was written
+    np.testing.assert_allclose(record.signals, (adu - 1024) / 200, atol=1e-12)
+    assert record.r_peaks.tolist() == [10, 800, 1200]  # a change of rhythm is not a beat
+    assert record.symbols.tolist() == ["N", "V", "A"]
+
+
+def test_a_record_without_annotations_has_no_beats_where_none_are_asked_for(write_record):
+    path = write_record()
+    path.with_suffix(".atr").unlink()
+    record = wfdb_io.read_record(path, "V1", annotated=False)
+    assert (record.signals.shape, record.r_peaks.shape, record.symbols.shape) == (
+        (7200, 1),
+        (0,),
+        (0,),
+    )
+
+
+def test_one_lead_can_be_read_alone(write_record):
+    path = write_record(leads=("V5", "MLII"))
+    both = wfdb_io.read_record(path)
+    for name, column in (("MLII", 1), ("V5", 0), ("first", 0)):
+        one = wfdb_io.read_record(path, name)
+        assert one.signals.shape == (7200, 1)
+        assert (one.signals[:, 0] == both.signals[:, column]).all()
+        assert (both.lead(name) == both.signals[:, column]).all()
+    assert wfdb_io.read_record(path, "first").leads == ("V5",)
+
+
+def test_a_lead_that_is_missing_is_named_with_those_there_are(write_record):
+    path = write_record(leads=("V5", "V2"))
+    with pytest.raises(InputError, match=r"MLII.*V5, V2"):
+        wfdb_io.read_record(path, "MLII")
+    with pytest.raises(InputError, match=r"MLII.*V5, V2"):
+        wfdb_io.read_record(path).lead()
+
+
+@pytest.mark.parametrize("kind", ["hea", "dat", "atr"])
+def test_a_missing_file_is_named(write_record, kind):
+    path = write_record()
+    path.with_suffix(f".{kind}").unlink()
+    with pytest.raises(InputError, match=rf"one\.{kind}"):
+        wfdb_io.read_record(path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 10_000, 21_599])
+def test_a_signal_file_cut_short_does_not_fit_its_header(write_record, size):
+    path = write_record()
+    content = path.with_suffix(".dat").read_bytes()
+    assert len(content) == 7200 * 3  # format 212: two samples in three bytes
+    path.with_suffix(".dat").write_bytes(content[:size])
+    with pytest.raises(InputError, match="one"):
+        wfdb_io.read_record(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", bytes(range(256))])
+def test_a_header_of_something_else_is_refused(write_record, content):
+    path = write_record()
+    path.with_suffix(".hea").write_bytes(content)
+    with pytest.raises(InputError, match="one"):
+        wfdb_io.read_record(path)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.dat", "sub/secret.dat", "..\\secret"])
+def test_a_header_names_no_file_outside_its_folder(write_record, tmp_path, name):
+    path = write_record()
+    shutil.copy(path.with_suffix(".dat"), tmp_path.parent / "secret.dat")
+    header = path.with_suffix(".hea").read_text()
+    path.with_suffix(".hea").write_text(header.replace("one.dat", name))
+    with pytest.raises(InputError, match="outside"):
+        wfdb_io.read_record(path)
+
+
+def test_samples_without_a_value_are_counted_and_the_first_is_named(write_record):
+    path = write_record()
+    # -2048, WFDB's sign in format 212 for a sample without a value, is 0x800 in twelve bits. In a
+    # triple of bytes the first sample is byte 0 and the lower half of byte 1, the second byte 2 and
+    # its upper half.
+    change(path, "dat", 3 * 50, lambda _: 0)
+    change(path, "dat", 3 * 50 + 1, lambda byte: byte & 0xF0 | 0x08)
+    change(path, "dat", 3 * 60 + 2, lambda _: 0)
+    change(path, "dat", 3 * 60 + 1, lambda byte: byte & 0x0F | 0x80)
+    with pytest.raises(InputError, match=r"\b2 samples.*\b50\b"):
+        wfdb_io.read_record(path)
+    with pytest.raises(InputError, match=r"\b1 samples.*\b60\b"):
+        wfdb_io.read_record(path, "V1")
+
+
+# Annotations
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_annotations_of_random_bytes_are_refused(write_record, seed):
+    path = write_record()
+    path.with_suffix(".atr").write_bytes(np.random.default_rng(seed).bytes(2000) + b"\0\0")
+    with pytest.raises(InputError, match=r"one\.atr"):
+        wfdb_io.read_record(path)
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, 5, -1, -2])
+def test_annotations_cut_short_are_refused(write_record, left):
+    path = write_record()
+    content = path.with_suffix(".atr").read_bytes()
+    path.with_suffix(".atr").write_bytes(content[:left])
+    with pytest.raises(InputError, match=r"one\.atr"):
+        wfdb_io.read_annotations(path)
+
+
+def test_a_beat_beyond_the_signal_belongs_to_another_record(write_record):
+    path = write_record(r_peaks=[100, 7201])
+    for read in (wfdb_io.read_record, wfdb_io.read_annotations):
+        with pytest.raises(InputError, match=r"7201.*7200"):
+            read(path)
+    assert wfdb_io.read_annotations(path, 7202)[0].tolist() == [100, 7201]
+
+
+def test_a_mark_on_the_sample_after_the_last_is_left_out(write_record):
+    # As in record 860 of the Supraventricular Arrhythmia Database.
+    assert wfdb_io.read_record(write_record(r_peaks=[100, 7200])).r_peaks.tolist() == [100]
+    assert wfdb_io.read_record(write_record("two", r_peaks=[9, 7199])).r_peaks.tolist() == [9, 7199]
+
+
+def test_marks_of_an_unknown_kind_are_left_out_and_counted(write_record):
+    path = write_record(r_peaks=[1000, 1400, 1800], symbols="NNN")
+    # Pairs of bytes: 6 bits of code, 10 bits of samples since the one before. 45 is no code.
+    change(path, "atr", 3, lambda byte: byte & 3 | 45 << 2)
+    with pytest.warns(UserWarning, match=r"\b1 of 3\b"):
+        r_peaks, _ = wfdb_io.read_annotations(path)
+    assert r_peaks.tolist() == [1000, 1800]
+
+
+def test_two_beats_at_one_sample_are_refused(write_record):
+    with pytest.raises(InputError, match=r"one\.atr"):
+        wfdb_io.read_annotations(write_record(r_peaks=[1000, 1000], symbols="NV"))
+
+
+def test_all_marks_are_read_with_length_and_rate_of_the_header(write_record, synthetic_source):
+    path = write_record(r_peaks=[18, 400, 500], symbols="+N~")
+    marks = wfdb_io.read_annotation_file(path)
+    assert (marks.samples.tolist(), "".join(marks.symbols)) == ([18, 400, 500], "+N~")
+    assert (marks.fs, marks.n_samples, marks.synthetic) == (360, 7200, False)
+    assert marks.subtypes is not None
+    assert wfdb_io.read_annotation_file(synthetic_source.directory / "syn01").synthetic
+
+
+@pytest.mark.parametrize(
+    ("samples", "symbols", "fs"),
+    [
+        ([1, 2], ["N"], 360),
+        ([2, 1], ["N", "N"], 360),
+        ([-1], ["N"], 360),
+        ([1.5], ["N"], 360),
+        ([[1]], ["N"], 360),
+        ([1], ["N"], 0),
+        ([1], ["N"], float("nan")),
+    ],
+)
+def test_marks_that_cannot_be(samples, symbols, fs):
+    with pytest.raises(InputError):
+        Annotations(samples, symbols, fs)
+
+
+def test_written_annotations_are_read_by_wfdb_and_by_us(tmp_path):
+    marks = Annotations([0, 100, 2500, 200_000], list("NVSQ"), 250)
+    wfdb_io.write_annotations(tmp_path / "runs" / "208.net", marks)
+    found = wfdb.rdann(str(tmp_path / "runs" / "208"), "net")
+    assert (found.sample.tolist(), found.symbol, found.fs) == (
+        [0, 100, 2500, 200_000],
+        list("NVSQ"),
+        250,
+    )
+    again = wfdb_io.read_annotation_file(tmp_path / "runs" / "208", "net")
+    assert (again.samples.tolist(), again.n_samples) == (marks.samples.tolist(), None)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["208.net"]
+
+
+@pytest.mark.parametrize("name", ["208", "208.", "208.n3t", "2 08.net", "a.b.net", ".net"])
+def test_a_name_that_wfdb_does_not_take_is_refused(tmp_path, name):
+    with pytest.raises(InputError):
+        wfdb_io.write_annotations(tmp_path / name, Annotations([1], ["N"], 360))
+
+
+def test_no_mark_is_no_file(tmp_path):
+    with pytest.raises(InputError):
+        wfdb_io.write_annotations(tmp_path / "a.net", Annotations([], [], 360))
+    assert not list(tmp_path.iterdir())
+
+
+# Two annotators
+
+
+@pytest.fixture
+def folders(write_record, tmp_path):
+    """Reference annotations of two records, test annotations of the first without a rate."""
+    for name in ("one", "two"):
+        write_record(name)
+    test = tmp_path / "test"
+    test.mkdir()
+    wfdb.wrann("one", "net", np.array([990]), ["V"], write_dir=str(test))
+    return tmp_path, test
+
+
+def test_a_test_file_without_a_rate_takes_the_references(folders):
+    reference, test = wfdb_io.read_annotation_folders(*folders, ("atr", "net"), ["one"])
+    assert reference["one"].samples.tolist() == [1000, 1360]
+    assert test["one"].samples.tolist() == [990]
+    assert reference["one"].fs == test["one"].fs == 360
+    with pytest.raises(InputError, match="rate"):
+        wfdb_io.read_annotation_file(folders[1] / "one", "net")
+
+
+def test_records_that_the_test_lacks_are_named(folders):
+    with pytest.warns(UserWarning, match=r"\btwo\b"):
+        reference, test = wfdb_io.read_annotation_folders(*folders, ("atr", "net"))
+    assert list(reference) == list(test) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("extensions", "records", "word"),
+    [
+        (("atr", "qrs"), None, "qrs"),
+        (("atr", "*"), None, r"\*"),
+        (("atr", "../net"), None, "net"),
+        (("atr", "net"), ["two"], r"two\.net"),
+        (("abc", "net"), ["one"], r"one\.abc"),
+    ],
+)
+def test_files_that_are_not_there_are_named(folders, extensions, records, word):
+    with pytest.raises(InputError, match=word):
+        wfdb_io.read_annotation_folders(*folders, extensions, records)
+    with pytest.raises(InputError, match="nowhere"):
+        wfdb_io.read_annotation_folders(folders[0], folders[1] / "nowhere", extensions, records)
+
+
+# MIT-BIH
+
+COUNTS = {  # of the .atr files: N, S, V, F, Q
+    ("DS1", "ec57"): [45834, 976, 3788, 415, 8],
+    ("DS2", "ec57"): [44046, 2050, 3221, 388, 7],
+    ("DS1", "literature"): [45866, 944, 3788, 415, 8],
+    ("DS2", "literature"): [44259, 1837, 3221, 388, 7],
+}
+
+
+def test_all_labels_of_mit_bih_are_counted(mitdb):
+    for names, half in ((DS1, "DS1"), (DS2, "DS2")):
+        symbols = np.concatenate([wfdb_io.read_annotations(mitdb.directory / n)[1] for n in names])
+        for mapping in ("ec57", "literature"):
+            counts = aami.counts(aami.encode(symbols, mapping))
+            assert list(counts.values()) == COUNTS[half, mapping]
+
+
+def test_record_114_has_its_leads_the_other_way_round(mitdb):
+    record = mitdb.read("114")
+    assert (record.leads, record.fs, record.signals.shape) == (("V5", "MLII"), 360, (650_000, 2))
+    assert (record.lead() == record.signals[:, 1]).all()
+    assert mitdb.read("114", "first").leads == ("V5",)
+    assert mitdb.read("100").leads == ("MLII", "V5")
+
+
+@pytest.mark.parametrize("name", ["102", "104"])
+def test_records_102_and_104_have_no_mlii(mitdb, name):
+    with pytest.raises(InputError, match="V5, V2"):
+        mitdb.read(name, "MLII")
