@@ -190,7 +190,6 @@ def _classify(options: argparse.Namespace) -> None:
 
     classifier = load_model(options.weights)
     with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
-        warnings.simplefilter("always")
         recording = read_recording(options.path, options.lead, options.fs, options.units)
         found = classify(
             recording,
@@ -238,8 +237,7 @@ def _classify(options: argparse.Namespace) -> None:
 
 def _draw(found: Classification, path: Path) -> None:
     """Draw the ten seconds with most beats other than N on ECG paper."""
-    from ecgkit.files import atomic_write
-    from ecgkit.plots import DPI, ecg_strip
+    from ecgkit.plots import ecg_strip, save
 
     recording, start_s = found.recording, found.busiest()
     marks = {} if found.symbols is None else {"annotator": found.symbols}
@@ -253,8 +251,7 @@ def _draw(found: Classification, path: Path) -> None:
         marks={**marks, "model": found.classes},
         synthetic=recording.synthetic,
     )
-    with atomic_write(path) as draft:
-        figure.savefig(draft, format="png", dpi=DPI, facecolor="white")
+    save(figure, path)
 
 
 def _export(options: argparse.Namespace) -> None:

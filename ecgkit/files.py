@@ -53,7 +53,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         if in_block and not (named or no_room):
             raise
         raise InputError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place, or make "
+            f"{path} cannot be written: {error.strerror or error}. Give another place, or make "
             "room."
         ) from error
     finally:

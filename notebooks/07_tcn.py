@@ -13,56 +13,26 @@
 # **You need** the pages on the data and on heartbeats, and to know what a layer,
 # a weight and a gradient are. The section on the cone asks for some patience.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import time
 
 import numpy as np
 import torch
-from ecgkit import (
-    denoising,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    models,
-    plots,
-    records,
-    training,
-)
-from ecgkit.layers import CausalConv1d, SqueezeExcitation, TemporalBlock
-from ecgkit.models import TCN
+from ecgbook import figures
+from ecgbook.page import Page, check, profile, show_code
+from ecgkit import Recipe, fit, load_beats, plots, predict, random_split
+from ecgkit.data.denoising import denoise
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics
+from ecgkit.nn.layers import CausalConv1d, SqueezeExcitation, TemporalBlock
+from ecgkit.nn.models import BEAT_LENGTH, TCN, build
 from IPython.display import Markdown, display
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
-page = exercises.Page("05_tcn")
-source = records.find()
+page = Page("07_tcn")
+source = find_source()
 page.uses(source)
 
 # %% [markdown]
@@ -76,7 +46,7 @@ page.uses(source)
 # and its numbers are read from our code.)
 
 # %%
-plots.show(plots.tcn())
+plots.show(figures.tcn_diagram())
 
 # %% [markdown]
 # ## Causal convolution
@@ -119,7 +89,7 @@ print("d = 2:", causal_convolution(x, f, d=2))
 # last part of this page. `weight_norm` comes soon.)
 
 # %%
-exercises.show_code(CausalConv1d)
+show_code(CausalConv1d)
 
 # %% [markdown]
 # One trap: PyTorch stores the *oldest* coefficient first, so $f(i)$ is
@@ -155,7 +125,7 @@ assert np.allclose(y, causal_convolution(x, f, d=2), atol=1e-5)
 # shows four such layers, with $k = 2$ so that the lines can be told apart.
 
 # %%
-plots.show(plots.dilated_convolution())
+plots.show(figures.dilated_convolution())
 
 # %% [markdown]
 # How many samples can reach one output is the *receptive field* $R$. Block $i$ of
@@ -199,7 +169,7 @@ print(f"without dilation: {layers} layers instead of {2 * blocks}")
 # $$
 
 # %%
-exercises.show_code(TemporalBlock)
+show_code(TemporalBlock)
 
 # %% [markdown]
 # **The residual edge** ([He et al. 2016](https://doi.org/10.1109/CVPR.2016.90))
@@ -263,7 +233,7 @@ print("after it:", dropout.eval()(ones).numpy().ravel())
 # %%
 torch.manual_seed(0)
 tcn = TCN().eval()
-beat = torch.randn(1, 1, models.BEAT_LENGTH)
+beat = torch.randn(1, 1, BEAT_LENGTH)
 h = beat
 print("beat   ", tuple(h.shape))
 for i, block in enumerate(tcn.blocks, 1):
@@ -290,7 +260,7 @@ assert torch.equal(h, tcn.sequence(beat))
 # channels to 16.
 
 # %%
-exercises.show_code(SqueezeExcitation)
+show_code(SqueezeExcitation)
 
 # %% [markdown]
 # What is $z$? Here the paper can be read in two ways. It puts the block "after the
@@ -301,20 +271,20 @@ exercises.show_code(SqueezeExcitation)
 # to average: $z_c = h_c(T)$. We take the second reading, `squeeze="last"`: it
 # gates what the network goes on with by itself, and nothing else of the sequence
 # is ever needed, which will matter soon. The first is `TCN(squeeze="time")`, and
-# the chapter on the ablation compares.
+# the page on the ablation compares.
 
 # %% [markdown]
 # ## Does it learn?
 #
-# A part of the training half, balanced as on page 04, and six epochs are enough
+# A part of the training half, balanced as on page 06, and six epochs are enough
 # to see the loss fall. Knowing nothing, the network would give the four classes a
 # quarter each, a loss of $\ln 4 = 1.386$.
 
 # %%
-beats = heartbeats.prepare(source).without_q()
-split = experiments.split_beats(beats, "random", seed=0)
+beats = load_beats(source).without_q()
+split = random_split(beats.labels, seed=0)
 train = beats.select(split.train)
-quick = exercises.profile() == "quick"
+quick = profile() == "quick"
 sizes = (250, 100, 150, 50) if quick else (4000, 1000, 2000, 300)
 shuffled = np.random.default_rng(0).permutation(len(train))
 rows = np.concatenate(
@@ -324,21 +294,20 @@ rows = np.concatenate(
     ]
 )
 torch.manual_seed(0)
-small = models.build("tcn")
-curve = training.fit(
+small = build("tcn")
+curve = fit(
     small,
     train.signals[rows],
     train.labels[rows],
-    training.Recipe(epochs=6, batch=64, learning_rate=1e-3),
-    progress=False,
+    Recipe(epochs=6, batch=64, learning_rate=1e-3),
 )
 for entry in curve:
-    print(f"epoch {entry['epoch']}: mean loss {entry['loss']:.3f}")
+    print(f"epoch {entry.epoch}: mean loss {entry.loss:.3f}")
 
 # %% tags=["hide-input"]
 others = np.setdiff1d(shuffled, rows)  # the test half stays shut
 some = train.select(np.random.default_rng(1).permutation(others)[:2000])
-predicted = training.predict(small, some.signals).argmax(axis=1)
+predicted = predict(small, some.signals).argmax(axis=1)
 matrix = metrics.confusion_matrix(some.labels, predicted)
 found = metrics.sensitivity(matrix)
 display(
@@ -349,8 +318,8 @@ display(
             f"{100 * share:.0f} % of {name}"
             for name, share in zip(metrics.CLASSES, found, strict=True)
         )
-        + ". That is a sign of life and no result: results come from whole "
-        "runs, in later chapters."
+        + ". That is a sign of life and no result: results come from the "
+        "training runs of later pages."
     )
 )
 
@@ -390,12 +359,14 @@ with torch.no_grad():
         change[f"block {i}"] = (after - before).abs().mean(1)[0].numpy()
 assert all((moved[:100] == 0).all() for moved in change.values())
 plots.show(
-    plots.along_samples(
-        change,
-        0,
-        100,
-        "mean |change|",
+    figures.line_panels(
+        {"": change},
+        np.arange(BEAT_LENGTH),
+        "sample",
+        "mean |change| (logarithmic)",
         "What moves when sample 100 does",
+        log="y",
+        marks={"100": 100},
         synthetic=source.is_synthetic,
     )
 )
@@ -413,7 +384,7 @@ plots.show(
 
 # %%
 record = source.read(source.records[0])
-clean = denoising.denoise(record.lead("MLII"))
+clean = denoise(record.lead("MLII"))
 strips = torch.tensor(clean[: 8 * 400].reshape(8, 1, 400)).double()
 
 
@@ -429,12 +400,14 @@ for name, gradient in curves.items():
     print(f"{name}: {np.count_nonzero(gradient)} samples count")
 assert np.count_nonzero(curves["untrained"]) == tcn.receptive_field
 plots.show(
-    plots.along_samples(
-        curves,
-        -399,
-        -180,
-        "mean |gradient|",
+    figures.line_panels(
+        {"": curves},
+        np.arange(-399, 1),
+        "sample",
+        "mean |gradient| (logarithmic)",
         "What moves the last output",
+        log="y",
+        marks={"-180": -180},
         synthetic=source.is_synthetic,
     )
 )
@@ -478,7 +451,7 @@ display(
 # reads 7 from each of these, many of them the same.
 
 # %%
-plots.show(plots.cone(TCN(), 180, "What the last step reads"))
+plots.show(figures.cone(TCN(), 180, "What the last step reads"))
 
 # %% [markdown]
 # Of the third block's output the network needs 13 positions out of 180.
@@ -511,8 +484,8 @@ assert torch.allclose(dense[..., 6:], plain, rtol=0, atol=1e-14)
 # the others follow at every second. These two steps are the block's second method:
 
 # %%
-exercises.show_code(CausalConv1d.decimated)
-exercises.show_code(TemporalBlock.decimated)
+show_code(CausalConv1d.decimated)
+show_code(TemporalBlock.decimated)
 
 # %% [markdown]
 # **Step 4: begin with what is in view, and chain.** One zero is put before the
@@ -530,8 +503,8 @@ for stride in (2, 2, 2, 1):
 print(" -> ".join(map(str, lengths)))
 
 # %%
-exercises.show_code(TCN.sequence)
-exercises.show_code(TCN.last_step)
+show_code(TCN.sequence)
+show_code(TCN.last_step)
 
 # %% [markdown]
 # `sequence` is the plain definition, `last_step` the cone.
@@ -699,11 +672,11 @@ with torch.no_grad():
 #
 # ### What training and classifying run
 #
-# One more turn is left to `ecgkit.fast.Fast`, through which `training.fit` and
-# `training.predict` call any network of this book on a CPU: the same cone, with
-# memory laid out as the processor's convolutions want it and dropout's random
-# numbers drawn in bulk. It computes the numbers that this page defined, and the
-# chapter on training (page 08) takes it apart.
+# One more turn is left to `ecgkit.nn.fast`. On a CPU `ecgkit.fit` and
+# `ecgkit.predict` run every network of this book within its context `FastCPU`:
+# the same cone, with memory laid out as the processor's convolutions want it and
+# dropout's random numbers drawn four at a time. It computes the numbers that this
+# page defined, and the page on training (page 10) takes it apart.
 
 # %% [markdown]
 # ## Exercises
@@ -715,14 +688,14 @@ with torch.no_grad():
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("05.1", answer)
+check("07.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # The sample itself, and two convolutions a block of dilation 1, 2 and 4.
 answer = 1 + 2 * (5 - 1) * (1 + 2 + 4)
 assert answer == TCN((1, 1, 1), kernel_size=5, squeeze=None).receptive_field
-exercises.check("05.1", answer)
+check("07.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -740,7 +713,7 @@ def is_causal(layer):
     return ...  # your code here
 
 
-exercises.check("05.2", is_causal)
+check("07.2", is_causal)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -754,7 +727,7 @@ def is_causal(layer):
         return torch.equal(layer(x)[..., :80], layer(changed)[..., :80])
 
 
-exercises.check("05.2", is_causal)
+check("07.2", is_causal)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -776,7 +749,7 @@ def last_step(first, second, x):
     return ...  # your code here
 
 
-exercises.check("05.3", last_step)
+check("07.3", last_step)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -793,7 +766,7 @@ def last_step(first, second, x):
     return x[..., 0]  # 37 -> 31 -> 13 -> 7 -> 1
 
 
-exercises.check("05.3", last_step)
+check("07.3", last_step)
 
 # %% [markdown]
 # ## Recall

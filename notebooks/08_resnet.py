@@ -11,69 +11,48 @@
 # for about fifteen seconds in the quick profile and about a minute in full. A GPU
 # gains little: the networks here are small and train for a moment.
 #
-# **You need** page 01 for the data, page 05 for convolutions on this signal, and
+# **You need** page 01 for the data, page 07 for convolutions on this signal, and
 # to know what a gradient and the chain rule are.
-
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
 
 # %%
 import copy
 
 import numpy as np
 import torch
+from ecgbook import figures
+from ecgbook.page import Page, check, profile, show_code
 from ecgkit import (
-    aami,
-    exercises,
-    experiments,
-    heartbeats,
-    layers,
-    models,
+    Recipe,
+    ResNet,
+    ResNetTCN,
+    fit,
+    load_beats,
+    load_model,
     plots,
-    published,
-    records,
-    splits,
-    training,
+    predict,
+    random_split,
 )
+from ecgkit.data.sources import find_source
+from ecgkit.data.splits import validation_split
+from ecgkit.evaluate import metrics
+from ecgkit.nn.layers import Inception, ResidualModule
 from IPython.display import Markdown, display
 from torch import nn
 from torch.nn import functional as F
 
-page = exercises.Page("06_resnet")
-full = exercises.profile() == "full"
+page = Page("08_resnet")
+full = profile() == "full"
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
-beats = heartbeats.prepare(source).without_q()
-halves = splits.random_split(beats.labels, seed=0)
+beats = load_beats(source).without_q()
+halves = random_split(beats.labels, seed=0)
 print(f"{len(beats):,} beats, {len(halves.train):,} in the training half")
 
 # %% [markdown]
 # Only the training half is used on this page. What is compared is compared on a
-# tenth of it set aside; the test half is for the chapter on evaluation.
+# tenth of it set aside; the test half is for the page on evaluation.
 #
 # ## What the paper says
 #
@@ -98,7 +77,7 @@ print(f"{len(beats):,} beats, {len(halves.train):,} in the training half")
 # from our code:
 
 # %%
-plots.show(plots.resnet())
+plots.show(figures.resnet_diagram())
 
 # %% [markdown]
 # ## One convolution
@@ -109,7 +88,7 @@ plots.show(plots.resnet())
 # $$ \begin{aligned} \mathrm{ReLU}(x) &= \max(x, 0) \\
 # c^l &= \sum_{i=0}^{m} w_i^l \, x_i^l + b^l \end{aligned} $$
 #
-# with $m$ "the convolution kernel size"; as page 05 said, the sum should end at
+# with $m$ "the convolution kernel size"; as page 07 said, the sum should end at
 # $m - 1$. Here it is by hand, for one place of one channel, beside PyTorch's:
 
 # %%
@@ -143,7 +122,7 @@ print(f"by hand {c_by_hand:.6f}, conv1d {c[0, 0, s]:.6f} mV")
 # with the module's stride. This is the library's:
 
 # %%
-exercises.show_code(layers.ResidualModule)
+show_code(ResidualModule)
 
 # %% [markdown]
 # What is the edge for? Follow the gradient. Leave the ReLU aside for a moment and
@@ -179,9 +158,7 @@ class NoEdge(nn.Module):
 
 
 def stack(n_modules, edge, norm, channels=16):
-    modules = [
-        layers.ResidualModule(channels, channels) for _ in range(n_modules)
-    ]
+    modules = [ResidualModule(channels, channels) for _ in range(n_modules)]
     for module in modules:
         if not edge:
             module.edge = NoEdge()
@@ -216,13 +193,13 @@ gradients = {
     for norm in (False, True)
 }
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         gradients,
         depths,
         "modules of two convolutions",
         "gradient norm at the first layer",
         "Gradient before training, by depth",
-        log=True,
+        log="xy",
         synthetic=source.is_synthetic,
     )
 )
@@ -284,7 +261,7 @@ curves = {
 }
 n_points = len(curves[norms[False]]["plain"])
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         curves,
         np.arange(8, 8 + n_points),
         "training step",
@@ -335,8 +312,8 @@ display(
 # them by a tenth towards the batch's), and `model.eval()` switches to those.
 
 # %%
-model, about = published.load("resnet-tcn", recipe="ours")
-stem = copy.deepcopy(model.branches["resnet"].stem)  # train() would change it
+branch = load_model("ours").network.branches["resnet"]
+stem = copy.deepcopy(branch.stem)  # train() would change it
 one, others = x[:1], x[1:]
 for mode in (True, False):
     stem.train(mode)
@@ -364,21 +341,21 @@ for mode in (True, False):
 # lines, tried on the first module of the published network:
 
 # %%
-module = model.branches["resnet"].layers[0]
+module = branch.layers[0]
 conv, norm = module.conv1, module.norm1
 g = norm.weight / torch.sqrt(norm.running_var + norm.eps)
 w_folded = g[:, None, None] * conv.weight
 b_folded = norm.bias - g * norm.running_mean  # this convolution has no bias
 with torch.no_grad():
-    h = model.branches["resnet"].stem(x)
+    h = branch.stem(x)
     apart = norm(conv(h)) - F.conv1d(h, w_folded, b_folded, padding=1)
 print(f"largest difference {apart.abs().max():.1e}")
 
 # %% [markdown]
-# On a CPU `ecgkit.fast` (page 08) does this for every module whenever a network
-# is in use. The formula also explains why the convolutions in the module have
-# `bias=False`: whatever bias they had, $\mu$ would take it away again. (Those
-# of the stem, below, have one and gain nothing by it.)
+# `ecgkit.predict` does this for every module before it classifies more than 256
+# beats (page 10). The formula also explains why the convolutions in the module
+# have `bias=False`: whatever bias they had, $\mu$ would take it away again.
+# (Those of the stem, below, have one and gain nothing by it.)
 #
 # ## The Inception stem
 #
@@ -387,7 +364,7 @@ print(f"largest difference {apart.abs().max():.1e}")
 # together; the layers after it may use what they need.
 
 # %%
-exercises.show_code(layers.Inception)
+show_code(Inception)
 
 # %% [markdown]
 # Four branches with eight filters each. On *this* input they are worth a second
@@ -406,7 +383,7 @@ exercises.show_code(layers.Inception)
 # recipe learnt:
 
 # %%
-stem = model.branches["resnet"].stem
+stem = branch.stem
 branches = {
     "1x1": stem.conv1,
     "1x3": stem.conv3,
@@ -416,7 +393,7 @@ branches = {
 weights = {
     name: conv.weight.detach()[:, 0].numpy() for name, conv in branches.items()
 }
-plots.show(plots.filters(weights, "The stem's filters, published weights"))
+plots.show(figures.filters(weights, "The stem's filters, published weights"))
 
 # %% [markdown]
 # And this is what they make of a normal beat: one row a channel, after batch norm
@@ -433,14 +410,14 @@ with torch.no_grad():
     maps = stem(torch.from_numpy(beat)[None, None])[0]  # (32, 180)
 maps = dict(zip(branches, maps.numpy().reshape(4, 8, 180), strict=True))
 plots.show(
-    plots.feature_maps(
+    figures.feature_maps(
         beat,
         {
             name: rows / np.maximum(rows.max(axis=1, keepdims=True), 1e-9)
             for name, rows in maps.items()
         },
         f"A beat of record {name} in the stem",
-        "share of the row's largest",
+        value="share of the row's largest",
         synthetic=source.is_synthetic,
     )
 )
@@ -458,7 +435,9 @@ plots.show(
 # within 50 ms of the R peak:
 
 # %%
-near = np.abs(np.arange(180) - heartbeats.BEFORE) <= 18  # 18 samples: 50 ms
+near = (
+    np.abs(np.arange(180) - beats.preparation.before) <= 18
+)  # 18 samples: 50 ms
 table = ["| branch | samples active % | of the activity, within 50 ms % |"]
 table.append("|---|---|---|")
 for name, rows in maps.items():
@@ -469,7 +448,7 @@ display(Markdown("\n".join(table)))
 
 # %% [markdown]
 # Does the stem earn its place? The variant without it, `resnet-no-inception`,
-# begins with one convolution of width 7. The chapter on the ablation trains both
+# begins with one convolution of width 7. The page on the ablation trains both
 # with several seeds; a look at one beat cannot tell.
 #
 # ## From 180 samples to 2880 features
@@ -480,8 +459,8 @@ display(Markdown("\n".join(table)))
 # step $j$ widens it by $(k - 1)\,j$.
 
 # %%
-resnet = models.ResNet().eval()
-resnet.load_state_dict(model.branches["resnet"].state_dict())
+resnet = ResNet().eval()
+resnet.load_state_dict(branch.state_dict())
 
 
 def n_parameters(module):
@@ -566,7 +545,7 @@ def drawn_beat(p_wave_at):
 before, after = drawn_beat(90 - 52), drawn_beat(90 + 52)
 time_s = (np.arange(180) - 90) / 360
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         {
             "drawn by formula": {
                 "P wave before": before,
@@ -611,7 +590,7 @@ for name, features in (
 
 
 # %%
-class PooledResNet(models.ResNet):
+class PooledResNet(ResNet):
     def __init__(self):
         super().__init__()
         self.n_features = 64
@@ -625,51 +604,49 @@ def subsample(rows, n, seed):
     if n >= len(rows):
         return rows
     share = n / len(rows)
-    part = splits.random_split(beats.labels[rows], seed, share)
+    part = random_split(beats.labels[rows], seed, share)
     return rows[part.test]  # every class in its proportion
 
 
 seeds, n_beats, n_epochs = ((0, 1, 2), 3000, 4) if full else ((0,), 1200, 3)
-how = training.Recipe(
-    n_epochs, 64, 2e-3, "one-cycle", weight_decay=0.01, balance=0.5
-)
-validation = splits.validation_split(halves, beats.labels, seed=0)
+how = Recipe(n_epochs, 64, 2e-3, "one-cycle", weight_decay=0.01, balance=0.5)
+validation = validation_split(halves, beats.labels, seed=0)
 aside = beats.select(subsample(validation.test, 4500 if full else 1200, 0))
 runs = []
 for seed in seeds:
     rows = subsample(validation.train, n_beats, seed)
-    for end, branch in (
-        ("flattened", models.ResNet),
+    for end, make in (
+        ("flattened", ResNet),
         ("pooled", PooledResNet),
     ):
         torch.manual_seed(seed)
-        network = models.HeartbeatClassifier(resnet=branch())
-        training.fit(
+        network = ResNetTCN(resnet=make())
+        fit(
             network,
             beats.signals[rows],
             beats.labels[rows],
             how,
-            seed,
+            seed=seed,
             device="cpu",
             precision="float32",
-            progress=False,
         )
-        runs.append((end, seed, experiments.score(network, aside)))
+        predicted = predict(network, aside.signals).argmax(axis=1)
+        matrix = metrics.confusion_matrix(aside.labels, predicted)
+        runs.append((end, seed, metrics.report(matrix)))
 
 # %% tags=["hide-input"]
 table = ["| end | seed | accuracy % | mean F1 % | F1 of N, S, V, F % |"]
 table.append("|---|---|---|---|---|")
 for end, seed, report in runs:
     f1 = ", ".join(
-        f"{100 * report['classes'][name]['f1']:.0f}"
-        for name in aami.CLASSES[:4]
+        f"{100 * scores.f1:.0f}" for scores in report.classes.values()
     )
     table.append(
-        f"| {end} | {seed} | {100 * report['accuracy']:.2f} | "
-        f"{100 * report['macro']['mean_f1']:.1f} | {f1} |"
+        f"| {end} | {seed} | {100 * report.accuracy:.2f} | "
+        f"{100 * report.macro.mean_f1:.1f} | {f1} |"
     )
 mean_f1 = {
-    end: np.array([r["macro"]["mean_f1"] for e, _, r in runs if e == end])
+    end: np.array([r.macro.mean_f1 for e, _, r in runs if e == end])
     for end in ("flattened", "pooled")
 }
 gain = 100 * (mean_f1["flattened"] - mean_f1["pooled"])
@@ -701,32 +678,32 @@ display(Markdown("\n".join([*table, "", said])))
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("06.1", answer)
+check("08.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # (180 + 2 * 6 - 7) / 4 is 46.25: 46 whole steps, so 47 places.
 answer = (180 + 2 * 6 - 7) // 4 + 1
-exercises.check("06.1", answer)
+check("08.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
 #
-# The stem's widest kernel sees 14 ms. Make a `models.ResNet` whose stem has a
+# The stem's widest kernel sees 14 ms. Make a `ResNet` whose stem has a
 # kernel of **25** samples in the place of the 5 (69 ms, most of a normal QRS
 # complex), eight filters as before, and everything else unchanged. Give the
 # network.
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("06.2", answer)
+check("08.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # A width of 25 loses 24 samples: 12 zeros at each end make up for them.
-answer = models.ResNet()
+answer = ResNet()
 answer.stem.conv5 = nn.Conv1d(1, 8, 25, padding=12)
-exercises.check("06.2", answer)
+check("08.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -753,7 +730,7 @@ class PreActivation(nn.Module):
         return ...  # your code here
 
 
-exercises.check("06.3", PreActivation)
+check("08.3", PreActivation)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -772,7 +749,7 @@ class PreActivation(nn.Module):
         return x + h
 
 
-exercises.check("06.3", PreActivation)
+check("08.3", PreActivation)
 
 # %% [markdown]
 # ## Recall

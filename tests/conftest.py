@@ -10,9 +10,7 @@ import pytest
 import torch
 import wfdb
 
-from ecgkit import heartbeats, physionet
-from ecgkit.__main__ import main
-from ecgkit.data import sources
+from ecgkit.data import beats, sources
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
@@ -24,7 +22,6 @@ def cache(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv("ECGKIT_SOURCE", raising=False)
-    monkeypatch.setattr(physionet, "ADDRESSES", ())
     monkeypatch.setattr(sources, "ADDRESSES", ())
     return folder
 
@@ -38,6 +35,8 @@ def one_thread():
 @pytest.fixture
 def run(capsys):
     """A function that runs the command in this process: (status, output, error output)."""
+
+    from ecgkit.__main__ import main
 
     def call(*arguments):
         capsys.readouterr()
@@ -62,7 +61,7 @@ def synthetic_source(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def synthetic_beats(synthetic_source):
-    return heartbeats.prepare(synthetic_source, cached=False)
+    return beats.load_beats(synthetic_source, cached=False)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +99,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def mitdb_beats(mitdb):
-    return heartbeats.prepare(mitdb, cached=False)
+    return beats.load_beats(mitdb, cached=False)
 
 
 @pytest.fixture

@@ -167,9 +167,9 @@ def test_any_signal_bytes(fuzz, recordings, read):
 
 @pytest.mark.parametrize("options", [(None, 360), ("V1", 360)])
 def test_any_csv(fuzz, recordings, read, options):
-    content = recordings["csv"]
-    utf_16 = words_changed(content).map(lambda new: new.decode("utf-8", "replace").encode("utf-16"))
-    strategy = words_changed(content) | words_changed(content) | changed(content) | utf_16
+    words = words_changed(recordings["csv"])
+    utf_16 = words.map(lambda new: new.decode("utf-8", "replace").encode("utf-16"))
+    strategy = words | changed(recordings["csv"]) | utf_16
     fuzz(strategy, lambda content: read("one.csv", *options, csv=content))
 
 

@@ -24,8 +24,7 @@ from ecgkit.train import checkpoints
 from ecgkit.train.recipe import RECIPES, Recipe
 from ecgkit.train.weights import load_model
 
-NAMES = ["ambiguities", "new_patients", "reproduction"]
-STUDIES = {name: studies.load_study(name) for name in NAMES}
+STUDIES = {name: studies.load_study(name) for name in studies.study_names()}
 ROWS = [pytest.param(s, row, id=f"{s.name}/{row}") for s in STUDIES.values() for row in s.rows]
 LINES = store.RESULTS.read_text("utf-8").splitlines()
 
@@ -48,49 +47,34 @@ def changes(row, other):
     return found
 
 
-def test_the_studies_are_the_files():
-    assert studies.study_names() == NAMES
-    with pytest.raises(InputError, match="reproduction"):
-        studies.load_study("reproductions")
-
-
 @pytest.mark.parametrize(("study", "name"), ROWS)
 def test_a_row_can_be_built_and_names_its_baseline(study, name):
     row = study.rows[name]
     assert build(row.model, row.preparation.n_features).n_features == row.preparation.n_features
     assert Preparation.from_dict(json.loads(json.dumps(row.preparation.to_dict())))
     assert row.change
-    assert row.seeds >= 1
     if row.against:
         baseline = study.rows[row.against]
         assert (baseline.validation, baseline.seeds >= row.seeds) == (row.validation, True)
 
 
-TWO_CHANGES = {
-    "ambiguities": {
-        "r-90th": ["before", "after"],
-        "constant-rate": ["learning_rate", "schedule"],
-        "no-noise": ["gain", "noise_mv"],
-    },
-    "new_patients": {
-        "class-weights": ["balance", "class_weights"],
-        "focal": ["balance", "focal"],
-        "no-noise": ["gain", "noise_mv"],
-        "more-noise": ["gain", "noise_mv"],
-        "all": ["step", "units", "features"],
-        "relative": ["units", "relative_to"],
-    },
+MORE_CHANGES = {
+    "r-90th": ["before", "after"],
+    "constant-rate": ["learning_rate", "schedule"],
+    "no-noise": ["gain", "noise_mv"],
+    "more-noise": ["gain", "noise_mv"],
+    "class-weights": ["balance", "class_weights"],
+    "focal": ["balance", "focal"],
+    "all": ["step", "units", "features"],
+    "relative": ["units", "relative_to"],
 }
 
 
-@pytest.mark.parametrize("name", ["ambiguities", "new_patients"])
-def test_a_row_changes_one_thing_of_its_baseline(name):
-    rows = STUDIES[name].rows
-    for row in rows.values():
-        if row.against:
-            found = changes(row, rows[row.against])
-            assert found == TWO_CHANGES[name].get(row.name, found[:1]), row.name
-            assert found, row.name
+@pytest.mark.parametrize(("study", "name"), [row for row in ROWS if "reproduction" not in row.id])
+def test_a_row_changes_one_thing_of_its_baseline(study, name):
+    if row := study.rows.get(study.rows[name].against):
+        found = changes(study.rows[name], row)
+        assert found == MORE_CHANGES.get(name, found[:1]) != []
 
 
 def test_the_reproduction_is_five_models_by_three_kinds_of_training():
@@ -113,11 +97,10 @@ def test_recipes_of_the_studies_are_what_their_names_say():
     assert (first.epochs, rows["first"].settings) == (60, replace(first, epochs=6))
     patients = STUDIES["new_patients"].rows
     assert patients["rr"].settings == replace(RECIPES["ours"], epochs=2)
-    assert patients["rr"].preparation.features[:2] == ("rr_near", "rr_far")
-    assert len(patients["rr"].preparation.features) == 6
-    assert len(patients["shape"].preparation.features) == 12
+    assert [len(patients[row].preparation.features) for row in ("rr", "shape")] == [6, 12]
     assert {row.preparation.mapping for row in patients.values()} == {"literature"}
     assert set(STUDIES["new_patients"].tested) <= patients.keys()
+    assert STUDIES["new_patients"].works["Mar 2011"]["scores"]["j_kappa"] == 0.649
 
 
 # Published results ------------------------------------------------------------------------------
@@ -126,7 +109,7 @@ TESTED_BEATS = {
     ("random", "test"): {50339},  # half of N 89841, S 3026, V 7008, F 802
     ("random", "validation"): {5034},  # a tenth of the other half
     ("patients", "test"): {49684},  # DS2
-    ("patients", "validation"): {13226, 13623, 11745, 13042, 13278},  # by seed
+    ("patients", "validation"): range(11000, 15000),  # a quarter of DS1's 22 patients
 }
 
 
@@ -135,67 +118,52 @@ def test_a_published_run_is_whole_and_is_of_its_row(line):
     run = Run.from_json(line)
     assert json.loads(run.to_json()) == json.loads(line)
     matrix = np.array(run.confusion_matrix)
-    assert matrix.shape == (4, 4)
-    assert matrix.min() >= 0
     assert int(matrix.sum()) in TESTED_BEATS[run.split, run.tested_on]
     study = STUDIES[run.study]
     row = study.rows[run.row.removesuffix(store.ENSEMBLE)]
     ensemble = run.row.endswith(store.ENSEMBLE)
     assert (run.model, run.recipe, run.split) == (row.model, row.recipe, study.split)
-    assert run.tested_on == ("validation" if row.validation and not is_tested(run) else "test")
+    assert run.tested_on == "test" or row.validation
+    assert run.tested_on == "validation" or not row.validation or row.name in study.tested
     assert run.settings == (replace(row.settings, epochs=0) if ensemble else row.settings)
     assert run.preparation == row.preparation
     assert len(run.losses) == len(run.epoch_seconds) == run.settings.epochs
     assert len(run.validation_mean_f1) == run.settings.epochs * (run.tested_on == "validation")
-    assert math.isfinite(run.seconds)
     assert (run.source, run.fingerprint) == ("mitdb", "eac6456330bbdcb2")
     if run.split == "patients":
         assert run.by_record.keys() == {"ec57", "literature"}
         total = np.sum(list(run.by_record["literature"].values()), axis=0)
         assert total.tolist() == matrix.tolist()
-    if not run.predictions:
-        assert "First edition" in run.note
-
-
-def is_tested(run):
-    return run.study == "new_patients" and run.tested_on == "test"
-
-
-def test_no_result_is_there_twice():
-    runs = [Run.from_json(line) for line in LINES]
-    assert len({store._identity(run) for run in runs}) == len(runs) >= 196
+    if run.predictions:
+        assert np.bincount(run.predicted(), minlength=4).tolist() == matrix.sum(axis=0).tolist()
+    else:
+        assert run.note.startswith("First edition")
 
 
 def test_runs_are_found_by_row_and_by_field_in_the_order_of_rows_and_seeds():
+    everything = studies.results()
+    assert len({store._identity(run) for run in everything}) == len(everything) == len(LINES) >= 196
     ours = studies.results("reproduction", "resnet-tcn-ours")
     assert [run.seed for run in ours] == list(range(len(ours)))
     tested = studies.results("new_patients", tested_on="test")
     rows = list(dict.fromkeys(run.row for run in tested))
-    expected = [
-        f"{row}{end}" for row in STUDIES["new_patients"].tested for end in ("", "-ensemble")
-    ]
-    assert sorted(rows) == sorted(expected)
-    assert rows.index("rr-ensemble") == rows.index("rr") + 1
-    assert studies.results("reproduction", model="tcn", recipe="paper", seed=0)
+    assert rows[:4] == ["plain", "plain-ensemble", "rr", "rr-ensemble"]
+    assert studies.results("reproduction", model="tcn", step=1, seed=0)[0].recipe == "paper"
     assert not studies.results("reproduction", model="tcn", seed=99)
-    for wrong in ({"row": "none"}, {"colour": "red"}):
+    for unknown in ({"row": "none"}, {"colour": "red"}):
         with pytest.raises(InputError):
-            studies.results("reproduction", **wrong)
+            studies.results("reproduction", **unknown)
 
 
 def test_first_edition_scores_are_what_that_edition_said():
-    def mean(study, row, key, **equals):
-        return 100 * paper_tables.mean_scores(studies.results(study, row, **equals)[:5])[key].mean
-
-    ours = ("reproduction", "resnet-tcn-ours")
-    assert mean(*ours, "accuracy") == pytest.approx(99.02, abs=0.005)
-    assert mean(*ours, "mean_f1") == pytest.approx(93.39, abs=0.005)
-    second = ("reproduction", "resnet-tcn-ours-1s")
-    assert mean(*second, "accuracy") == pytest.approx(99.26, abs=0.005)
-    assert mean(*second, "mean_f1") == pytest.approx(94.55, abs=0.005)
-    best = ("new_patients", "relative-balance-25")
-    assert mean(*best, "accuracy", tested_on="test") == pytest.approx(93.7, abs=0.05)
-    assert mean(*best, "f1_V", tested_on="test") == pytest.approx(93.5, abs=0.05)
+    for study, row, expected in (
+        ("reproduction", "resnet-tcn-ours", {"accuracy": 99.02, "mean_f1": 93.39}),
+        ("reproduction", "resnet-tcn-ours-1s", {"accuracy": 99.26, "mean_f1": 94.55}),
+        ("new_patients", "relative-balance-25", {"accuracy": 93.74, "f1_V": 93.47}),
+    ):
+        first = [run for run in studies.results(study, row, tested_on="test") if run.note]
+        found = paper_tables.mean_scores(first)
+        assert {key: round(100 * found[key].mean, 2) for key in expected} == expected
 
 
 # Runs -------------------------------------------------------------------------------------------
@@ -206,19 +174,19 @@ def beats():
     """A few synthetic beats with all features, as one table that serves many rows."""
     wanted = STUDIES["new_patients"].rows["shape"].preparation
     found = load_beats("synthetic", wanted, cached=False).without_q()
-    rows = [np.flatnonzero(found.labels == c)[:: len(found) // 70] for c in range(4)]
-    rare = [np.flatnonzero(found.labels == c)[:: c + 2][:60] for c in (1, 2, 3)]
-    return found.select(np.unique(np.concatenate([*rows, *rare])))
+    few = [np.flatnonzero(found.labels == c) for c in range(4)]
+    few = [rows[:: max(len(rows) // 60, 1)] for rows in few]
+    return found.select(np.sort(np.concatenate(few)))
 
 
 @pytest.fixture
-def make(beats, tmp_path, monkeypatch):
+def make(beats, tmp_path):
     """A function that makes quick runs of a study."""
-    monkeypatch.setattr(engine, "QUICK_EPOCHS", 2)
 
-    def call(name, *rows, out=tmp_path / "runs", **options):
-        options = {"quick": True, "beats": [beats], "device": "cpu", **options}
-        return studies.run_study(STUDIES[name], out=out, rows=rows, **options)
+    def call(study, *rows, out=tmp_path / "runs"):
+        study = STUDIES[study] if isinstance(study, str) else study
+        options = {"quick": True, "beats": [beats], "device": "cpu"}
+        return studies.run_study(study, out=out, rows=rows, **options)
 
     return call
 
@@ -250,7 +218,6 @@ def test_a_study_that_is_cut_off_goes_on_to_the_same_weights(
     assert main(command) == 0
     (resumed,) = json.loads(capsys.readouterr().out)
     assert resumed["losses"] == whole.losses
-    assert len(whole.losses) == 2
     assert resumed["confusion_matrix"] == whole.confusion_matrix
     assert tensors(folder) == tensors(tmp_path / "whole" / "tcn-paper-0")
 
@@ -273,20 +240,19 @@ def test_a_run_says_which_row_it_is_of_and_that_it_was_quick(make, tmp_path):
     assert run.predicted().shape == (np.sum(run.confusion_matrix),)
     assert Run.read(tmp_path / "runs" / "features-0" / RUN) == run
     text = (tmp_path / "runs" / "summary.md").read_text("utf-8")
-    assert "QUICK" in text
-    assert "SYNTHETIC" in text
-    assert "| features |" in text
+    assert all(word in text for word in ("QUICK", "SYNTHETIC", "| features |"))
 
 
 def test_a_table_serves_rows_of_fewer_features_and_the_others_are_left_out(make, beats, capsys):
-    found = make("new_patients", "plain", "rr", "one-second", models=["resnet-tcn"])
+    rows = STUDIES["new_patients"].rows
+    small = {name: replace(rows[name], model="tcn") for name in ("plain", "rr", "one-second")}
+    found = make(replace(STUDIES["new_patients"], rows=small))
     assert [run.row for run in found] == ["plain", "rr"]
     assert [run.preparation.n_features for run in found] == [0, 6]
     assert "one-second" in capsys.readouterr().err
     served = engine._table(Preparation(features=("size", "rr_near")), [beats])
     expected = beats.features[:, [list(beats.preparation.features).index("size"), 0]]
     np.testing.assert_array_equal(served.features, expected)
-    np.testing.assert_array_equal(served.labels, beats.relabel("ec57").labels)
 
 
 def test_seeds_go_round_together_and_an_ensemble_is_the_mean_of_its_members(make, beats, tmp_path):
@@ -311,19 +277,21 @@ def test_seeds_go_round_together_and_an_ensemble_is_the_mean_of_its_members(make
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    "options",
     [
-        ("reproduction", {"rows": ["tcn"]}),
-        ("reproduction", {"models": ["lstm"]}),
-        ("reproduction", {"models": ["tcn"], "rows": ["resnet-paper"]}),
-        ("reproduction", {"seeds": []}),
-        ("reproduction", {"test": True}),
+        {"rows": ["tcn"]},
+        {"models": ["lstm"]},
+        {"models": ["tcn"], "rows": ["resnet-paper"]},
+        {"seeds": []},
+        {"test": True},
+        {"test": True, "rows": ["no-tcn"]},  # not settled for DS2
     ],
 )
-def test_what_makes_no_run_is_refused_before_anything_is_read(name, options, tmp_path, monkeypatch):
+def test_what_makes_no_run_is_refused_before_anything_is_read(options, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "load_beats", lambda *_: pytest.fail("read"))
+    study = STUDIES["new_patients" if "no-tcn" in options.get("rows", ()) else "reproduction"]
     with pytest.raises(InputError):
-        studies.run_study(STUDIES[name], out=tmp_path, **options)
+        studies.run_study(study, out=tmp_path, **options)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -367,15 +335,8 @@ def test_finished_runs_are_added_once(shelf):
     assert changed.to_json() in file.read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"recipe": "paper-quick"},
-        {"source": "synthetic"},
-        {"row": "none"},
-        {"study": ""},
-        {"seed": 8},  # there twice
-    ],
+@pytest.mark.parametrize(  # the last is there twice
+    "changes", [{"recipe": "paper-quick"}, {"source": "synthetic"}, {"row": "none"}, {"seed": 8}]
 )
 def test_what_is_no_result_is_refused_and_nothing_is_added(shelf, changes):
     path = shelf / "runs" / "tcn-paper-7" / RUN
@@ -417,22 +378,9 @@ def first_class(right, **changes):
 
 
 def test_the_papers_tables_are_typed_right():
-    typed = {name: [f"{x:.3f}" for x in row] for name, row in paper_tables.TABLE_I.items()}
-    assert typed == {name: row.split() for name, row in PAPER_I.items()}
-    typed = {name: [f"{x:.2f}" for x in row] for name, row in paper_tables.TABLE_II.items()}
-    assert typed == {name: row.split() for name, row in PAPER_II.items()}
-
-
-def test_scores_of_a_matrix_are_what_one_works_out_by_hand():
-    found = paper_tables.scores(first_class(6))
-    # 12 of 16 right; Se .6, 1, 1, 1; P+ 1, 2/6, 1, 1; F1 of N 12/16, of S 4/8.
-    assert found["accuracy"] == 0.75
-    assert found["se"] == pytest.approx(0.9)
-    assert found["ppv"] == pytest.approx((3 + 1 / 3) / 4)
-    assert found["mean_f1"] == pytest.approx((0.75 + 0.5 + 2) / 4)
-    assert found["f1_of_means"] == pytest.approx(2 * 0.9 * (5 / 6) / (0.9 + 5 / 6))
-    assert found["binary_accuracy"] == pytest.approx((12 / 16 + 12 / 16 + 2) / 4)
-    assert found == paper_tables.scores(np.array(first_class(6).confusion_matrix))
+    for table, paper, digits in (("TABLE_I", PAPER_I, 3), ("TABLE_II", PAPER_II, 2)):
+        typed = getattr(paper_tables, table)
+        assert {k: " ".join(f"{x:.{digits}f}" for x in row) for k, row in typed.items()} == paper
 
 
 def test_means_and_spreads_are_those_of_the_seeds():
@@ -444,8 +392,6 @@ def test_means_and_spreads_are_those_of_the_seeds():
     undefined = paper_tables.spread([0.5, math.nan])
     assert (undefined.mean, undefined.sd) == (None, None)
     assert paper_tables.format_spread(undefined) == "-"
-    with pytest.raises(InputError):
-        paper_tables.mean_scores([])
 
 
 def test_differences_are_paired_by_seed_and_of_the_same_test_beats():
@@ -463,46 +409,29 @@ def test_differences_are_paired_by_seed_and_of_the_same_test_beats():
 
 def test_table_ii_sets_ours_and_the_difference_beside_the_papers():
     runs = [first_class(10, model="resnet", seed=0), first_class(6, model="resnet", seed=1)]
-    text = paper_tables.to_markdown(
-        paper_tables.table_ii([*runs, first_class(8, model="tcn-no-se")])
-    )
+    table = paper_tables.table_ii([*runs, first_class(8, model="tcn-no-se")])
+    text = paper_tables.to_markdown(table)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
     by_name = {row[0]: row[1:] for row in reversed(rows)}
     for model, values in PAPER_II.items():
         assert by_name[f"{model}, paper"][:4] == values.split()
     assert by_name["resnet, ours"][0] == "87.50 ±\u00a017.68"  # 100 and 75
-    assert by_name["resnet, ours"][-1] == "2"
     assert by_name["ours less paper"][0] == "-10.62"  # 87.50 - 98.12
-    assert by_name["tcn-no-se, ours"][0] == "87.50"
-    assert "tcn-no-se, paper" not in by_name
 
 
 def test_beside_the_paper_stand_means_spreads_and_differences():
-    runs = {
-        "paper": [first_class(10), first_class(6, seed=1)],
-        "none": [],
-        "ours": [first_class(6)],
-    }
-    table = paper_tables.beside_paper(runs).set_index("score (%)")
+    two, one = [first_class(10), first_class(6, seed=1)], [first_class(6)]
+    table = paper_tables.beside_paper({"paper": two, "none": [], "ours": one}).set_index(
+        "score (%)"
+    )
     assert [name for name in table if "run" in name] == ["paper, 2 runs", "ours, 1 run"]
     assert table.loc["Acc"].tolist()[:2] == ["94.0 to 98.6", "98.84"]
     assert table.loc["Acc", "ours less paper"] == "-23.84"  # 75 - 98.84
     # Gai's mean Se is .8995, Chen's .88825, Hua's .88925, Acharya's .92475.
     assert table.loc["mean Se"].tolist()[:2] == ["88.8 to 92.5", "91.69"]
     assert table.loc["Se of N", "paper, 2 runs"] == "80.00 ±\u00a028.28"  # 100 and 60
-    assert table.loc["Se of N", "paper less paper"] == "-19.4"  # 80 - 99.4
     # The mean of the F1 of .994/.994, .917/.890, .968/.969, .783/.882, worked out by hand.
     assert table.loc["mean F1", "paper"] == "92.4"
-
-
-def test_a_table_of_scores_has_a_row_per_label_and_says_what_has_not_run():
-    keys = {"accuracy": "Acc %", "j_kappa": "j-kappa"}
-    rows = {"all right": [np.eye(4, dtype=int)], "later": []}
-    table = paper_tables.score_table(rows, keys, digits=1)
-    assert table.to_numpy().tolist() == [
-        ["all right", "100.0", "1.000", "1"],
-        ["later", "", "", "not run yet"],
-    ]
 
 
 def test_a_row_is_compared_with_its_baseline_seed_by_seed():
@@ -511,18 +440,11 @@ def test_a_row_is_compared_with_its_baseline_seed_by_seed():
     rr = [first_class(n, row="rr", seed=s) for s, n in enumerate((10, 8, 9))]
     found = {of.row: of for of in studies.compare_rows(study, [*rr, *plain])}
     assert list(found) == ["plain", "rr"]
-    assert (found["plain"].difference.n, found["plain"].large) == (0, None)
     gain = found["rr"]
     # 6, 2 and 4 of 16 beats more: mean 4/16; the baseline has 10, 12 and 11 right: sd 1/16.
     assert gain.difference.mean == pytest.approx(4 / 16)
-    assert gain.difference.sd == pytest.approx(2 / 16)
     assert gain.baseline_sd == pytest.approx(1 / 16)
-    assert (gain.against, gain.ahead, gain.large) == ("plain", 3, True)
+    assert (gain.ahead, gain.large) == (3, True)
     table = studies.comparison_table(study, [*rr, *plain], ["accuracy"]).set_index("row")
     assert table.loc["rr"].tolist()[-3:] == ["93.75 ±\u00a06.25", "+25.00 ±\u00a012.50 *", "3"]
-
-
-def test_a_single_seed_gives_no_verdict():
-    study = STUDIES["new_patients"]
-    runs = [first_class(4, row="plain", seed=0), first_class(9, row="rr", seed=0)]
-    assert studies.compare_rows(study, runs)[1].large is None
+    assert studies.compare_rows(study, [rr[0], plain[0]])[1].large is None  # one seed, no verdict

@@ -66,39 +66,6 @@ PAIRS = {
 }
 """Part of the network to the models without and with it; the first two are the paper's Fig. 5."""
 
-_DOI = "https://doi.org/"
-NEW_PATIENTS_WORKS: dict[str, tuple[str, str, dict[str, float]]] = {
-    "de Chazal 2004": (
-        *("two leads", f"{_DOI}10.1109/TBME.2004.827359"),
-        {"accuracy": 0.862, "se": 0.832, "j_kappa": 0.612},
-    ),
-    "Mar 2011": (
-        *("", f"{_DOI}10.1109/TBME.2011.2113395"),
-        {"accuracy": 0.899, "se": 0.802, "j_kappa": 0.649},
-    ),
-    "Llamedo 2011": (
-        *("two leads, 8 features", f"{_DOI}10.1109/TBME.2010.2068048"),
-        {"accuracy": 0.93},
-    ),
-    "Zhang 2014": (
-        *("", f"{_DOI}10.1016/j.compbiomed.2013.11.019"),
-        {"accuracy": 0.883, "se": 0.868, "j_kappa": 0.663},
-    ),
-    "Mondéjar-Guerra 2019": (
-        *("one lead, SVMs together", f"{_DOI}10.1016/j.bspc.2018.08.007"),
-        {"accuracy": 0.945, "se": 0.703, "j_kappa": 0.773},
-    ),
-    "crs4 random forest": (
-        *(
-            "RR and QRS width, no network",
-            "https://github.com/crs4/rf-ecg-heartbeat-classification",
-        ),
-        {"accuracy": 0.9614, "f1_S": 0.731, "f1_V": 0.909},
-    ),
-}
-"""Work to what it uses, address and scores (as shares) for DS1 to DS2; all use RR intervals. Those
-of de Chazal, Mar and Zhang are as listed in github.com/mondejar/ecg-classification."""
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -201,10 +168,9 @@ def part_gains(runs: Sequence[Run], key: str = "accuracy") -> dict[str, dict[int
 
 
 def works() -> dict[str, dict[str, float]]:
-    """All scores of each work in the paper's Table I, as shares, in the order of the table.
+    """All scores of each work in the paper's Table I, as shares; means are computed from the row.
 
-    Mean Se, mean P+ and mean F1 are computed from the row. The paper's own accuracy, means and F1
-    are those of Table II, which has one more digit.
+    The paper's own accuracy, means and F1 are those of Table II, which has one more digit.
 
     Examples
     --------
@@ -243,10 +209,13 @@ def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: s
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
-    """Write a table of text as Markdown, its first column aligned to the left."""
-    rows = [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
-    rules = ["---", *["---:"] * (frame.shape[1] - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [[*map(str, frame)], rules, *rows])
+    """Write a table of text as Markdown; columns of numbers are aligned to the right."""
+    lines = [[str(cell) for cell in row] for row in [list(frame), *frame.itertuples(index=False)]]
+    numbers = [
+        all(cell[:1] in "+-0123456789" for cell in cells) for cells in zip(*lines[1:], strict=True)
+    ]
+    lines.insert(1, ["---:" if number else "---" for number in numbers])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def score_table(
@@ -307,9 +276,8 @@ def beside_paper(recipes: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
 def table_ii(runs: Sequence[Run]) -> pd.DataFrame:
     """Set runs of one recipe beside the paper's Table II, per cent, and the difference below.
 
-    Acc is the share of all beats that are classified correctly. The column Acc (6) is the mean of
-    the paper's equation (6) over the classes, which is higher; 98.84 is the former, for Table I's
-    sensitivities weighted by the class counts give 98.82 and equation (6) would give 99.41.
+    Acc (6) is the mean over the classes of the paper's equation (6). The paper's 98.84 is not that:
+    Table I's sensitivities, weighted by the class counts, give 98.82, equation (6) gives 99.41.
     """
     columns = (*COLUMNS_II, "mean_f1", "binary_accuracy")
     heads = ("", "Acc", "Se", "P⁺", "F1 of means", "mean F1", "Acc (6)", "runs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -84,6 +83,11 @@ def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
     -------
     signal : ndarray, shape (samples,)
 
+    Raises
+    ------
+    InputError
+        If the signal has missing values.
+
     Notes
     -----
     A signal too short for the wavelet is continued by its mirror image. Ten seconds are all that
@@ -91,11 +95,13 @@ def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
     their beats keep the class they have in the whole record. A long signal is denoised in blocks
     that overlap so far that the result is that of the whole signal, in little memory.
     """
+    if not np.isfinite(signal).all():
+        raise InputError("The signal has missing or infinite values: fill or cut them first.")
     if not preparation.zeroed:
         return signal
     how = (preparation.zeroed, preparation.level, preparation.wavelet, preparation.extension)
     grid = 2**preparation.level  # blocks begin on the grid of the last level's coefficients
-    margin = grid * math.ceil(denoising.reach(preparation.wavelet, preparation.level) / grid + 1)
+    margin = grid * (1 + denoising.reach(preparation.wavelet, preparation.level) // (grid - 1))
     block = grid * max(2**20 // grid, 1)
     if len(signal) < margin:
         short = margin - len(signal)

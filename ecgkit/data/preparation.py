@@ -102,9 +102,9 @@ class Preparation:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         counts = {"level": 1, "before": 0, "after": 1, "margin_before": 0, "margin_after": 1}
         for name, least in {**counts, "step": 1}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise InputError(f"{name} is {value!r}: a whole number from {least} on is needed.")
+            value, most = getattr(self, name), 16 if name == "level" else 10_000
+            if not isinstance(value, int) or not least <= value <= most:
+                raise InputError(f"{name} is {value!r}: give an integer from {least} to {most}.")
         if not (isinstance(self.align_s, int | float) and 0 <= self.align_s <= 0.2):
             raise InputError(f"align_s is {self.align_s!r}: give 0 to 0.2 seconds.")
         self._check("units", [self.units], ("mV", "patient"))

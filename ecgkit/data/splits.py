@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from sklearn.model_selection import train_test_split
 
 from ecgkit import InputError
 from ecgkit.data import aami, synthetic
@@ -176,8 +176,8 @@ def validation_split(
     seed : int
         Decides what is set aside.
     people : ndarray of str, shape (n,), optional
-        From :func:`person_of`: set a quarter of the people aside, with about a quarter of each
-        class. Without it, a tenth of the beats.
+        From :func:`person_of`: set a quarter of the people aside, of 40 draws the one whose share
+        of every class is nearest to a quarter. Without it, a tenth of the beats.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def validation_split(
     Raises
     ------
     InputError
-        If no division of the people has every class on both sides.
+        If no draw has every class on both sides.
 
     Examples
     --------
@@ -202,16 +202,23 @@ def validation_split(
     if people is None:
         inner = random_split(classes, seed, 0.1)
         return Split(split.train[inner.train], split.train[inner.test])
-    groups = people[split.train]
-    if len(np.unique(groups)) >= 4:
-        folds = StratifiedGroupKFold(4, shuffle=True, random_state=seed)
-        for train, test in folds.split(classes, classes, groups):
-            if set(classes[train]) == set(classes[test]):
-                return Split(split.train[train], split.train[test])
-    raise InputError(
-        f"{len(np.unique(groups))} patients cannot be divided so that both sides have every class: "
-        "take more records."
-    )
+    names, person = np.unique(people[split.train], return_inverse=True)
+    counts = np.zeros((len(names), int(classes.max(initial=0)) + 1))  # (people, classes)
+    np.add.at(counts, (person, classes), 1)
+    # Not StratifiedGroupKFold: its shuffle leaves these people where they are, and its
+    # folds are the same for every seed.
+    everybody, quarter = np.tile(np.arange(len(names)), (40, 1)), max(round(len(names) / 4), 1)
+    drawn = np.random.default_rng(seed).permuted(everybody, axis=1)[:, :quarter]
+    aside, whole = counts[drawn].sum(axis=1), counts.sum(axis=0)  # (draws, classes), (classes,)
+    valid = ((aside > 0) & (aside < whole))[:, whole > 0].all(axis=1)
+    if not valid.any():
+        raise InputError(
+            f"None of 40 draws of {len(names)} patients has every class on both sides: take more "
+            "records."
+        )
+    off = np.abs(aside / np.maximum(whole, 1) - 0.25)[:, whole > 0].sum(axis=1)
+    chosen = np.isin(person, drawn[np.where(valid, off, np.inf).argmin()])
+    return Split(split.train[~chosen], split.train[chosen])
 
 
 def check_patients(split: Split, records: Sequence[str] | NDArray[np.str_]) -> None:

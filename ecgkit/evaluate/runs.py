@@ -109,13 +109,7 @@ class Run:
 
     @staticmethod
     def from_json(text: str) -> Run:
-        """Read a record that :meth:`to_json` wrote.
-
-        Raises
-        ------
-        InputError
-            If the text is no such record.
-        """
+        """Read a record that :meth:`to_json` wrote; InputError if it is none."""
         try:
             flat = parse_json(text)
             settings = Recipe(**{f.name: flat.pop(f.name) for f in fields(Recipe)})
@@ -133,13 +127,7 @@ class Run:
 
     @staticmethod
     def read(path: Path) -> Run:
-        """Read the ``run.json`` of a run.
-
-        Raises
-        ------
-        InputError
-            If the file is missing or is no such record.
-        """
+        """Read the ``run.json`` of a run; InputError if it is missing or damaged."""
         try:
             return Run.from_json(path.read_text("utf-8"))
         except FileNotFoundError as error:
@@ -156,13 +144,7 @@ _SETTINGS = (
 
 
 def split_beats(beats: Beats, split: str, seed: int) -> splits.Split:
-    """Split a table of beats without Q, ``"random"`` or between ``"patients"``.
-
-    Raises
-    ------
-    InputError
-        If there is no such split, or the training half would lack a class.
-    """
+    """Split a table of beats without Q, ``"random"`` or between ``"patients"``."""
     if split == "random":
         halves = splits.random_split(beats.labels, seed)
     elif split == "patients":
@@ -218,15 +200,8 @@ def train_and_test(
         ``"auto"`` precision, whatever precision it was trained in.
     device, precision : str
         See :mod:`ecgkit.train.device`.
-    progress : bool
-        Show a bar.
     study, row : str
         Noted in the record.
-
-    Returns
-    -------
-    classifier : Classifier
-    run : Run
 
     Raises
     ------
@@ -375,12 +350,6 @@ def evaluate(
         Prepared by ``classifier.preparation``; class Q is left out.
     split, seed : str, int
         How the halves are made.
-    device : str
-        See :func:`ecgkit.train.device.pick_device`.
-
-    Returns
-    -------
-    report : Report
 
     Raises
     ------

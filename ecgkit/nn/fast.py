@@ -53,7 +53,7 @@ class FastCPU(TorchFunctionMode):
 
 
 def _convolve(
-    x: Tensor,
+    input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Any = 1,
@@ -62,38 +62,38 @@ def _convolve(
     groups: int = 1,
 ) -> Tensor:
     """Compute F.conv1d, (b, c_in, n) -> (b, c_out, m), channels last."""
-    if x.ndim != 3 or isinstance(padding, str):
-        return F.conv1d(x, weight, bias, stride, padding, dilation, groups)
+    if input.ndim != 3 or isinstance(padding, str):
+        return F.conv1d(input, weight, bias, stride, padding, dilation, groups)
     step, pad, gap = (v if isinstance(v, int) else v[0] for v in (stride, padding, dilation))
-    if x.shape[-1] == weight.shape[-1] and (pad, gap, groups) == (0, 1, 1):
-        flat, matrix = x.transpose(1, 2).flatten(1), weight.transpose(1, 2).flatten(1)
+    if input.shape[-1] == weight.shape[-1] and (pad, gap, groups) == (0, 1, 1):
+        flat, matrix = input.transpose(1, 2).flatten(1), weight.transpose(1, 2).flatten(1)
         return F.linear(flat, matrix, bias)[..., None]
-    x = x.unsqueeze(2)  # (b, c_in, 1, n)
+    x = input.unsqueeze(2)  # (b, c_in, 1, n)
     if x.shape[1] == 1:  # any strides fit one channel, and torch would take them for channels first
         x = x.contiguous().as_strided(x.shape, (x.shape[3], 1, x.shape[3], 1))
     x = x.contiguous(memory_format=torch.channels_last)
     return F.conv2d(x, weight.unsqueeze(2), bias, (1, step), (0, pad), (1, gap), groups).squeeze(2)
 
 
-def _normalize(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _normalize(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """Compute F.batch_norm and keep channels last."""
-    if x.ndim != 3:
-        return F.batch_norm(x, *args, **kwargs)
-    return F.batch_norm(x.unsqueeze(2), *args, **kwargs).squeeze(2)
+    if input.ndim != 3:
+        return F.batch_norm(input, *args, **kwargs)
+    return F.batch_norm(input.unsqueeze(2), *args, **kwargs).squeeze(2)
 
 
-def _drop(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+def _drop(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Compute F.dropout with 16 random bits per activation."""
     if not training or not 0 < p < 1:
-        return F.dropout(x, p, training, inplace)
-    n = x.numel()
+        return F.dropout(input, p, training, inplace)
+    n = input.numel()
     numbers = torch.empty(-(-n // 4), dtype=torch.int64).random_(-(2**63), None)
     kept = round((1 - p) * 2**16)  # of 2^16 values of 16 bits, from -2^15 on
     bits = numbers.view(torch.int16)[:n]
-    keep = torch.lt(bits, kept - 2**15, out=torch.empty(n, dtype=x.dtype)).mul_(2**16 / kept)
-    if x.transpose(1, -1).is_contiguous():
-        return x * keep.view(x.transpose(1, -1).shape).transpose(1, -1)
-    return x * keep.view(x.shape)
+    keep = torch.lt(bits, kept - 2**15, out=torch.empty(n, dtype=input.dtype)).mul_(2**16 / kept)
+    if input.ndim > 2 and input.transpose(1, -1).is_contiguous():
+        return input * keep.view(input.transpose(1, -1).shape).transpose(1, -1)
+    return input * keep.view(input.shape)
 
 
 REPLACED: dict[Any, Callable[..., Any]] = {

@@ -154,6 +154,11 @@ class FeatureBranch(nn.Sequential):
         )
         self.n_features = 64
 
+    def forward(self, features: Tensor) -> Tensor:
+        """Extract features, (b, k) -> (b, 64); a batch of one has no variance of its own."""
+        self[0].train(self.training and len(features) > 1)
+        return super().forward(features)
+
 
 class ResNetTCN(nn.Module):
     """The joint model: branches side by side and a linear layer on both (paper, III-A, Fig. 2).

@@ -52,7 +52,7 @@ def write_symbols(axes: Axes, places: ArrayLike, rows: Mapping[str, NDArray[np.s
     """Write rows of letters above axes, at places from 0 to 1; return them as text."""
     for y, (name, letters) in enumerate(rows.items()):
         height = 1.03 + 0.15 * y
-        axes.text(-0.01, height, name, transform=axes.transAxes, ha="right", size=10)
+        axes.text(-0.02, height, name, transform=axes.transAxes, ha="right", size=10)
         for x, letter in zip(np.asarray(places), letters, strict=True):
             text = axes.text(x, height, letter, transform=axes.transAxes, ha="center")
             text.set_color(aami.COLORS.get(str(letter), TRACE))
@@ -130,8 +130,8 @@ def beats_by_class(beats: Beats, title: str) -> Figure:
     counts = {name: n for name, n in aami.counts(beats.labels).items() if n}
     n_rows = (len(counts) + 1) // 2
     figure, grid = panel_grid(2.6 * n_rows, n_rows, 2, sharex=True, sharey=True)
-    preparation = beats.preparation
-    time_s = np.arange(-preparation.before, preparation.after) * preparation.step / SAMPLING_RATE
+    p = beats.preparation
+    time_s = np.arange(-p.before, p.after) * p.step / SAMPLING_RATE
     for axes, (name, n) in zip(grid.flat, counts.items(), strict=False):
         signals = beats.signals[beats.labels == aami.CLASSES.index(name)]
         low, middle, high = np.percentile(signals, [10, 50, 90], axis=0)
@@ -144,5 +144,5 @@ def beats_by_class(beats: Beats, title: str) -> Figure:
     figure.supxlabel("time from the R peak (s)", size=12)
     figure.supylabel("mV", size=12)
     names = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
-    seen = f"Median beat and 10 to 90 % band of {names} beats."
+    seen = f"Median beat and 10 to 90 % band; beats: {names}"
     return finish(figure, title, seen, beats.source == "synthetic")

@@ -35,15 +35,16 @@ def learning_curves(
     synthetic : bool
         Whether the runs were trained on synthetic records.
     """
-    known = {name: curve for name, curve in (accuracies or {}).items() if curve}
-    percent = {name: [100 * value for value in curve] for name, curve in known.items()}
-    drawn = [("training loss", losses), ("validation accuracy (%)", percent)][: 1 + bool(percent)]
+    percent = {name: [100 * a for a in curve] for name, curve in (accuracies or {}).items()}
+    drawn = [("training loss", losses), ("validation accuracy (%)", percent)][
+        : 1 + any(percent.values())
+    ]
     figure, panels = panel_grid(3.2, columns=len(drawn))
     looks = zip(("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
     look_of = dict(zip(losses, looks, strict=False))
     seen = []
     for axes, (label, curves) in zip(panels[0], drawn, strict=True):
-        for name, curve in curves.items():
+        for name, curve in ((name, curve) for name, curve in curves.items() if len(curve)):
             dash, color = look_of[name]
             epochs = range(1, len(curve) + 1)
             axes.plot(epochs, curve, dash, color=color, marker="o", markersize=3, label=name)

@@ -56,8 +56,8 @@ def confusion_matrices(
         axes.remove()
     figure.supxlabel(f"model; colour: percentage of the row\n{note}".strip(), size=10)
     figure.supylabel("annotators", size=12)
-    said = f"Confusion matrices, rows by annotators. {'. '.join(seen)}. {note}"
-    return finish(figure, title, said, synthetic)
+    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}. {note}"
+    return finish(figure, title, alt, synthetic)
 
 
 def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
@@ -71,8 +71,8 @@ def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
         axes.text(column, row, text, color=color, ha="center", va="center", size=12)
     if alone:
         axes.figure.colorbar(image, ax=axes, label="fraction of the row")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(range(len(counts)), metrics.CLASSES)
+    axes.set_xticks(range(4), metrics.CLASSES)
+    axes.set_yticks(range(4), metrics.CLASSES)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     pairs = zip(metrics.CLASSES, counts.tolist(), strict=True)

@@ -18,24 +18,18 @@ from ecgkit.data import aami
 
 
 def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
-    """Cut a part out of each beat and stretch it to the beat's length.
+    """Cut a part out of each beat and stretch it to the beat's length (paper, section IV-A).
 
     Parameters
     ----------
     beats : Tensor of float, shape (b, n)
-    start : Tensor of int, shape (b,)
-        First sample kept.
-    length : Tensor of int, shape (b,)
-        Number of samples kept, at least 2; ``start + length <= n``.
+    start, length : Tensor of int, shape (b,)
+        First sample and number of samples kept, at least 2; ``start + length <= n``.
 
     Returns
     -------
     crops : Tensor of float, shape (b, n)
         The first and last columns are the first and last samples kept.
-
-    References
-    ----------
-    Paper, section IV-A ("randomly intercepting the heartbeats and then interpolating").
 
     Examples
     --------
@@ -57,14 +51,9 @@ def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.
     Parameters
     ----------
     beats : Tensor of float, shape (b, n)
-    generator : torch.Generator
-        On the beats' device.
+    generator : torch.Generator, on the beats' device
     shortest : float
         Length of the shortest crop as a share of n; lengths are uniform from there to n.
-
-    Returns
-    -------
-    crops : Tensor of float, shape (b, n)
     """
     b, n = beats.shape
     place = beats.device
@@ -78,19 +67,13 @@ def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: fl
 
     Parameters
     ----------
-    beats : Tensor of float, shape (b, n)
-        In mV, half a second each.
-    generator : torch.Generator
-        On the beats' device.
+    beats : Tensor of float, shape (b, n), in mV, half a second each
+    generator : torch.Generator, on the beats' device
     gain : float
         Standard deviation of the logarithm of the factor that a beat is multiplied by.
     noise_mv : float
         Root mean square, over many beats, of noise below 90 Hz, and again of a sine of 0.3 to
         1.5 Hz: what denoising lets pass. Each beat draws its own share of both.
-
-    Returns
-    -------
-    disturbed : Tensor of float, shape (b, n)
     """
     b, n = beats.shape
     how: dict[str, Any] = {"device": beats.device, "generator": generator}
@@ -115,11 +98,6 @@ def target_counts(counts: Tensor, balance: float = 1.0) -> Tensor:
         1 raises every class to the most frequent one (the paper), 0 leaves them as they are, 0.5
         takes the geometric mean of the two.
 
-    Returns
-    -------
-    targets : Tensor of int, shape (classes,)
-        Nowhere below ``counts``.
-
     Examples
     --------
     >>> target_counts(torch.tensor([100, 25]), 1.0).tolist()
@@ -140,16 +118,13 @@ def epoch_order(
     ----------
     labels : Tensor of int, shape (n,)
         Class of each training beat, 0 N, 1 S, 2 V, 3 F.
-    generator : torch.Generator
-        On the labels' device.
-    balance : float
-        See :func:`target_counts`.
+    generator : torch.Generator, on the labels' device
+    balance : float, see :func:`target_counts`
 
     Returns
     -------
-    rows : Tensor of int64, shape (draws,)
-    is_copy : Tensor of bool, shape (draws,)
-        Whether a row is a copy, which is to be cropped.
+    rows, is_copy : Tensor of int64 and of bool, shape (draws,)
+        Which beats, and whether each is a copy, to be cropped.
 
     Raises
     ------

@@ -104,10 +104,10 @@ def fit(
     Raises
     ------
     InputError
-        If signals and labels do not fit together or hold missing values or Q, a class is empty, the
+        If signals, labels and features do not fit together or hold missing values or Q, a class is empty, the
         loss becomes infinite, or the checkpoint belongs to another run.
     """
-    _check(signals, labels)
+    _check(signals, labels, features)
     place = pick_device(device)
     dtype = pick_precision(place, precision)
     network.to(place)
@@ -190,7 +190,7 @@ def _batches(
         yield batch, None if z is None else z[chosen], y[chosen]
 
 
-def _check(signals: NDArray[np.float32], labels: NDArray[np.integer]) -> None:
+def _check(signals: NDArray[np.float32], labels: NDArray[np.integer], z: Features) -> None:
     """Refuse a training half that cannot be trained on."""
     if signals.ndim != 2 or labels.shape != (len(signals),) or not len(signals):
         raise InputError(
@@ -199,7 +199,9 @@ def _check(signals: NDArray[np.float32], labels: NDArray[np.integer]) -> None:
         )
     if labels.min() < 0 or labels.max() > 3:
         raise InputError("A label is not in 0 (N) to 3 (F): leave class Q out.")
-    if not np.isfinite(signals).all():
+    if z is not None and (z.ndim != 2 or len(z) != len(signals)):
+        raise InputError(f"Features of shape {z.shape} do not belong to {len(signals)} beats.")
+    if not np.isfinite(signals).all() or not (z is None or np.isfinite(z).all()):
         raise InputError("The training half has beats with missing values: leave them out.")
 
 

@@ -46,10 +46,6 @@ class Recipe:
         A beat's loss is multiplied by (1 - p) to this power, p being the probability given to its
         class (Lin et al. 2017, arXiv:1708.02002).
 
-    Raises
-    ------
-    InputError
-        If a number of epochs or a batch is below 1, or there is no such schedule.
     """
 
     epochs: int = 50
@@ -99,11 +95,6 @@ RECIPES = {
 def find_recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
     """Return a recipe by name, with another number of epochs or batch size where given.
 
-    Raises
-    ------
-    InputError
-        If there is no such recipe.
-
     Examples
     --------
     >>> find_recipe("paper").epochs, find_recipe("paper", epochs=2).epochs
@@ -136,12 +127,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
     """Factors of the classes' losses, shape (classes,); None where all are alike.
 
-    Parameters
-    ----------
-    labels : Tensor of int, shape (n,)
-        Classes of the training half.
-    recipe : Recipe
-        ``class_weights`` and ``balance`` are used.
+    ``labels``, of shape (n,), are the classes of the training half.
 
     Examples
     --------
@@ -167,8 +153,7 @@ def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None 
     labels : Tensor of int, shape (b,)
     recipe : Recipe
         ``label_smoothing``, ``focal`` and ``each_branch`` are used.
-    weights : Tensor of float, shape (classes,), optional
-        From :func:`class_weights`.
+    weights : Tensor of float, shape (classes,), optional, from :func:`class_weights`
 
     Examples
     --------

@@ -86,13 +86,10 @@ class Classifier:
         signals : ndarray of float32, shape (n, 180), or Beats
         features : ndarray of float32, shape (n, k), optional
             Needed where the preparation names features; a table of beats brings its own.
-        progress : bool
-            Show a bar where it takes more than a second.
 
         Returns
         -------
-        probabilities : ndarray of float32, shape (n, 4)
-            Of N, S, V, F.
+        probabilities : ndarray of float32, shape (n, 4), of N, S, V, F
 
         Raises
         ------
@@ -118,13 +115,7 @@ class Classifier:
 
 
 def save_model(path: Path | str, classifier: Classifier) -> None:
-    """Write a classifier to a safetensors file, all or nothing.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
+    """Write a classifier to a safetensors file, all or nothing."""
     about = {
         "preparation": json.dumps(classifier.preparation.to_dict()),
         "provenance": json.dumps(asdict(classifier.provenance)),
@@ -144,10 +135,6 @@ def load_model(name: Path | str = "ours") -> Classifier:
     ----------
     name : str or Path
         One of :func:`model_names`, or a file that ``ecgkit train`` or :func:`save_model` wrote.
-
-    Returns
-    -------
-    classifier : Classifier
 
     Raises
     ------

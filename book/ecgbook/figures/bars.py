@@ -162,6 +162,7 @@ def counts_by_record(
         of_class = of_record[labels == aami.CLASSES.index(name)]
         counts = np.bincount(of_class, minlength=len(names))
         axes.bar(names, counts, color=aami.COLORS[name])
+        axes.margins(x=0.01)
         first = [i for i in np.argsort(-counts, kind="stable")[:2] if counts[i]]
         percent = 100 * counts[first].sum() / max(counts.sum(), 1)
         text = f"{counts.sum():,} beats, {percent:.0f} % in {' and '.join(names[first])}"

@@ -192,7 +192,8 @@ def attributions(
     )
     for handle in legend.legend_handles:
         handle.set_sizes([45])  # type: ignore[union-attr]
-    figure.supxlabel("time from the R peak (s); large squares 0.2 s by 0.5 mV", size=12)
+    for axes in grid[-1]:
+        axes.set_xlabel("time from the R peak (s)", size=10)
     alt = f"Beats with larger dots where a sample weighs more. Largest: {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ class Study:
         How training and test half are made.
     tested : tuple of str
         Rows of a study between patients that are tested on DS2 when it is asked for.
+    works : dict of str to dict
+        What others report: ``how``, ``address`` and ``scores``.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Study:
     rows: Mapping[str, Row]
     split: str = "random"
     tested: tuple[str, ...] = ()
+    works: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def study_names() -> list[str]:

@@ -140,17 +140,17 @@ def tell(sentence: str) -> None:
 
 def _choose(study: Study, rows: Sequence[str], models: Sequence[str], test: bool) -> list[Row]:
     """Take the rows that are asked for, in the order of the study."""
-    known = {"row": set(study.rows), "model": {row.model for row in study.rows.values()}}
-    for kind, names in (("row", rows), ("model", models)):
-        if unknown := [name for name in names if name not in known[kind]]:
-            raise InputError(
-                f"The study {study.name} has no {kind} {unknown[0]!r}: use some of "
-                f"{', '.join(sorted(known[kind]))}."
-            )
     if test and not study.tested:
         raise InputError(f"The study {study.name} names no rows for --test: run it without.")
-    wanted = rows or (study.tested if test else tuple(study.rows))
-    chosen = [row for name, row in study.rows.items() if name in wanted]
+    known = [row for row in study.rows.values() if not test or row.name in study.tested]
+    for field, names in (("name", rows), ("model", models)):
+        there = {getattr(row, field): None for row in known}
+        if unknown := [name for name in names if name not in there]:
+            raise InputError(
+                f"The study {study.name} has no row of {field} {unknown[0]!r} to "
+                f"{'test' if test else 'run'}: use some of {', '.join(there)}."
+            )
+    chosen = [row for row in known if not rows or row.name in rows]
     return [row for row in chosen if not models or row.model in models]
 
 

@@ -93,27 +93,30 @@ def compare_rows(study: Study, runs: Sequence[Run], key: str = "accuracy") -> li
 
 
 def comparison_table(
-    study: Study, runs: Sequence[Run], keys: Sequence[str] = ("accuracy", "mean_f1")
+    study: Study,
+    runs: Sequence[Run],
+    keys: Sequence[str] = ("accuracy", "mean_f1"),
+    digits: int = 2,
 ) -> pd.DataFrame:
     """Write :func:`compare_rows` as a table of text, two columns per score and the seeds.
 
     Differences are in points (j-kappa as it is), paired by seed; ``*`` marks a mean difference of
     more than two standard deviations of the baseline's seeds.
     """
-    rows = [study.rows[found.row] for found in compare_rows(study, runs)]
+    found = {key: compare_rows(study, runs, key) for key in keys}
+    rows = [study.rows[of.row] for of in found[keys[0]]]
     columns = {"row": [row.name for row in rows]}
     for heading in ("point", "paper"):
         if any(getattr(row, heading) for row in rows):
             columns[heading] = [getattr(row, heading) or "-" for row in rows]
-    columns |= {
-        "change": [row.change for row in rows],
-        "beside": [row.against or "-" for row in rows],
-    }
+    columns["change"] = [row.change for row in rows]
+    columns["beside"] = [row.against or "-" for row in rows]
     for key in keys:
-        found = compare_rows(study, runs, key)
-        columns[LABELS.get(key, key)] = [format_spread(of.value, key) for of in found]
-        columns[f"difference, {LABELS.get(key, key).removesuffix(' %')}"] = [
-            format_spread(of.difference, key, sign="+") + " *" * bool(of.large) for of in found
+        label = LABELS.get(key, key)
+        columns[label] = [format_spread(of.value, key, digits) for of in found[key]]
+        columns[f"difference, {label.removesuffix(' %')}"] = [
+            format_spread(of.difference, key, digits, "+") + " *" * bool(of.large)
+            for of in found[key]
         ]
-    columns["seeds"] = [str(of.value.n) for of in compare_rows(study, runs)]
+    columns["seeds"] = [str(of.value.n) for of in found[keys[0]]]
     return pd.DataFrame(columns)

@@ -1,0 +1,428 @@
+"""Beats are cut to the sample, counted to the beat, and kept in files that are whole or refused."""
+
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from ecgkit import InputError
+from ecgkit.data import aami, sources
+from ecgkit.data.beats import Beats, load_beats
+from ecgkit.data.cutting import cut_beats, extract_beats, prepare_signal, resample, within_margins
+from ecgkit.data.denoising import denoise
+from ecgkit.data.preparation import Preparation
+from ecgkit.data.r_peaks import BLOCK, align_r_peaks, detect_r_peaks, drop_close
+from ecgkit.data.sources import Source
+
+RAW = Preparation(zeroed=())
+COLUMNS = ("signals", "features", "symbols", "records", "samples", "rr_before_s", "rr_after_s")
+
+
+def same(one: Beats, other: Beats) -> bool:
+    for name in (field.name for field in fields(Beats)):
+        a, b = getattr(one, name), getattr(other, name)
+        if not isinstance(a, np.ndarray):
+            if a != b:
+                return False
+        elif a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=a.dtype.kind == "f"):
+            return False
+    return True
+
+
+@pytest.fixture
+def tiny(write_record) -> Source:
+    """Two records of 20 s.
+
+    Of the first's six beats the first is 95 samples from the start and the last 140 from the end;
+    the second's only beat has no other before or after it.
+    """
+    r_peaks = [95, 455, 815, 1715, 7000, 7060]
+    folder = write_record("one", r_peaks=r_peaks, symbols="NAjVQF").parent
+    write_record("second", r_peaks=[3600], symbols="N", leads=("V5", "MLII"))
+    return Source("synthetic", folder, ("one", "second"), "0123456789abcdef")
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """A function after which reading a record is an error."""
+
+    def refuse(*_, **__):
+        raise AssertionError("The record was read.")
+
+    return lambda: monkeypatch.setattr(sources, "read_record", refuse)
+
+
+def bumps(n, places, heights=1.0, width=6.0):
+    """A signal of Gaussian bumps, such as QRS complexes are."""
+    x = np.arange(n)
+    heights = np.broadcast_to(heights, len(places))
+    waves = [h * np.exp(-(((x - p) / width) ** 2)) for p, h in zip(places, heights, strict=True)]
+    return np.sum(waves, axis=0)
+
+
+# R peaks
+
+
+def test_peaks_move_to_the_largest_deflection_within_reach():
+    signal, given = bumps(3000, [500, 1000], [1, -1]), np.array([490, 1012])
+    assert align_r_peaks(signal, given, 20).tolist() == [500, 1000]
+    assert (np.abs(align_r_peaks(signal, given, 5) - given) <= 5).all()
+    assert align_r_peaks(signal, given, 0).tolist() == given.tolist()
+    assert align_r_peaks(np.ones(8), np.array([3]), 5).tolist() == [3]  # too short to filter
+    # Of an upward and a downward wave of the same height the upward one is meant.
+    assert align_r_peaks(bumps(3000, [1000, 1050], [-1, 1]), np.array([1025]), 40).tolist() == [
+        1050
+    ]
+
+
+def test_beats_less_than_a_fifth_of_a_second_after_another_are_left_out():
+    assert drop_close(np.array([71, 100, 172, 243, 244]), 0).tolist() == [100, 172, 244]
+    assert drop_close(np.array([], np.int64), 0).tolist() == []
+
+
+def test_r_peaks_are_found_across_blocks_and_none_where_there_are_none():
+    places = np.arange(400, BLOCK + 8000, 301)
+    signal = bumps(400, [200])[50:351]
+    long = np.tile(signal, len(places) + 2)[: BLOCK + 8400]
+    expected = np.arange(150, len(long), 301)
+    found = detect_r_peaks(long)
+    assert np.isin(found, expected).all()
+    assert len(found) >= len(expected) - 2
+    for nothing in (np.zeros(20_000), np.zeros(3), np.empty(0)):
+        assert len(detect_r_peaks(nothing)) == 0
+
+
+# Resampling and denoising
+
+
+@pytest.mark.parametrize("fs", [128, 250, 360, 500, 1000])
+def test_a_resampled_sine_is_the_sine_sampled_at_360_hz(fs):
+    found = resample(np.sin(2 * np.pi * 5 * np.arange(10 * fs) / fs), fs)
+    assert len(found) == 3600
+    expected = np.sin(2 * np.pi * 5 * np.arange(3600) / 360)
+    assert found[360:-360] == pytest.approx(expected[360:-360], abs=0.01)
+
+
+@pytest.mark.parametrize("fs", [99, 20_001, float("nan")])
+def test_a_rate_that_cannot_be_used_is_refused(fs):
+    with pytest.raises(InputError):
+        resample(np.zeros(1000), fs)
+
+
+def test_a_long_signal_is_denoised_in_blocks_as_if_at_once():
+    signal = np.random.default_rng(0).normal(size=2**21 + 12_345).cumsum() / 100
+    how = Preparation(level=3, zeroed=("A3", "D1"))
+    expected = denoise(signal, how.zeroed, 3)
+    assert np.abs(prepare_signal(signal, how) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("n", [250, 3600, 6000])
+def test_a_short_signal_loses_drift_and_keeps_the_ecgs_own_band(n):
+    beat = np.sin(2 * np.pi * 7.2 * np.arange(n) / 360)  # whole periods: 50 samples each
+    middle = slice(n // 5, -n // 5)
+    found = prepare_signal(beat + 3, Preparation())
+    assert np.abs(found - beat)[middle].max() < 0.1
+
+
+@pytest.mark.parametrize("n", [250, 270, 299, 300])
+def test_no_signal_of_a_beats_length_is_too_short(n):
+    how = Preparation(wavelet="db38", level=2, zeroed=("D1",))
+    assert prepare_signal(np.ones(n), how) == pytest.approx(np.ones(n))
+
+
+# Cutting
+
+
+@pytest.mark.parametrize("n_samples", [1000, 650_000])
+def test_a_beat_needs_100_samples_before_its_r_peak_and_150_from_it_on(n_samples):
+    # In 1000 samples, 0 to 999: 850 has 850..999 from it on, 150 samples; 851 has one less.
+    last = n_samples - 150
+    r_peaks = np.array([0, 90, 99, 100, 101, last - 1, last, last + 1, n_samples - 90])
+    expected = [False, False, False, True, True, True, True, False, False]
+    assert within_margins(r_peaks, n_samples).tolist() == expected
+    assert np.flatnonzero(within_margins(np.arange(250), 250)).tolist() == [100]
+    assert not within_margins(np.arange(249), 249).any()
+
+
+def test_a_beat_is_the_90_samples_before_its_r_peak_and_the_90_from_it_on():
+    signal = np.random.default_rng(0).normal(size=1000)
+    r_peaks = np.array([90, 100, 500, 910])
+    beats = cut_beats(signal, r_peaks)
+    assert (beats.shape, beats.dtype) == ((4, 180), np.float32)
+    for beat, r in zip(beats, r_peaks, strict=True):
+        assert (beat == signal[r - 90 : r + 90].astype(np.float32)).all()
+    later = cut_beats(signal, r_peaks[:3], Preparation(before=89, after=91))
+    assert (later[:, :-1] == beats[:3, 1:]).all()
+    assert cut_beats(signal, np.array([], int)).shape == (0, 180)
+    for r in (89, 911):
+        with pytest.raises(InputError, match=str(r)):
+            cut_beats(signal, np.array([500, r]))
+
+
+def test_every_second_sample_is_a_second_of_signal_that_repeats_the_records_ends():
+    (beat,) = cut_beats(np.arange(1000.0), np.array([500]), Preparation(step=2))
+    assert beat.tolist() == list(range(320, 680, 2))
+    (early,) = cut_beats(np.arange(1000.0), np.array([100]), Preparation(step=2))
+    assert early[:42].tolist() == [*41 * [0], 2]  # 100 - 180 = -80, ..., 0, 2
+
+
+def test_missing_values_are_refused_with_and_without_denoising():
+    signal = np.zeros(7200)
+    signal[17] = np.nan
+    for how in (Preparation(), RAW, Preparation(align_s=0.05)):
+        with pytest.raises(InputError):
+            extract_beats(signal, np.array([1000]), how)
+
+
+# From files to the table
+
+
+def test_the_table_of_a_small_source_is_what_one_works_out_by_hand(tiny):
+    beats = load_beats(tiny)
+    assert len(beats) == 5
+    assert "".join(beats.symbols) == "AjVQN"
+    assert [aami.CLASSES[c] for c in beats.labels] == ["S", "S", "V", "Q", "N"]
+    assert beats.records.tolist() == ["one"] * 4 + ["second"]
+    assert beats.samples.tolist() == [455, 815, 1715, 7000, 3600]
+    # Beats that are not cut count as neighbours all the same: (455 - 95) / 360 and so on.
+    assert beats.rr_before_s[:4] == pytest.approx([1, 1, 2.5, 5285 / 360])
+    assert beats.rr_after_s[:4] == pytest.approx([1, 2.5, 5285 / 360, 1 / 6])
+    assert np.isnan([beats.rr_before_s[4], beats.rr_after_s[4]]).all()
+    assert (beats.source, beats.fingerprint) == ("synthetic", "0123456789abcdef")
+    assert (beats.preparation, beats.features.shape) == (Preparation(), (5, 0))
+    assert [getattr(beats, name).dtype.kind for name in COLUMNS] == list("ffUUiff")
+
+
+def test_the_whole_record_is_denoised_before_it_is_cut(tiny):
+    mlii, around = tiny.read("one").lead("MLII"), slice(455 - 90, 455 + 90)
+    for zeroed in (("A9", "D1", "D2"), ("D1",)):
+        beats = load_beats(tiny, Preparation(zeroed=zeroed))
+        assert beats.signals[0] == pytest.approx(denoise(mlii, zeroed)[around], abs=1e-6)
+    assert load_beats(tiny, RAW).signals[0] == pytest.approx(mlii[around], abs=1e-6)
+
+
+def test_mlii_is_taken_by_name_or_the_first_channel_whatever_its_name(tiny):
+    mlii, first = load_beats(tiny, RAW), load_beats(tiny, replace(RAW, lead="first"))
+    second = tiny.read("second").signals[3600 - 90 : 3600 + 90]
+    assert mlii.signals[4] == pytest.approx(second[:, 1], abs=1e-6)
+    assert first.signals[4] == pytest.approx(second[:, 0], abs=1e-6)
+    assert (mlii.signals[:4] == first.signals[:4]).all()
+    with pytest.raises(InputError, match="V1"):
+        load_beats(tiny, Preparation(lead="V1"))
+
+
+def test_a_record_of_another_rate_is_brought_to_360_hz(write_record):
+    folder = write_record("slow", fs=250, r_peaks=[1000, 1250], symbols="NV").parent
+    source = Source("svdb", folder, ("slow",), "x")
+    beats, signal = load_beats(source, RAW), source.read("slow").lead("MLII")
+    assert beats.samples.tolist() == [1000, 1250]  # as annotated
+    assert beats.rr_before_s[1] == pytest.approx(1)
+    assert beats.signals[0] == pytest.approx(resample(signal, 250)[1350:1530], abs=1e-6)
+
+
+# The cache
+
+PLAIN = Preparation(zeroed=("D1",))
+OTHERS = [
+    *({"wavelet": "db4"}, {"level": 8}, {"extension": "zero"}, {"zeroed": ()}, {"step": 2}),
+    *({"lead": "first"}, {"before": 89}, {"margin_after": 160}, {"align_s": 0.05}),
+    *({"units": "patient"}, {"relative_to": "median"}, {"features": ("rr_near",)}),
+]
+
+
+def test_the_cache_is_read_again_and_distinguishes_all_but_the_mapping(tiny, unread):
+    first = load_beats(tiny, PLAIN)
+    unread()
+    assert same(load_beats(tiny, PLAIN), first)
+    literature = load_beats(tiny, replace(PLAIN, mapping="literature"))
+    assert same(literature, first.relabel("literature"))
+    for other in OTHERS:
+        with pytest.raises(AssertionError):
+            load_beats(tiny, replace(PLAIN, **other))
+    with pytest.raises(AssertionError):
+        load_beats(replace(tiny, fingerprint="another"), PLAIN)
+    with pytest.raises(AssertionError):
+        load_beats(tiny, PLAIN, cached=False)
+
+
+def test_without_leave_to_cache_nothing_is_written(tiny, cache):
+    load_beats(tiny, cached=False)
+    assert not list(cache.rglob("*"))
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "not a table"])
+def test_a_damaged_cache_is_made_again(tiny, unread, damage):
+    first = load_beats(tiny)
+    (path,) = sources.cache_directory().iterdir()
+    content = bytearray(path.read_bytes())
+    if damage == "a flipped bit":
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content[:1000] if damage == "cut short" else content)
+    if damage == "not a table":
+        np.savez(path, signals=np.zeros((3, 180)))
+    assert same(load_beats(tiny), first)
+    unread()
+    assert same(load_beats(tiny), first)
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning(tiny, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="written"):
+        assert len(load_beats(tiny)) == 5
+
+
+# Tables
+
+
+@pytest.fixture
+def table(tiny) -> Beats:
+    how = Preparation(step=2, features=("rr_near", "size"), relative_to="mean")
+    return load_beats(tiny, how, cached=False)
+
+
+def test_relabelling_moves_the_escape_beats_and_nothing_else(table):
+    other = table.relabel("literature")
+    assert [aami.CLASSES[c] for c in other.labels] == ["S", "N", "V", "Q", "N"]
+    assert other.preparation == replace(table.preparation, mapping="literature")
+    assert same(other.relabel("ec57"), table)
+    with pytest.raises(InputError):
+        table.relabel("other")
+
+
+def test_selecting_takes_a_mask_or_rows_in_their_order(table):
+    assert table.select(np.array([4, 0])).samples.tolist() == [3600, 455]
+    assert table.select(table.samples > 3000).samples.tolist() == [7000, 3600]
+    rest = table.without_q()
+    assert ("".join(rest.symbols), len(rest)) == ("AjVN", 4)
+    assert (rest.features == table.features[[0, 1, 2, 4]]).all()
+
+
+def test_a_sample_keeps_the_shares_and_some_of_every_class(table):
+    many = table.select(np.repeat([4, 2, 0], [900, 90, 10]))  # N, V, S
+    assert np.bincount(many.sample(100, rare=5).labels).tolist() == [90, 5, 9]
+    assert same(many.sample(5000), many)
+
+
+def test_a_saved_table_comes_back_with_its_preparation(table, tmp_path):
+    path = tmp_path / "new" / "beats.npz"
+    for beats in (table, table.relabel("literature"), table.select(np.arange(0))):
+        beats.save(path)
+        assert same(Beats.load(path), beats)
+    assert Beats.load(path).preparation.step == 2
+    assert [p.name for p in path.parent.iterdir()] == ["beats.npz"]
+
+
+def test_a_table_damaged_anywhere_is_refused_or_gives_the_same_beats(table, tmp_path):
+    path = tmp_path / "beats.npz"
+    table.select(np.array([0])).save(path)
+    whole, expected, refused = path.read_bytes(), Beats.load(path), 0
+    for place in range(0, len(whole), 13):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        try:
+            assert same(Beats.load(path), expected)  # a time stamp, say
+        except InputError:
+            refused += 1
+    assert refused > len(whole) / 13 / 2
+
+
+class Trap:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"samples": None},  # a column less
+        {"samples": np.arange(99)},
+        {"signals": np.zeros((5, 200), np.float32)},
+        {"signals": np.full((5, 180), np.nan, np.float32)},
+        {"features": np.zeros((5, 3), np.float32)},
+        {"features": np.zeros((5, 2), np.int64)},
+        {"symbols": np.array([Trap("sprung")] * 5, dtype=object)},
+        {"symbols": np.array(list("NN~NN"))},  # no beat
+        {"about": np.array("{}")},
+        {"about": np.array('{"source": "x", "fingerprint": "y", "preparation": {"step": 0}}')},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_file_of_something_else_is_refused(table, tmp_path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    table.save("beats.npz")
+    with np.load("beats.npz") as file:
+        columns = {**file, **change}
+    np.savez("beats.npz", **{k: v for k, v in columns.items() if v is not None})
+    with pytest.raises(InputError):
+        Beats.load("beats.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"signals,labels\n", pickle.dumps([1]), None])
+def test_a_missing_file_or_another_format_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "beats.npz").write_bytes(content)
+    with pytest.raises(InputError):
+        Beats.load(tmp_path / "beats.npz")
+
+
+BLOCKED = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("wfdb", "pywt", "pooch"):
+            raise ModuleNotFoundError(f"{name} is not installed")
+
+sys.meta_path.insert(0, Absent())
+import ecgkit.data.beats, ecgkit.data.splits, ecgkit.evaluate.runs
+
+beats = ecgkit.data.beats.Beats.load(sys.argv[1])
+print(len(ecgkit.data.splits.patient_split(beats.records).test))
+"""
+
+
+def test_with_a_saved_table_training_needs_no_file_reader(synthetic_beats, tmp_path):
+    path = tmp_path / "beats.npz"
+    few = synthetic_beats.select(np.arange(0, len(synthetic_beats), 10))
+    few.save(path)
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == sum(int(name[3:]) % 2 == 0 for name in few.records)
+
+
+# The synthetic records and MIT-BIH
+
+
+def test_the_synthetic_records_give_every_class(synthetic_beats):
+    assert min(aami.counts(synthetic_beats.labels).values()) > 0
+    assert len(set(synthetic_beats.records)) == 12
+    assert np.isfinite(synthetic_beats.signals).all()
+
+
+def test_the_counts_of_mit_bih_are_the_papers(mitdb_beats):
+    # Paper, table of the data set.
+    expected = {"N": 89841, "S": 3026, "V": 7008, "F": 802, "Q": 15}
+    assert aami.counts(mitdb_beats.labels) == expected
+    assert len(set(mitdb_beats.records)) == 44
+    assert np.isfinite(mitdb_beats.signals).all()
+
+
+def test_the_first_channel_of_record_114_is_not_mlii(mitdb):
+    two = replace(mitdb, records=("114", "115"))
+    mlii, first = (
+        load_beats(two, replace(RAW, lead=lead), cached=False) for lead in ("MLII", "first")
+    )
+    differs = (first.signals != mlii.signals).any(axis=1)
+    assert (differs == (mlii.records == "114")).all()

@@ -1,0 +1,273 @@
+"""Every classifier goes through every path, and a recording is classified as its table of beats."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+import wfdb
+
+from ecgkit import InputError
+from ecgkit.apply import onnx, stream
+from ecgkit.apply.classify import Classification, classify
+from ecgkit.apply.readers import Recording, read_recording
+from ecgkit.data.beats import load_beats
+from ecgkit.data.features import FEATURES, RR_FEATURES
+from ecgkit.data.preparation import Preparation
+from ecgkit.nn.models import build
+from ecgkit.train.weights import Classifier, Provenance, load_model, save_model
+
+pytestmark = pytest.mark.usefixtures("nothing_given")
+
+ALL = tuple(FEATURES)
+PREPARATIONS = {
+    "plain": Preparation(),
+    "RR features": Preparation(features=RR_FEATURES),
+    "causal features": Preparation(features=("rr_near", "size")),
+    "relative to the median beat": Preparation(features=ALL, relative_to="median"),
+    "units of the patient": Preparation(units="patient"),
+    "step of 2": Preparation(step=2),
+    "aligned": Preparation(align_s=0.075),
+    "not denoised": Preparation(zeroed=()),
+    "all of it": Preparation(
+        zeroed=("A8", "D1"),
+        wavelet="db4",
+        level=8,
+        step=2,
+        units="patient",
+        relative_to="mean",
+        features=ALL,
+        align_s=0.05,
+    ),
+}
+
+
+def untrained(preparation=PREPARATIONS["plain"], model="tcn"):
+    torch.manual_seed(0)
+    about = Provenance(model, "none", "random", 0, "synthetic", "", "", ("syn01",))
+    return Classifier(build(model, preparation.n_features).eval(), preparation, about)
+
+
+@pytest.fixture(scope="module")
+def synthetic(synthetic_source):
+    """The first two minutes of a synthetic record; its beats come at most 1 s before the end."""
+    whole = read_recording(synthetic_source.directory / "syn02")
+    keep = whole.r_peaks < 43_200
+    return replace(
+        whole,
+        signal=whole.signal[:43_200],
+        r_peaks=whole.r_peaks[keep],
+        symbols=whole.symbols[keep],
+    )
+
+
+@pytest.mark.parametrize("preparation", PREPARATIONS.values(), ids=PREPARATIONS)
+def test_all_paths_give_the_same_probabilities(preparation, synthetic, tmp_path):
+    classifier = untrained(preparation)
+    found = classify(synthetic, classifier, device="cpu")
+    assert len(found.samples) > 100
+    assert np.ptp(found.probabilities[:, 0]) > 0
+
+    save_model(tmp_path / "tcn.safetensors", classifier)
+    loaded = load_model(tmp_path / "tcn.safetensors")
+    assert loaded.preparation == preparation
+    again = classify(synthetic, loaded, device="cpu")
+    assert (again.probabilities == found.probabilities).all()
+
+    monitor = stream.Monitor(classifier)
+    beats = list(stream.replay(monitor, synthetic.signal, synthetic.r_peaks, 5000))
+    assert [beat.sample for beat in beats] == found.samples.tolist()
+    streamed = np.array([beat.probabilities for beat in beats])
+    assert np.abs(streamed - found.probabilities).max() < 1e-5
+
+    onnx.export_onnx(classifier, tmp_path / "tcn.onnx")
+    assert onnx.largest_difference(classifier, tmp_path / "tcn.onnx") < 1e-5
+
+
+@pytest.mark.parametrize("name", ["plain", "all of it"])
+def test_annotated_beats_are_those_of_the_table_of_beats(synthetic_source, name):
+    classifier, source = (
+        untrained(PREPARATIONS[name]),
+        replace(synthetic_source, records=("syn03",)),
+    )
+    table = load_beats(source, classifier.preparation, cached=False)
+    found = classify(source.directory / "syn03", classifier, device="cpu")
+    assert (found.samples == table.samples).all()
+    assert (found.symbols == table.symbols).all()
+    assert np.abs(found.probabilities - classifier.predict(table)).max() < 1e-6
+    assert sum(found.summary()["counts"].values()) == len(table)
+
+
+def test_the_published_classifier_is_the_default(synthetic):
+    found = classify(synthetic, device="cpu")
+    expected = classify(synthetic, load_model("ours"), device="cpu")
+    assert (found.probabilities == expected.probabilities).all()
+
+
+def test_detected_peaks_are_those_of_the_annotations(synthetic_source):
+    for name in synthetic_source.records[:4]:
+        recording = read_recording(synthetic_source.directory / name)
+        found = classify(recording, untrained(), detect=True, device="cpu")
+        assert found.symbols is None
+        distance = np.abs(found.samples[:, None] - recording.r_peaks).min(axis=1)
+        assert (distance <= 54).mean() > 0.97  # 150 ms
+        assert len(found.samples) == pytest.approx(len(recording.r_peaks), rel=0.05)
+
+
+@pytest.mark.parametrize("fs", [128, 250, 1000])
+@pytest.mark.parametrize("detect", [True, False])
+def test_other_sampling_rates_are_brought_to_360_hz(synthetic, fs, detect):
+    signal = scipy.signal.resample_poly(synthetic.signal, fs, 360)
+    r_peaks = np.rint(synthetic.r_peaks * fs / 360).astype(np.int64)
+    recording = Recording("made", fs, "MLII", signal, r_peaks, synthetic.symbols)
+    found = classify(recording, untrained(), detect=detect, device="cpu")
+    nearest = np.abs(found.time_s[:, None] - r_peaks / fs).min(axis=1)
+    assert (nearest < 0.15).mean() > 0.97
+    assert len(found.samples) == pytest.approx(len(r_peaks), rel=0.05)
+    assert found.samples.max() < len(signal)
+    if not detect:
+        assert np.isin(found.samples, r_peaks).all()
+
+
+def test_beats_near_the_ends_are_counted_as_left_out(synthetic):
+    # A beat needs 100 samples before its R peak and 150 from it on, of 10,000.
+    peaks = np.array([50, 99, 100, 5000, 9850, 9851, 9990])
+    symbols = np.array(list("NNVNVNN"))
+    recording = Recording("made", 360.0, "MLII", synthetic.signal[:10_000], peaks, symbols)
+    found = classify(recording, untrained(), device="cpu")
+    assert found.samples.tolist() == [100, 5000, 9850]
+    assert found.symbols.tolist() == ["V", "N", "V"]
+    assert found.left_out == 4
+
+
+@pytest.mark.parametrize("n", [0, 249])
+def test_less_than_one_beat_is_refused(synthetic, n):
+    with pytest.raises(InputError, match="heartbeat"):
+        classify(replace(synthetic, signal=synthetic.signal[:n]), untrained(), device="cpu")
+
+
+@pytest.mark.parametrize("fs", [99, 20_001])
+def test_a_sampling_rate_out_of_range_is_refused(synthetic, fs):
+    recording = Recording("made", fs, "MLII", np.resize(synthetic.signal, 20 * fs))
+    with pytest.raises(InputError, match=str(fs)):
+        classify(recording, untrained(), device="cpu")
+
+
+def test_flat_or_without_a_beat(synthetic):
+    flat = Recording("level", 360.0, "MLII", np.full(9000, 0.3, np.float32))
+    with pytest.raises(InputError, match="flat"):
+        classify(flat, untrained(), device="cpu")
+    none = replace(synthetic, r_peaks=np.empty(0, np.int64), symbols=np.empty(0, str))
+    with pytest.raises(InputError, match="heartbeat"):
+        classify(none, untrained(), device="cpu")
+
+
+def test_ten_seconds_are_classified_with_a_warning_where_wavelets_reach_beyond(synthetic):
+    brief = replace(synthetic, signal=synthetic.signal[:3600], r_peaks=None, symbols=None)
+    with pytest.warns(UserWarning, match=r"15\.6"):
+        assert len(classify(brief, untrained(), device="cpu").samples) > 5
+
+
+# What comes out
+
+
+def result(classes, seconds_apart=1.0):
+    letters = np.array([list("NSVF").index(c) for c in classes])
+    samples = (np.arange(len(classes)) * seconds_apart * 100).astype(np.int64)
+    recording = Recording("made", 100.0, "MLII", np.zeros(100 * len(classes), np.float32))
+    return Classification(recording, samples, np.eye(4, dtype=np.float32)[letters], None, 0)
+
+
+def test_the_summary_counts_what_is_in_the_table():
+    found = result("NVVNVVVSFFN", seconds_apart=0.5).summary()
+    assert found["beats"] == 11
+    assert found["counts"] == {"N": 3, "S": 1, "V": 5, "F": 2}
+    assert found["longest_run_of_v"] == 3
+    assert found["heart_rate_bpm"] == 120  # ten intervals in five seconds
+    assert result("N").summary()["heart_rate_bpm"] is None
+    assert result("NNN").summary()["longest_run_of_v"] == 0
+
+
+def test_the_strip_shows_where_most_beats_are_not_n():
+    assert result("N" * 60).busiest() == 0
+    start = result("N" * 20 + "V" + "N" * 20 + "VVV" + "N" * 16).busiest()
+    assert start <= 41
+    assert start + 10 > 43
+    assert result("N" * 57 + "VVV").busiest() == 50  # 60 s, so the last ten
+
+
+def test_the_table_has_a_line_for_each_beat(tmp_path):
+    result("NV").write_csv(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().splitlines() == [
+        "sample,time_s,class,N,S,V,F",
+        "0,0.0,N,1.0,0.0,0.0,0.0",
+        "100,1.0,V,0.0,0.0,1.0,0.0",
+    ]
+
+
+def test_wfdb_reads_the_annotations_written(tmp_path):
+    result("NVF").write_annotations(tmp_path / "made.net")
+    read = wfdb.rdann(str(tmp_path / "made"), "net")
+    assert (read.sample.tolist(), read.symbol, read.fs) == ([0, 100, 200], list("NVF"), 100)
+
+
+# With the published weights
+
+
+def at_250_hz(recording, bits, folder):
+    """Write a recording at 250 Hz as a WFDB record without annotations and read it."""
+    gain, fmt = (200, "212") if bits == 12 else (5000, "16")
+    x = recording.signal.astype(float)
+    y = scipy.signal.resample_poly(x - x.mean(), 250, 360) + x.mean()
+    wfdb.wrsamp(
+        recording.name,
+        fs=250,
+        units=["mV"],
+        sig_name=["MLII"],
+        d_signal=np.rint(y * gain).astype(np.int64)[:, None],
+        fmt=[fmt],
+        adc_gain=[float(gain)],
+        baseline=[0],
+        write_dir=str(folder),
+    )
+    return read_recording(folder / recording.name)
+
+
+SLOW = [(name, bits) for name in (100, 119, 208, 213, 232) for bits in (12, 16)][:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"), [(232, 16), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW)]
+)
+def test_at_250_hz_beats_keep_their_class(mitdb, tmp_path, name, bits):
+    recording = read_recording(mitdb.directory / str(name))
+    reference = classify(recording, detect=True, device="cpu")
+    found = classify(at_250_hz(recording, bits, tmp_path), device="cpu")
+    distance = np.abs(found.time_s[:, None] - reference.time_s)
+    matched = distance.min(axis=1) <= 0.15
+    same = found.classes[matched] == reference.classes[distance.argmin(axis=1)[matched]]
+    assert matched.mean() >= 0.98
+    assert same.mean() >= 0.98
+
+
+DAY = """
+import resource, sys
+import numpy as np
+from ecgkit.apply.classify import classify
+from ecgkit.apply.readers import Recording, read_recording
+signal = np.tile(read_recording(sys.argv[1]).signal, 240)  # 240 times six minutes
+found = classify(Recording("day", 360.0, "MLII", signal), device="cpu")
+print(len(found.samples), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_day_takes_at_most_a_gigabyte(synthetic_source):
+    command = [sys.executable, "-c", DAY, str(synthetic_source.directory / "syn02")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    beats, megabytes = map(int, done.stdout.split())
+    assert beats > 100_000
+    assert megabytes < 1024
