@@ -13,31 +13,6 @@
 #
 # **You need** the pages on the TCN and the ResNet: here they are two boxes.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import dataclasses
 import json
@@ -48,33 +23,38 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from ecgbook import figures
+from ecgbook.page import Page, check, profile, show_code
 from ecgkit import (
-    aami,
-    checkpoints,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    models,
+    TCN,
+    Recipe,
+    ResNet,
+    ResNetTCN,
+    fit,
+    load_beats,
+    load_model,
     plots,
-    published,
-    records,
-    splits,
-    training,
+    predict,
+    random_split,
 )
+from ecgkit.data.sources import find_source
+from ecgkit.data.splits import validation_split
+from ecgkit.evaluate import metrics
+from ecgkit.nn.models import PAPER_MODELS, build
 from IPython.display import Markdown, display
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-page = exercises.Page("07_resnet_tcn")
-full = exercises.profile() == "full"
+page = Page("09_resnet_tcn")
+full = profile() == "full"
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
-beats = heartbeats.prepare(source).without_q()
-halves = splits.random_split(beats.labels, seed=0)
+beats = load_beats(source).without_q()
+halves = random_split(beats.labels, seed=0)
 print(f"{len(beats):,} beats, {len(halves.train):,} in the training half")
 
 # %% [markdown]
@@ -85,7 +65,7 @@ print(f"{len(beats):,} beats, {len(halves.train):,} in the training half")
 # This is the paper's Fig. 2 in our words; its own figure is not reproduced here.
 
 # %%
-plots.show(plots.framework())
+plots.show(figures.framework_diagram())
 
 # %% [markdown]
 # The ResNet makes 2880 features $r(x)$ of a beat, the TCN 256 features $t(x)$.
@@ -96,11 +76,13 @@ plots.show(plots.framework())
 # $$ z = W \begin{bmatrix} r(x) \\ t(x) \end{bmatrix} + b, \qquad
 # p_c = \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}} $$
 #
-# In the library it is a class with a place for any number of branches (what
-# `answers` is for comes further down):
+# In the library it is a class with places for both branches, and for a third that
+# reads *features*: numbers computed from a beat and its neighbours, which the
+# paper's network does not have and page 13 needs. (What `each` is for comes
+# further down.)
 
 # %%
-exercises.show_code(models.HeartbeatClassifier)
+show_code(ResNetTCN)
 
 # %% [markdown]
 # Cut $W$ where the branches meet, $W = [\,W_R \; W_T\,]$, and the matrix product
@@ -117,15 +99,15 @@ exercises.show_code(models.HeartbeatClassifier)
 # %%
 def votes(model, x):
     """Each branch's part of the logits, name -> (b, 4)."""
-    features = {name: branch(x) for name, branch in model.branches.items()}
-    widths = [f.shape[1] for f in features.values()]
+    outputs = model.branch_outputs(x)  # r, t
+    widths = [output.shape[1] for output in outputs]
     parts = model.linear.weight.split(widths, dim=1)  # W_R, W_T
-    pairs = zip(features.items(), parts, strict=True)
-    return {name: f @ w.T for (name, f), w in pairs}
+    triples = zip(model.branches, outputs, parts, strict=True)
+    return {name: output @ w.T for name, output, w in triples}
 
 
 torch.manual_seed(0)
-untrained = models.build("resnet-tcn").eval()
+untrained = build("resnet-tcn").eval()
 x = torch.from_numpy(beats.signals[halves.train[:8]])  # (8, 180)
 with torch.no_grad():
     z = sum(votes(untrained, x).values()) + untrained.linear.bias
@@ -159,7 +141,7 @@ with torch.no_grad():
 # A linear layer is the case $k = n_\mathrm{out} = 1$. We count convolutions and
 # linear layers; biases, batch norm and ReLU add little. For the ResNet the
 # length of every output can be asked of the network as it runs. For the TCN it
-# is known from page 05: only the last step is used, so that block by block 181
+# is known from page 07: only the last step is used, so that block by block 181
 # samples shrink to 1.
 
 
@@ -187,7 +169,7 @@ def n_parameters(part):
     return sum(p.numel() for p in part.parameters())
 
 
-model = models.build("resnet-tcn").eval()
+model = build("resnet-tcn").eval()
 resnet, tcn = model.branches["resnet"], model.branches["tcn"]
 budget = []  # (part, parameters, multiplications a beat)
 with torch.no_grad():
@@ -314,7 +296,7 @@ def grouped(column):
 
 
 plots.show(
-    plots.shares(
+    figures.proportion_bars(
         {
             "parameters": grouped(1),
             "multiplications a beat": grouped(2),
@@ -364,9 +346,10 @@ for name, p in tensors[:4]:
 # on evaluation and ablation.
 
 # %%
-trained, about = published.load("resnet-tcn", recipe="ours")
+classifier = load_model("ours")
+trained, provenance = classifier.network, classifier.provenance
 if source.name == "mitdb":
-    assert about["split_hash"] == halves.hash  # its own training half
+    assert provenance.split_hash == halves.hash  # its own training half
 rng = np.random.default_rng(0)
 n_look = min(6000 if full else 1500, len(halves.train))
 rows = np.sort(rng.choice(halves.train, n_look, replace=False))
@@ -457,19 +440,19 @@ display(Markdown("\n".join([*table, "", note])))
 w = parts[0].detach().unflatten(1, (64, 45)).norm(dim=1)  # (4, 45)
 middle = np.median(beats.signals[halves.train], axis=0)
 plots.show(
-    plots.feature_maps(
+    figures.feature_maps(
         middle,
-        {name: w[[c]] for c, name in enumerate(aami.CLASSES[:4])},
+        {name: w[[c]] for c, name in enumerate(metrics.CLASSES)},
         "Median beat, and where the linear layer's weights are large",
-        "norm of the weights",
+        value="norm of the weights",
         synthetic=source.is_synthetic,
     )
 )
 
 # %% tags=["hide-input"]
 peaks_ms = {
-    name: 1000 * (4 * int(w[c].argmax()) - heartbeats.BEFORE) / 360
-    for c, name in enumerate(aami.CLASSES[:4])
+    name: 1000 * (4 * int(w[c].argmax()) - beats.preparation.before) / 360
+    for c, name in enumerate(metrics.CLASSES)
 }
 where = ", ".join(f"{name} {ms:+.0f} ms" for name, ms in peaks_ms.items())
 display(
@@ -495,14 +478,12 @@ def subsample(rows, n, seed):
     if n >= len(rows):
         return rows
     share = n / len(rows)
-    return rows[splits.random_split(beats.labels[rows], seed, share).test]
+    return rows[random_split(beats.labels[rows], seed, share).test]
 
 
 n_beats, n_epochs = (3000, 4) if full else (800, 3)
-how = training.Recipe(
-    n_epochs, 64, 2e-3, "one-cycle", weight_decay=0.01, balance=0.5
-)
-validation = splits.validation_split(halves, beats.labels, seed=0)
+how = Recipe(n_epochs, 64, 2e-3, "one-cycle", weight_decay=0.01, balance=0.5)
+validation = validation_split(halves, beats.labels, seed=0)
 train_rows = subsample(validation.train, n_beats, 0)
 aside = beats.select(subsample(validation.test, 4500 if full else 1200, 0))
 some = torch.from_numpy(aside.signals[:400])
@@ -517,9 +498,9 @@ def vote_spread(network):
 small, right = {}, {}
 for name in ("resnet", "tcn", "resnet-tcn"):
     torch.manual_seed(0)
-    network = models.build(name)
+    network = build(name)
     before = vote_spread(network)
-    curve = training.fit(
+    curve = fit(
         network,
         beats.signals[train_rows],
         beats.labels[train_rows],
@@ -527,10 +508,9 @@ for name in ("resnet", "tcn", "resnet-tcn"):
         device="cpu",
         precision="float32",
         evaluate=vote_spread,
-        progress=False,
     )
-    small[name] = [before, *curve]
-    p = training.predict(network, aside.signals).argmax(axis=1)
+    small[name] = [before, *(epoch.scores for epoch in curve)]
+    p = predict(network, aside.signals).argmax(axis=1)
     right[name] = p == aside.labels
 
 # %% tags=["hide-input"]
@@ -557,7 +537,7 @@ display(Markdown("\n".join([*table, "", said])))
 # %%
 joint = small["resnet-tcn"]
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         {
             "briefly trained joint model": {
                 name: [entry[name] for entry in joint] for name in vote
@@ -591,18 +571,18 @@ plots.show(
 # $$ \ell = \ell(v_R + v_T + b) + \beta \, [\, \ell(v_R + b) + \ell(v_T + b) \,] $$
 #
 # Now each branch has an error of its own to learn from, however good the other is.
-# In the library it is a method of the model and a field of the recipe,
-# `each_branch`, 0 for the paper's and 0.5 for ours. The first version of our recipe
-# did without, and its TCN had all but fallen silent.
+# In the library, `network(beats, each=True)` gives the three sets of logits, and
+# $\beta$ is a field of the recipe, `each_branch`: 0 in the paper's and 0.25 in ours.
+# The short training below takes 0.5.
 
 # %%
-exercises.show_code(models.HeartbeatClassifier.answers)
+show_code(ResNetTCN.forward)
 
 # %%
 torch.manual_seed(0)
-cured = models.build("resnet-tcn")
+cured = build("resnet-tcn")
 before = vote_spread(cured)
-curve = training.fit(
+curve = fit(
     cured,
     beats.signals[train_rows],
     beats.labels[train_rows],
@@ -610,11 +590,11 @@ curve = training.fit(
     device="cpu",
     precision="float32",
     evaluate=vote_spread,
-    progress=False,
 )
-both = {"one loss": joint, "a loss for each": [before, *curve]}
+with_each = [before, *(epoch.scores for epoch in curve)]
+both = {"one loss": joint, "a loss for each": with_each}
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         {
             title: {name: [entry[name] for entry in entries] for name in vote}
             for title, entries in both.items()
@@ -646,8 +626,8 @@ display(
 # %% tags=["hide-input"]
 table = ["| name | features | parameters | multiplications |"]
 table.append("|---|---|---|---|")
-for name in models.MODELS:
-    network = models.build(name).eval()
+for name in PAPER_MODELS:
+    network = build(name).eval()
     work = counted_by_torch(network, x[:1])
     n_features = network.linear.in_features
     table.append(
@@ -671,8 +651,7 @@ display(Markdown("\n".join(table)))
 # %%
 folder = tempfile.TemporaryDirectory()
 path = Path(folder.name) / "small.safetensors"
-about = {"note": "untrained"}
-checkpoints.write_safetensors(path, untrained.state_dict(), about)
+save_file(untrained.state_dict(), path, {"note": "untrained"})
 content = path.read_bytes()
 (length,) = struct.unpack("<Q", content[:8])
 header = json.loads(content[8 : 8 + length])
@@ -681,20 +660,20 @@ for name in ("branches.resnet.stem.conv3.weight", "linear.bias"):
     print(f"{name}: {header[name]}")
 
 # %% [markdown]
-# The file says nothing of *what* the network is, only what its numbers are: the
-# class is in the library. `ecgkit` writes model, recipe, split, seed and the
-# fingerprint of the data into the text, so that a file found years later can be
-# refused where it does not fit. Reading it back:
+# The file holds what the numbers are; the code of the network is in the library.
+# `ecgkit` writes two texts beside the numbers. The *preparation* says how the
+# network's beats are made from a recording. The *provenance* says where the weights
+# come from: model, recipe, split, seed and data. `load_model` reads both and builds
+# the network that the provenance names; a table of beats that was prepared in
+# another way is refused. Here are the published weights again:
 
 # %%
-entry = published.find("resnet-tcn", recipe="ours")
-again, about = experiments.load_model(
-    published.DIRECTORY / f"{entry['name']}.safetensors"
-)
-for key in sorted(about):
-    print(f"{key}: {about[key]}")
+again = load_model("ours")
+for key, value in dataclasses.asdict(again.provenance).items():
+    value = f"{len(value)} records" if key == "trained_on" else value
+    print(f"{key}: {value}")
 with torch.no_grad():
-    assert torch.equal(again(x), trained(x))
+    assert torch.equal(again.network(x), trained(x))
 
 # %% [markdown]
 # Why not `torch.save` and `torch.load`, which are shorter? Their files are
@@ -725,13 +704,13 @@ folder.cleanup()
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("07.1", answer)
+check("09.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # Four weights for each of the 3136 features, and four biases.
 answer = (2880 + 256) * 4 + 4
-exercises.check("07.1", answer)
+check("09.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -742,14 +721,14 @@ exercises.check("07.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("07.2", answer)
+check("09.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # 4608 weights, each used at each of the 90 places of the output.
-conv = models.ResNet().layers[2].conv1
+conv = ResNet().layers[2].conv1
 answer = conv.weight.numel() * 90
-exercises.check("07.2", answer)
+check("09.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -757,7 +736,7 @@ exercises.check("07.2", answer)
 # Write `AdditiveClassifier`, another way to join: each branch's features go
 # through a linear layer of their own to 64 numbers, the two are *added*, and
 # after a ReLU a third linear layer makes four logits of the sum. Use
-# `models.ResNet()` and `models.TCN()`. The check looks at shapes, parameters, and
+# `ResNet()` and `TCN()`. The check looks at shapes, parameters, and
 # whether the gradient reaches every weight.
 
 
@@ -771,7 +750,7 @@ class AdditiveClassifier(nn.Module):
         return ...  # your code here
 
 
-exercises.check("07.3", AdditiveClassifier)
+check("09.3", AdditiveClassifier)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -779,7 +758,7 @@ exercises.check("07.3", AdditiveClassifier)
 class AdditiveClassifier(nn.Module):
     def __init__(self):
         super().__init__()
-        self.resnet, self.tcn = models.ResNet(), models.TCN()
+        self.resnet, self.tcn = ResNet(), TCN()
         self.from_resnet = nn.Linear(self.resnet.n_features, 64)
         self.from_tcn = nn.Linear(self.tcn.n_features, 64)
         self.linear = nn.Linear(64, 4)
@@ -790,7 +769,7 @@ class AdditiveClassifier(nn.Module):
         return self.linear(F.relu(r + t))
 
 
-exercises.check("07.3", AdditiveClassifier)
+check("09.3", AdditiveClassifier)
 
 # %% [markdown]
 # ## Recall

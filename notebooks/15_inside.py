@@ -11,32 +11,7 @@
 # full one. Only near the end are a few epochs trained, so no GPU is needed.
 #
 # **You need** the chapters on the TCN, the ResNet and their joint model for the
-# parts, and the one on evaluation for the figures.
-
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
+# parts, and the one on evaluation for the scores.
 
 # %%
 import copy
@@ -44,31 +19,28 @@ import dataclasses
 
 import numpy as np
 import torch
-from ecgkit import (
-    attribution,
-    calibration,
-    denoising,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    models,
-    noise,
-    plots,
-    published,
-    records,
-    splits,
-    training,
-)
-from ecgkit.fast import Fast
+from ecgbook import attribution, figures, noise
+from ecgbook.page import Page, check, profile, show_code
+from ecgbook.studies import results
+from ecgkit import ResNetTCN, fit, load_beats, load_model, plots
+from ecgkit.data import splits
+from ecgkit.data.cutting import cut_beats, within_margins
+from ecgkit.data.denoising import denoise
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics, statistics
+from ecgkit.evaluate.runs import split_beats
+from ecgkit.nn.fast import fast, fold_norms
+from ecgkit.nn.models import build
+from ecgkit.train.device import pick_device
+from ecgkit.train.recipe import RECIPES
 from IPython.display import Markdown, display
 from scipy.stats import binomtest, spearmanr
 from sklearn.decomposition import PCA
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-page = exercises.Page("12_inside")
-full = exercises.profile() == "full"
+page = Page("15_inside")
+full = profile() == "full"
 CLASSES = metrics.CLASSES
 
 # %% [markdown]
@@ -76,17 +48,18 @@ CLASSES = metrics.CLASSES
 #
 # The network is the published one of our recipe, trained on a random half of
 # MIT-BIH's beats. Everything below is measured on the other half, the *test
-# half*. Its beats are new to the network; its patients are not, as page 03 warned.
+# half*. Its beats are new to the network; its patients are not, as page 04 warned.
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
-table = heartbeats.prepare(source).without_q()
-model, about = published.load("resnet-tcn", "ours")
-run = published.run(published.find("resnet-tcn", "ours")["name"])
-device = training.pick_device()
+classifier = load_model("ours")
+model = classifier.network
+(run,) = results("reproduction", "resnet-tcn-ours", seed=0)
+table = load_beats(source, classifier.preparation).without_q()
+device = pick_device()
 model.to(device)
-halves = experiments.split_beats(table, "random", int(about["seed"]))
+halves = split_beats(table, "random", classifier.provenance.seed)
 step = 1 if full or source.is_synthetic else 4  # quick: every fourth beat
 test = table.select(halves.test[::step])
 labels = test.labels
@@ -95,16 +68,16 @@ print(", ".join(model.branches))
 
 
 # %% tags=["hide-input"]
-config = run["config"]
+recipe = run.settings
 extras = {
-    "crops of the originals": config.get("cropped_originals", 0),
-    "amplitudes that vary": config.get("gain", 0),
-    "a little noise and drift": config.get("noise_mv", 0),
-    "a loss for each branch": config.get("each_branch", 0),
+    "crops of the originals": recipe.cropped_originals,
+    "amplitudes that vary": recipe.gain,
+    "a little noise and drift": recipe.noise_mv,
+    "a loss for each branch": recipe.each_branch,
 }
 used = [name for name, value in extras.items() if value]
 text = (
-    f"It was trained for {config['epochs']} epochs, with "
+    f"It was trained for {recipe.epochs} epochs, with "
     + (", ".join(used) if used else "the paper's augmentation alone")
     + "."
 )
@@ -112,39 +85,39 @@ if source.is_synthetic:
     text += (
         "\n\n**On this machine the records are computer-made, and the network "
         "learnt on MIT-BIH.** What follows shows how to look, on beats from "
-        "another world. None of its figures says anything about hearts, nor "
+        "another world. None of its scores says anything about hearts, nor "
         "about the network on real ECG."
     )
 display(Markdown(text))
 
 # %% [markdown]
-# The network answers with four *logits* $z$, one a class; $p = \text{softmax}(z)$.
+# The network answers with four *logits* $z$, one per class; $p = \text{softmax}(z)$.
 # It is a sum: the last layer multiplies the features of the ResNet and those of
 # the TCN with its weights and adds both *votes* to a bias $b$,
 #
 # $$ z = W_R \, f_R + W_T \, f_T + b . $$
 #
-# So each branch can be asked alone, by leaving the other's vote out. The library
-# returns all three answers at once.
+# So each branch can be asked alone, by leaving the other's vote out. With `each=True`
+# the network returns all three answers at once.
 
 # %%
-exercises.show_code(models.HeartbeatClassifier.answers)
+show_code(ResNetTCN.forward)
 
 
 # %%
 @torch.inference_mode()
 def ask(network, beats):
     """Logits (3, n, 4): of both branches, and of each alone."""
-    network.eval()
-    fast = Fast(network)  # page 08: the same numbers, sooner
+    folded = fold_norms(network.eval())  # page 10: the same numbers, sooner
     parts = torch.from_numpy(beats).split(1024)
-    found = [fast(x.to(device), each=True).cpu() for x in parts]
+    with fast(device):
+        found = [folded(x.to(device), each=True).cpu() for x in parts]
     return torch.cat(found, dim=1).numpy()
 
 
 alone = ["both", *model.branches]
 logits = dict(zip(alone, ask(model, test.signals), strict=True))
-p = calibration.tempered(logits["both"], 1)
+p = statistics.apply_temperature(logits["both"], 1)
 predicted = p.argmax(axis=1)
 right = predicted == labels
 print(f"{100 * right.mean():.2f} % of the beats answered rightly")
@@ -178,8 +151,8 @@ print(f"{100 * right.mean():.2f} % of the beats answered rightly")
 # falls. It needs no gradient, only the network's answers.
 
 # %%
-exercises.show_code(attribution.integrated_gradients)
-exercises.show_code(attribution.occlusion)
+show_code(attribution.integrated_gradients)
+show_code(attribution.occlusion)
 
 # %% [markdown]
 # One beat of each class, of those answered rightly the one with the middle
@@ -207,7 +180,7 @@ maps = {
     for name, method in METHODS.items()
 }
 plots.show(
-    plots.attributions(
+    figures.attributions(
         {CLASSES[c]: beat for c, beat in zip(found, shown, strict=True)},
         maps,
         "What speaks for the answer",
@@ -262,7 +235,7 @@ rng = np.random.default_rng(0)
 
 
 def draw(c, size):
-    """At most so many rows of a class, drawn without return."""
+    """At most so many rows of a class, drawn without replacement."""
     rows = np.flatnonzero(labels == c)
     return np.sort(rng.permutation(rows)[:size])
 
@@ -276,10 +249,10 @@ for c in range(4):
         )
         occluded[CLASSES[c]] = (test.signals[rows], weights)
 plots.show(
-    plots.mean_attributions(
+    figures.mean_attributions(
         occluded,
         "What hiding 50 ms costs the annotators' class",
-        "fall of F",
+        value="fall of F",
         synthetic=source.is_synthetic,
     )
 )
@@ -342,10 +315,10 @@ display(
 
 # %%
 torch.manual_seed(0)
-untrained = models.build("resnet-tcn").to(device)
+untrained = build("resnet-tcn").to(device)
 one = CLASSES.index("V") if len(found) == 4 else -1
 plots.show(
-    plots.attributions(
+    figures.attributions(
         {"trained": shown[one], "random": shown[one]},
         {
             name: np.concatenate(
@@ -425,7 +398,7 @@ with torch.inference_mode():
 gate = gates.numpy(force=True)
 present = [c for c in range(4) if (some_labels == c).any()]
 plots.show(
-    plots.gate_map(
+    figures.gate_map(
         {CLASSES[c]: gate[some_labels == c] for c in present},
         "Mean gate of each of the TCN's 256 channels",
         synthetic=source.is_synthetic,
@@ -441,11 +414,17 @@ plots.show(
 with torch.inference_mode():
     fixed = last * gates.mean(dim=0)
     open_ = last  # all gates 1
-    votes = {
-        "as trained": model.answers([f_R, f_T]),
-        "each gate at its mean": model.answers([f_R, fixed]),
-        "all gates open": model.answers([f_R, open_]),
-    }
+    W_R, W_T = model.linear.weight.split([f_R.shape[1], 256], dim=1)
+    of_R = f_R @ W_R.T  # (b, 4)
+    votes = {}  # logits of both, of the ResNet and of the TCN: (3, b, 4)
+    for name, f in (
+        ("as trained", f_T),
+        ("each gate at its mean", fixed),
+        ("all gates open", open_),
+    ):
+        of_T = f @ W_T.T  # (b, 4)
+        parts = torch.stack([of_R + of_T, of_R, of_T])
+        votes[name] = parts + model.linear.bias
 answer = {k: z.argmax(dim=2).numpy(force=True) for k, z in votes.items()}
 
 # %% tags=["hide-input"]
@@ -476,7 +455,7 @@ if opened >= (answer["as trained"][0] == some_labels).mean():
     )
 display(
     Markdown(
-        f"Over {len(some)} beats, at most {size} a class, the mean gate is "
+        f"Over {len(some)} beats, at most {size} per class, the mean gate is "
         f"{gate.mean():.2f}; it differs between classes with a standard "
         f"deviation of {between:.3f}, within a class of {within:.3f}.\n\n"
         "| gates | both: right (%) | TCN alone: right (%) | "
@@ -494,19 +473,19 @@ display(
 # and that together they are better. Ask each alone, on all test beats:
 
 # %%
-figures = {}
+scores = {}
 for name in alone:
     m = metrics.confusion_matrix(labels, logits[name].argmax(axis=1))
-    figures[name] = (metrics.accuracy(m), metrics.class_f1(m))
+    scores[name] = (metrics.accuracy(m), metrics.class_f1(m))
 
 # %% tags=["hide-input"]
 lines = [
     f"| {name} | {100 * accuracy:.2f} | "
     + " | ".join(f"{100 * value:.1f}" for value in f1)
     + f" | {100 * np.nanmean(f1):.1f} |"
-    for name, (accuracy, f1) in figures.items()
+    for name, (accuracy, f1) in scores.items()
 ]
-weight = run["config"].get("each_branch", 0)
+weight = recipe.each_branch
 trained = (
     f"In training each branch had a loss of its own, of weight {weight}, so "
     "its answer alone is one it was taught to give."
@@ -569,7 +548,7 @@ display(
 
 # %% [markdown]
 # This is one run. Whether the *joint model* beats single ones that were trained
-# alone, and whether the difference is more than luck, is the question of page 10.
+# alone, and whether the difference is more than luck, is the question of page 12.
 #
 # ### Maps of the features
 #
@@ -590,7 +569,7 @@ for name, values in features.items():
     shadow[name] = pca.transform(values)
     kept[name] = pca.explained_variance_ratio_.sum()
 plots.show(
-    plots.embedding(
+    figures.embedding(
         {f"{n} ({100 * kept[n]:.0f} %)": xy for n, xy in shadow.items()},
         some_labels,
         "Features of the same beats, and the share of spread seen",
@@ -654,14 +633,14 @@ display(
 # the labels are most likely.
 
 # %%
-exercises.show_code(calibration.fit_temperature)
-exercises.show_code(calibration.nll)
+show_code(statistics.fit_temperature)
+show_code(statistics.negative_log_likelihood)
 
 # %% [markdown]
-# Fitted on which beats? Not on those that the result is told of, else it is
+# Fitted on which beats? Not on those that are tested on, else the result is
 # flattered; and not on beats the network was trained on: the table below shows what
 # comes of that. So the test half is divided once more, by **patients**: $T$ comes
-# from the test beats of DS1's patients, all figures from those of DS2's. (Record 202
+# from the test beats of DS1's patients, all scores from those of DS2's. (Record 202
 # is left out, since its patient is in DS1 as record 201.)
 #
 # In the diagram, read each point together with the bar under it: a bin of a few beats
@@ -671,23 +650,25 @@ exercises.show_code(calibration.nll)
 persons = splits.patient_split(test.records, strict=True)
 z_fit, y_fit = logits["both"][persons.train], labels[persons.train]
 z_new, y_new = logits["both"][persons.test], labels[persons.test]
-T = calibration.fit_temperature(z_fit, y_fit)
+T = statistics.fit_temperature(z_fit, y_fit)
 
 part = halves.train[:: 10 if full else 20]  # the training half, thinned
 seen = table.select(part)
 z_seen = ask(model, seen.signals)[0]
-T_seen = calibration.fit_temperature(z_seen, seen.labels)
+T_seen = statistics.fit_temperature(z_seen, seen.labels)
 print(f"T from test beats of other patients: {T:.3f}")
 print(f"T from training beats:               {T_seen:.3f}")
 
 # %%
 candidates = {"T = 1": 1.0, f"T = {T:.2f}": T}
 bins = {
-    name: calibration.reliability(calibration.tempered(z_new, at), y_new)
+    name: statistics.reliability(
+        statistics.apply_temperature(z_new, at), y_new
+    )
     for name, at in candidates.items()
 }
 plots.show(
-    plots.reliability_diagram(
+    figures.reliability_diagram(
         bins,
         "Test beats of DS2's patients",
         synthetic=source.is_synthetic,
@@ -702,15 +683,15 @@ settings = {
 }
 lines, error, worth = [], {}, {}
 for name, at in settings.items():
-    q = calibration.tempered(z_new, at)
-    error[name] = calibration.reliability(q, y_new).ece
-    worth[name] = calibration.nll(z_new, y_new, at)
+    q = statistics.apply_temperature(z_new, at)
+    error[name] = statistics.reliability(q, y_new).ece
+    worth[name] = statistics.negative_log_likelihood(z_new, y_new, at)
     lines.append(
         f"| {name} | {at:.3f} | {worth[name]:.4f} | {100 * error[name]:.2f} | "
         f"{100 * q.max(axis=1).mean():.2f} | "
         f"{100 * (q.argmax(axis=1) == y_new).mean():.2f} |"
     )
-smooth = run["config"].get("label_smoothing", 0)
+smooth = recipe.label_smoothing
 kind = "too sure" if T > 1 else "not sure enough"
 why = (
     f" Our recipe trains with label smoothing of {smooth}: it asks for a "
@@ -761,7 +742,10 @@ for c, name in enumerate(CLASSES):
     mine = called == c
     if not mine.any():
         continue
-    sure = [calibration.tempered(z_new, at)[mine, c].mean() for at in (1.0, T)]
+    sure = [
+        statistics.apply_temperature(z_new, at)[mine, c].mean()
+        for at in (1.0, T)
+    ]
     share = (y_new[mine] == c).mean()
     lines.append(
         f"| {name} | {mine.sum():,} | {100 * sure[0]:.1f} | "
@@ -777,7 +761,7 @@ display(
 # %% [markdown]
 # One number cannot mend four classes at once. And all of this is of patients whose
 # other beats the network was trained on. For *new* patients a temperature from
-# here is worth little: what is wrong there is more than a scale (page 11).
+# here is worth little: what is wrong there is more than a scale (page 13).
 #
 # ## May it say "I do not know"?
 #
@@ -785,17 +769,17 @@ display(
 # *selective classification*. The share that it answers is the *coverage*.
 
 # %%
-exercises.show_code(calibration.accuracy_by_coverage)
+show_code(statistics.accuracy_by_coverage)
 
 # %%
 curves = {}
 for name, z in logits.items():
-    q = calibration.tempered(z, 1)
-    coverage, accuracy = calibration.accuracy_by_coverage(q, labels)
+    q = statistics.apply_temperature(z, 1)
+    coverage, accuracy = statistics.accuracy_by_coverage(q, labels)
     at = np.linspace(0.5, 1, 51)
     curves[name] = 100 * np.interp(at, coverage, accuracy)
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         {"surest beats only": curves},
         100 * at,
         "coverage (%)",
@@ -858,7 +842,7 @@ display(
 # ## A gallery of errors
 #
 # Nothing teaches more than looking. These are the mistakes that the network was
-# *surest* of, at most one a record, each among its neighbours. Upper letters:
+# *surest* of, at most one per record, each among its neighbours. Upper letters:
 # the annotators' symbols. Lower ones: the network's classes. Shaded: what it saw.
 #
 # Before you read the letters in the middle: whom would you side with?
@@ -868,19 +852,19 @@ display(
 def denoised(name):
     """A record, and its MLII as the network gets it."""
     record = source.read(name, "MLII")
-    return record, denoising.denoise(record.lead("MLII"))
+    return record, denoise(record.lead("MLII"))
 
 
 def place(row):
     """Where a test beat is, with letters over it and its neighbours."""
     record, signal = denoised(test.records[row])
     r, middle = record.r_peaks, int(test.samples[row])
-    near = heartbeats.kept(r, len(signal)) & (abs(r - middle) < 468)
+    near = within_margins(r, len(signal)) & (abs(r - middle) < 468)
     answers = np.full(len(r), "", dtype="U1")
-    beats = heartbeats.cut(signal, r[near])
+    beats = cut_beats(signal, r[near])
     answers[near] = np.array(CLASSES)[ask(model, beats)[0].argmax(axis=1)]
     marks = {"annotators": record.symbols, "network": answers}
-    return plots.Place(signal, r, middle, marks)
+    return figures.BeatInRecord(signal, r, middle, marks)
 
 
 wrong = np.flatnonzero(~right)
@@ -894,7 +878,7 @@ for row in chosen:
     gallery[name] = place(row)
 if gallery:
     plots.show(
-        plots.error_gallery(
+        figures.beats_in_context(
             gallery,
             "The surest mistakes",
             synthetic=source.is_synthetic,
@@ -940,7 +924,7 @@ display(
 # not seen (Moody, Muldrow and Mark 1984, quoted there): `bw`,
 # baseline wander, and `ma`, muscle artefact. (A third record, electrode motion, is
 # the worst of them and not used here.) WFDB's program `nst` adds it by fixed rules,
-# and `ecgkit.noise` follows them:
+# and `ecgbook.noise` follows them:
 #
 # - the signal's power is that of its QRS complexes: with their mean peak-to-peak
 #   amplitude $A$, $S = A^2 / 8$, as for a sinusoid;
@@ -949,11 +933,11 @@ display(
 # - five minutes stay clean, then two minutes get noise and two do not, in turn.
 
 # %%
-exercises.show_code(noise.gain)
-exercises.show_code(noise.track)
+show_code(noise.gain)
+show_code(noise.noise_track)
 
 # %%
-disturbance = noise.find(synthetic=source.is_synthetic)
+disturbance = noise.find_noise(synthetic=source.is_synthetic)
 if source.is_synthetic:
     print("The noise is computer-made, like the records.")
 elif disturbance.is_synthetic:
@@ -979,19 +963,19 @@ start = np.flatnonzero(noisy)[0] + 20 * 360
 cut = slice(start, start + 5 * 360)
 panels = {}
 for kind, signal in disturbance.signals.items():
-    a = noise.gain(A, noise.rms(signal), 6)
-    raw = record.lead("MLII") + a * noise.track(signal, noisy)
-    lines = {"with noise": raw, "denoised": denoising.denoise(raw)}
+    a = noise.gain(A, noise.noise_rms(signal), 6)
+    raw = record.lead("MLII") + a * noise.noise_track(signal, noisy)
+    lines = {"with noise": raw, "denoised": denoise(raw)}
     panels[f"{noise.KINDS[kind]}, 6 dB"] = {
         name: line[cut] - np.median(line[cut]) for name, line in lines.items()
     }
 marked = source.is_synthetic or disturbance.is_synthetic
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         panels,
         360,
         f"Record {record.name} with noise",
-        "Above, baseline wander lifts and lowers the trace; denoising takes "
+        seen="Above, baseline wander lifts and lowers the trace; denoising takes "
         "its slow part and leaves waves of a second or two. Below, spikes of "
         "muscle artefact run through the denoised trace as well, a little "
         "smoothed."
@@ -1005,7 +989,7 @@ plots.show(
 # Now all ratios of the database (three of them in the quick profile), both kinds of
 # noise. The mark that we set ourselves: at 12 dB the network should lose no more than
 # one point of its accuracy. The R peaks are the annotators', so this tests the
-# *classifier*; a detector would have its own trouble (page 13). Denoising is linear
+# *classifier*; a detector would have its own trouble (page 18). Denoising is linear
 # (page 02), so signal and noise may be denoised one by one and then added: the noise
 # once, not once for each ratio.
 
@@ -1013,9 +997,9 @@ plots.show(
 # %%
 SNRS = noise.SNRS_DB if full else (24, 12, 0)
 networks = {"ours": model}
-other, other_about = published.load("resnet-tcn", "paper")
-assert other_about["split_hash"] == about["split_hash"]
-networks["the paper's recipe"] = other.to(device)
+other = load_model("paper")
+assert other.provenance.split_hash == classifier.provenance.split_hash
+networks["the paper's recipe"] = other.network.to(device)
 
 
 waves = {}  # length of a recording -> noise along it
@@ -1028,7 +1012,7 @@ def prepared(n):
         waves[n] = (
             noisy,
             {
-                kind: denoising.denoise(noise.track(signal, noisy))
+                kind: denoise(noise.noise_track(signal, noisy))
                 for kind, signal in disturbance.signals.items()
             },
         )
@@ -1043,14 +1027,15 @@ def stressed(name):
         record.lead("MLII"), record.r_peaks, record.symbols
     )
     mine = test.select(test.records == name)
-    window = heartbeats.cut(noisy, mine.samples)  # 1 where there is noise
+    window = cut_beats(noisy, mine.samples)  # 1 where there is noise
     out = {"labels": mine.labels, "noisy": window.all(axis=1)}
     out["silent"] = ~window.any(axis=1)
-    out["clean"] = heartbeats.cut(clean, mine.samples)
+    out["clean"] = cut_beats(clean, mine.samples)
     for kind, wave in of_kind.items():
-        of_noise = heartbeats.cut(wave, mine.samples)
+        of_noise = cut_beats(wave, mine.samples)
         for snr in SNRS:
-            a = noise.gain(A, noise.rms(disturbance.signals[kind]), snr)
+            rms = noise.noise_rms(disturbance.signals[kind])
+            a = noise.gain(A, rms, snr)
             out[kind, snr] = (out["clean"] + a * of_noise).astype("float32")
     return out
 
@@ -1061,9 +1046,10 @@ beats_of = {name: stressed(name) for name in tested}
 # Is that shortcut allowed? One record and one ratio the long way:
 
 # %%
-raw = record.lead("MLII") + a * noise.track(signal, noisy)  # ma, 6 dB
-shortcut = clean + a * denoising.denoise(noise.track(signal, noisy))
-difference = np.abs(denoising.denoise(raw) - shortcut).max()
+track = noise.noise_track(signal, noisy)
+raw = record.lead("MLII") + a * track  # ma, 6 dB
+shortcut = clean + a * denoise(track)
+difference = np.abs(denoise(raw) - shortcut).max()
 print(f"largest difference: {difference:.1e} mV")
 assert difference < 1e-6
 
@@ -1098,7 +1084,7 @@ for kind, words in noise.KINDS.items():
             SNRS
         )
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         series,
         SNRS,
         "signal-to-noise ratio (dB)",
@@ -1213,13 +1199,13 @@ train = table.select(halves.train)
 if not full:  # a taste: one epoch on part of the beats
     train = train.select(np.arange(0, len(train), 8))
 more = dataclasses.replace(
-    experiments.RECIPES["ours"],
+    RECIPES["ours"],
     epochs=4 if full else 1,
     learning_rate=5e-4,
     noise_mv=0.2,
 )
 hardened = copy.deepcopy(model)
-training.fit(hardened, train.signals, train.labels, more, progress=False)
+fit(hardened, train.signals, train.labels, more)
 networks["trained on with noise"] = hardened
 lines = []
 for who, network in networks.items():
@@ -1271,7 +1257,7 @@ display(
 #
 # ## Patient by patient
 #
-# All beats together are *gross* figures, in which a record weighs as much as it has
+# All beats together are *gross* scores, in which a record weighs as much as it has
 # beats. A patient asks: what about me?
 
 # %%
@@ -1286,7 +1272,7 @@ for name in lowest:
     low, high = binomtest(*map(int, mine[name])).proportion_ci(method="wilson")
     rows_of[name] = (by_patient[name], 100 * low, 100 * high)
 plots.show(
-    plots.value_rows(
+    figures.score_rows(
         {"one record, 95 % interval": rows_of},
         "accuracy (%)",
         f"The {len(rows_of)} records with the lowest accuracy",
@@ -1311,7 +1297,7 @@ display(
 
 # %% [markdown]
 # The intervals treat beats as independent draws, which within a patient they are
-# not (page 09). And every one of these patients was in the training half as well:
+# not (page 11). And every one of these patients was in the training half as well:
 # this is how evenly the network *fits* people, not how it does on new ones.
 #
 # ## Exercises
@@ -1324,13 +1310,13 @@ display(
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("12.1", answer)
+check("15.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # S = A^2 / 8; 12 = 10 log10(S / (N a^2)), so a^2 = S / N / 10^1.2.
 answer = (1.2**2 / 8 / 0.3**2 / 10**1.2) ** 0.5
-exercises.check("12.1", answer)
+check("15.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -1341,7 +1327,7 @@ exercises.check("12.1", answer)
 # share of all beats; 0 if there is none. Then put in `p` and `labels`.
 #
 # A hint: the accuracy need not fall steadily as more is answered. (Chosen on the very
-# beats that it is told of, the coverage flatters a little. What is promised to a ward
+# beats that it is tested on, the coverage flatters a little. What is promised to a ward
 # has to be chosen on other beats, like the temperature.)
 
 
@@ -1350,19 +1336,19 @@ def coverage_for(probabilities, labels, accuracy):
     return ...  # your code here
 
 
-exercises.check("12.2", coverage_for)
+check("15.2", coverage_for)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 def coverage_for(probabilities, labels, accuracy):
-    coverage, reached = calibration.accuracy_by_coverage(probabilities, labels)
+    coverage, reached = statistics.accuracy_by_coverage(probabilities, labels)
     enough = coverage[reached >= accuracy]  # not only up to the first fall
     return float(enough.max()) if len(enough) else 0.0
 
 
 print(f"{100 * coverage_for(p, labels, 0.998):.1f} % can be answered")
-exercises.check("12.2", coverage_for)
+check("15.2", coverage_for)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -1378,7 +1364,7 @@ def integrated(F, beat, baseline, steps):
     return ...  # your code here
 
 
-exercises.check("12.3", integrated)
+check("15.3", integrated)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -1393,7 +1379,7 @@ def integrated(F, beat, baseline, steps):
     return way * total / steps  # the mean slope, times the way
 
 
-exercises.check("12.3", integrated)
+check("15.3", integrated)
 
 # %% [markdown]
 # ## Recall

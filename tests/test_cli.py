@@ -197,7 +197,7 @@ def test_a_table_that_cannot_be_saved_is_a_sentence(refused, synthetic_in_cache,
 
 def test_a_wrong_ecgkit_data_is_a_sentence(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGKIT_DATA", str(tmp_path))
-    assert "100.hea" in refused("data", "--json")
+    assert "132 of 132" in refused("data", "--json")
     monkeypatch.setenv("ECGKIT_DATA", str(tmp_path / "nowhere"))
     assert "nowhere" in refused("data", "--json")
 

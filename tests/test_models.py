@@ -91,20 +91,6 @@ def test_the_causal_convolution_is_equation_1_worked_by_hand():
     assert y.flatten().tolist() == pytest.approx([3.5, 6.5, 22.5, 44.5], abs=1e-12)
 
 
-def test_the_causal_convolution_is_equation_1_in_plain_loops():
-    conv = CausalConv1d(2, 3, kernel_size=7, dilation=2).double()
-    x = normal(2, 20)
-    w, b = conv.conv.weight.detach().numpy(), conv.conv.bias.detach().numpy()
-    expected = np.zeros((3, 20))
-    for c in range(3):
-        for s in range(20):
-            expected[c, s] = b[c]
-            for i in range(7):  # f(i) = w[6 - i]
-                if s - 2 * i >= 0:
-                    expected[c, s] += w[c, :, 6 - i] @ x[:, s - 2 * i].numpy()
-    np.testing.assert_allclose(conv(x[None])[0].detach(), expected, rtol=0, atol=1e-12)
-
-
 def test_the_norm_of_each_filter_is_its_g_in_all_eight_convolutions():
     convs = [m.conv for m in TCN().blocks.modules() if isinstance(m, CausalConv1d)]
     assert len(convs) == 8  # two in each of four blocks
@@ -162,17 +148,6 @@ def test_cone_dense_form_and_published_tcn_agree_in_value_and_gradient(blocks, k
             torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("blocks", "kernel_size"), [(4, 7), (3, 2), (2, 5)])
-def test_the_cone_gives_the_dense_forms_last_step_for_every_length(blocks, kernel_size):
-    tcn, x, active = make_tcn(blocks, kernel_size), normal(2, 1, 260), []
-    with torch.inference_mode(), parametrize.cached():
-        for n in range(1, 261):
-            dense, cone = tcn.sequence(x[..., :n])[..., -1], tcn.last_step(x[..., :n])
-            torch.testing.assert_close(cone, dense, rtol=0, atol=1e-12)
-            active.append((dense > 0.01).double().mean().item())
-    assert np.mean(active) > 0.3  # the agreement is not one of zeros
-
-
 def test_the_cone_is_what_the_model_runs_on_a_beat_and_its_lengths_are_the_books(monkeypatch):
     seen, plain = [], CausalConv1d.decimated
 
@@ -198,18 +173,6 @@ def test_the_last_step_sees_181_samples_and_no_more():
         assert torch.equal(gradient[0, 0] != 0, torch.arange(400) >= 400 - 181)
 
 
-def test_a_later_input_never_changes_an_earlier_output():
-    tcn, x = make_tcn(4, 7), normal(1, 1, 200)
-    with torch.inference_mode():
-        before = tcn.sequence(x)
-        for s in (0, 50, 199):
-            changed = x.clone()
-            changed[..., s] += 1000
-            after = tcn.sequence(changed)
-            assert torch.equal(after[..., :s], before[..., :s])
-            assert not torch.equal(after[..., s], before[..., s])
-
-
 def test_the_cone_needs_8_4_million_multiplications_where_the_dense_form_needs_171_6():
     sizes = [(1, 32), (32, 64), (64, 128), (128, 256)]
     conv1, conv2 = [7 * a * b for a, b in sizes], [7 * b * b for _, b in sizes]
@@ -230,25 +193,6 @@ def test_the_cone_needs_8_4_million_multiplications_where_the_dense_form_needs_1
 # Squeeze and excitation
 
 
-def test_squeeze_and_excitation_worked_by_hand():
-    se = SqueezeExcitation(2, reduction=2).double()
-    se.reduce.weight.data = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
-    se.reduce.bias.data = torch.tensor([0.0], dtype=torch.float64)
-    se.expand.weight.data = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-    se.expand.bias.data = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    squeezed = torch.tensor([[3.0, -1.0], [1.0, -1.0]], dtype=torch.float64)
-    # First beat: 3 - 2 = 1 -> 1, -1 + 1 = 0 -> sigmoid 0.731059, 0.5.
-    # Second: 1 - 2 = -1 -> ReLU 0 -> 0, 1 -> sigmoid 0.5, 0.731059.
-    gates = se.gates(squeezed).detach().numpy()
-    np.testing.assert_allclose(gates, [[0.731059, 0.5], [0.5, 0.731059]], atol=5e-7)
-    x = torch.tensor([[10.0, -4.0], [2.0, 100.0]], dtype=torch.float64)
-    np.testing.assert_allclose(
-        se(x, squeezed).detach(), [[7.31059, -2.0], [1.0, 73.1059]], atol=5e-5
-    )
-    se = TCN().se
-    assert (se.reduce.in_features, se.reduce.out_features, se.expand.out_features) == (256, 16, 256)
-
-
 @pytest.mark.parametrize("squeeze", ["last", "time"])
 def test_both_squeezes_gate_the_last_step_of_the_published_tcn(squeeze):
     torch.manual_seed(0)
@@ -265,6 +209,7 @@ def test_both_squeezes_gate_the_last_step_of_the_published_tcn(squeeze):
     assert (hidden > 0).all()
     gates = 1 / (1 + np.exp(-(hidden @ w2.T + b2)))
     np.testing.assert_allclose(found, last * gates, rtol=0, atol=1e-12)
+    assert TCN().se.reduce.out_features == 16  # a sixteenth of 256
 
 
 # ResNet and Inception
@@ -314,29 +259,25 @@ def randomize_norms(module):
 def test_a_residual_module_is_two_convolutions_and_an_edge():
     torch.manual_seed(0)
     module = randomize_norms(ResidualModule(3, 5, stride=2).double().eval())
-    norms = (module.norm1, module.norm2, module.edge[1])
-    x = normal(3, 41, seed=99).numpy()
+    x = normal(1, 3, 41, seed=99)
 
-    def convolve(x, weight, stride):
+    def convolve(x, weight, stride, norm):  # batch norm is what is left to PyTorch
         k = weight.shape[2]
-        padded = np.pad(x, ((0, 0), (k // 2, k // 2)))
-        starts = range(0, x.shape[1], stride)
-        return np.stack([(weight * padded[:, s : s + k]).sum(axis=(1, 2)) for s in starts], 1)
+        padded = F.pad(x, (k // 2, k // 2)).unfold(2, k, stride)  # (1, c, n, k)
+        y = torch.einsum("bcnk,dck->bdn", padded, weight)
+        return (
+            norm.weight[:, None]
+            * (y - norm.running_mean[:, None])
+            / (norm.running_var[:, None] + 1e-5).sqrt()
+            + norm.bias[:, None]
+        )
 
-    def normed(y, norm):
-        mean, var = norm.running_mean.numpy()[:, None], norm.running_var.numpy()[:, None]
-        gamma, beta = (p.detach().numpy()[:, None] for p in (norm.weight, norm.bias))
-        return gamma * (y - mean) / np.sqrt(var + 1e-5) + beta
-
-    w1, w2, w3 = (c.weight.detach().numpy() for c in (module.conv1, module.conv2, module.edge[0]))
-    h = normed(convolve(x, w1, 2), norms[0])
-    h = normed(convolve(np.maximum(h, 0), w2, 1), norms[1])
-    edge = normed(convolve(x, w3, 2), norms[2])
-    expected = np.maximum(h + edge, 0)
+    h = torch.relu(convolve(x, module.conv1.weight, 2, module.norm1))
+    h = convolve(h, module.conv2.weight, 1, module.norm2)
+    expected = torch.relu(h + convolve(x, module.edge[0].weight, 2, module.edge[1]))
     assert ((h < 0) & (expected > 0)).any()  # a ReLU before the sum would show
-    found = module(torch.from_numpy(x)[None])[0].detach().numpy()
-    assert found.shape == (5, 21)  # 41 samples at stride 2
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert expected.shape == (1, 5, 21)  # 41 samples at stride 2
+    torch.testing.assert_close(module(x), expected, rtol=0, atol=1e-12)
     assert isinstance(ResidualModule(32, 32).edge, nn.Identity)
 
 
@@ -360,36 +301,27 @@ def test_each_inception_branch_sees_its_own_neighbourhood():
 # The models
 
 
-def count_tcn(se):
-    n = 0
-    for a, b in ((1, 32), (32, 64), (64, 128), (128, 256)):
-        n += 7 * a * b + b + b  # filters, a norm g and a bias each
-        n += 7 * b * b + b + b
-        n += a * b + b  # 1x1 edge
-    return n + (256 * 16 + 16 + 16 * 256 + 256 if se else 0)
-
-
-def count_resnet(inception):
-    # Branches: 1, 3 and 5 coefficients, 1x1 after the pool, 8 biases each; or 7 without bias.
-    n = 8 * (1 + 3 + 5 + 1) + 4 * 8 if inception else 7 * 32
-    n += 2 * 32  # batch norm
-    for a, b in ((32, 32), (32, 32), (32, 48), (48, 48), (48, 64), (64, 64)):
-        n += 3 * a * b + 2 * b + 3 * b * b + 2 * b
-        n += 0 if a == b else a * b + 2 * b
-    return n
-
-
+TCN_BLOCKS = sum(  # filters with a norm and a bias each, two per block, and a 1x1 edge
+    7 * a * b + 2 * b + 7 * b * b + 2 * b + a * b + b
+    for a, b in ((1, 32), (32, 64), (64, 128), (128, 256))
+)
+SE = 256 * 16 + 16 + 16 * 256 + 256
+LAYERS = 2 * 32 + sum(  # of the ResNet, behind the stem's batch norm
+    3 * a * b + 2 * b + 3 * b * b + 2 * b + (0 if a == b else a * b + 2 * b)
+    for a, b in ((32, 32), (32, 32), (32, 48), (48, 48), (48, 64), (64, 64))
+)
+STEM = 8 * (1 + 3 + 5 + 1) + 4 * 8  # 1, 3, 5 coefficients, 1x1 after the pool, 8 biases each
 BRANCH = 2 * 6 + (6 * 64 + 64) + (64 * 64 + 64)  # batch norm and two linear layers on 6 features
 COUNTS = {
-    "resnet-tcn": count_resnet(True) + count_tcn(True) + 4 * (2880 + 256) + 4,
-    "tcn": count_tcn(True) + 4 * 256 + 4,
-    "resnet": count_resnet(True) + 4 * 2880 + 4,
-    "tcn-no-se": count_tcn(False) + 4 * 256 + 4,
-    "resnet-no-inception": count_resnet(False) + 4 * 2880 + 4,
-    "tcn-squeeze-time": count_tcn(True) + 4 * 256 + 4,
+    "resnet-tcn": STEM + LAYERS + TCN_BLOCKS + SE + 4 * (2880 + 256) + 4,
+    "tcn": TCN_BLOCKS + SE + 4 * 256 + 4,
+    "resnet": STEM + LAYERS + 4 * 2880 + 4,
+    "tcn-no-se": TCN_BLOCKS + 4 * 256 + 4,
+    "resnet-no-inception": 7 * 32 + LAYERS + 4 * 2880 + 4,
+    "tcn-squeeze-time": TCN_BLOCKS + SE + 4 * 256 + 4,
     # One residual edge more, and 23 samples of 64 channels left.
     "resnet-tcn-early-stride": (
-        count_resnet(True) + 32 * 32 + 2 * 32 + count_tcn(True) + 4 * (1472 + 256) + 4
+        STEM + LAYERS + 32 * 32 + 2 * 32 + TCN_BLOCKS + SE + 4 * (1472 + 256) + 4
     ),
 }
 
@@ -535,33 +467,22 @@ def test_folding_batch_norms_keeps_the_function_and_the_network(name):
 
 
 @pytest.mark.parametrize("shape", [(2**20,), (2**10, 2**10), (64, 16, 1024), (3, 7, 50_001)])
-def test_dropout_zeroes_its_share_keeps_the_mean_and_has_no_pattern(shape):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_zeroes_its_share_keeps_the_mean_and_has_no_pattern(shape, dtype):
     # 2^20 activations of 1: the share kept has standard deviation sqrt(.3 .7 / 2^20) = 0.00045.
-    torch.manual_seed(0)
-    x = torch.ones(shape, requires_grad=True)
+    x = torch.ones(shape, dtype=dtype, requires_grad=True)
     with FastCPU():
+        torch.manual_seed(0)
         y = F.dropout(x, 0.3)
-        assert torch.equal(F.dropout(x, 0.3, training=False), x)
+        torch.manual_seed(0)
+        assert torch.equal(F.dropout(x, 0.3), y)
+        assert torch.equal(F.dropout(input=x, p=0.3, training=False), x)
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
+    assert y.unique().tolist() == pytest.approx([0, 1 / 0.7], rel=0.01)
     kept = (y > 0).float().flatten()
     assert kept.mean() == pytest.approx(0.7, abs=0.002)
-    assert y.mean().item() == pytest.approx(1.0, abs=0.003)
-    assert y.unique().tolist() == pytest.approx([0, 1 / 0.7], rel=1e-4)
     # Neighbours in memory are kept or dropped on their own, also within one random number of 64
     # bits: of pairs at a distance of 1 to 8, 0.7 x 0.7 are both kept.
     for distance in range(1, 9):
         assert (kept[distance:] * kept[:-distance]).mean() == pytest.approx(0.49, abs=0.003)
-
-
-@pytest.mark.parametrize("shape", [(4, 8, 33), (3, 7), (5,), (0, 3, 4)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_a_seed_repeats_the_dropout_to_the_bit(shape, dtype):
-    x = torch.rand(shape).to(dtype)
-    with FastCPU():
-        torch.manual_seed(5)
-        first = F.dropout(x, 0.3)
-        torch.manual_seed(5)
-        assert torch.equal(F.dropout(x, 0.3), first)
-    assert first.dtype == dtype
-    torch.testing.assert_close(first[first != 0] * 0.7, x[first != 0], rtol=1e-2, atol=0)

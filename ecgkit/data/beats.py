@@ -102,13 +102,7 @@ class Beats:
         return self.select(np.sort(np.concatenate(rows)))
 
     def save(self, path: Path | str) -> None:
-        """Write the table and its preparation to an ``.npz`` file, all or nothing.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
+        """Write the table and its preparation to an ``.npz`` file, all or nothing."""
         arrays = {name: getattr(self, name) for name in _KINDS}
         about = {"source": self.source, "fingerprint": self.fingerprint}
         text = json.dumps({**about, "preparation": self.preparation.to_dict()})
@@ -117,14 +111,7 @@ class Beats:
 
     @staticmethod
     def load(path: Path | str) -> Beats:
-        """Read a table written by :meth:`save`.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, is no such table, or was prepared in a way that this version of
-            the library does not know.
-        """
+        """Read a table written by :meth:`save`; InputError if it is none, or damaged."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _KINDS}
@@ -170,7 +157,6 @@ def load_beats(
     source : Source, str or None
         From :func:`ecgkit.data.sources.find_source`, or what that function takes.
     preparation : Preparation
-        How the beats are prepared.
     cached : bool
         Keep the table in the user's cache and read it from there the next time.
 

@@ -24,21 +24,8 @@ Signal = NDArray[np.floating]
 def resample(signal: Signal, fs: float) -> Signal:
     """Bring a signal to 360 Hz with a polyphase filter; beyond its ends it is mirrored.
 
-    Parameters
-    ----------
-    signal : ndarray, shape (samples,)
-        One lead.
-    fs : float
-        Its sampling rate in Hz.
-
-    Returns
-    -------
-    signal : ndarray, shape (ceil(samples * 360 / fs),)
-
-    Raises
-    ------
-    InputError
-        If the sampling rate is outside 100 to 20,000 Hz.
+    ``signal`` has shape (samples,), the result (ceil(samples * 360 / fs),). InputError if the
+    sampling rate is outside 100 to 20,000 Hz.
 
     Examples
     --------
@@ -70,23 +57,7 @@ def resampling_ratio(fs: float) -> Fraction:
 
 
 def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
-    """Denoise one lead of a recording of any length at 360 Hz.
-
-    Parameters
-    ----------
-    signal : ndarray, shape (samples,)
-        In mV, without missing values.
-    preparation : Preparation
-        ``zeroed``, ``wavelet``, ``level`` and ``extension`` are used.
-
-    Returns
-    -------
-    signal : ndarray, shape (samples,)
-
-    Raises
-    ------
-    InputError
-        If the signal has missing values.
+    """Denoise one lead of a recording of any length at 360 Hz, shape (samples,).
 
     Notes
     -----
@@ -123,20 +94,7 @@ def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
 def within_margins(
     r_peaks: NDArray[np.integer], n_samples: int, preparation: Preparation = Preparation()
 ) -> NDArray[np.bool_]:
-    """Say which beats lie far enough from both ends of their recording.
-
-    Parameters
-    ----------
-    r_peaks : ndarray of int, shape (n,)
-        Sample numbers at 360 Hz.
-    n_samples : int
-        Length of the recording at 360 Hz.
-    preparation : Preparation
-        ``margin_before`` and ``margin_after`` are used.
-
-    Returns
-    -------
-    far_enough : ndarray of bool, shape (n,)
+    """Say which R peaks, shape (n,), lie far enough from both ends of a recording at 360 Hz.
 
     Examples
     --------
@@ -161,15 +119,6 @@ def cut_beats(
     preparation : Preparation
         ``before``, ``after`` and ``step`` are used. A window longer than the margins (``step`` of 2
         and more) repeats the recording's first or last sample beyond its ends.
-
-    Returns
-    -------
-    beats : ndarray of float32, shape (n, 180)
-
-    Raises
-    ------
-    InputError
-        If a beat extends beyond the signal.
 
     Examples
     --------
@@ -214,20 +163,10 @@ def extract_beats(
     Parameters
     ----------
     signal : ndarray, shape (samples,)
-        One lead at 360 Hz, in mV.
+        One lead at 360 Hz, in mV; InputError if a value is missing.
     r_peaks : ndarray of int, shape (beats,)
         Sample numbers, increasing.
     preparation : Preparation
-        How.
-
-    Returns
-    -------
-    extracted : Extracted
-
-    Raises
-    ------
-    InputError
-        If the signal has missing values.
     """
     r_peaks = align_r_peaks(signal, np.asarray(r_peaks, np.int64), preparation.align_samples)
     kept = within_margins(r_peaks, len(signal), preparation)

@@ -68,22 +68,12 @@ def bands(
 ) -> dict[str, NDArray[np.floating]]:
     """Split a signal into its bands, which add up to it.
 
-    Parameters
-    ----------
-    signal : array_like, shape (samples,)
-        One lead, any unit.
-    level, wavelet, extension : int, str, str
-        See :class:`ecgkit.data.preparation.Preparation`.
+    Parameters and errors are those of :func:`denoise`.
 
     Returns
     -------
     bands : dict of str to ndarray, shape (samples,)
         Band name to signal, lowest frequency first.
-
-    Raises
-    ------
-    InputError
-        If the signal is too short, not one-dimensional, or has missing values.
     """
     n, coefficients = _decompose(signal, level, wavelet, extension)
     split = {}
@@ -110,11 +100,6 @@ def denoise(
         Bands to remove, by name.
     level, wavelet, extension : int, str, str
         See :class:`ecgkit.data.preparation.Preparation`.
-
-    Returns
-    -------
-    denoised : ndarray, shape (samples,)
-        In the unit of ``signal``.
 
     Raises
     ------

@@ -61,16 +61,10 @@ def previous(
     Parameters
     ----------
     values : ndarray, shape (n,) or (n, m)
-        One row per beat, in the order of time. Missing values (NaN) do not count.
-    width : int
-        How many rows back.
-    statistic : {"mean", "median", "std"}
-        What is computed; the standard deviation is that of the population.
-
-    Returns
-    -------
-    statistic : ndarray of float64, same shape
-        NaN where there are no previous values.
+        One row per beat, in the order of time. Missing values (NaN) do not count; the result is NaN
+        where there are no previous values.
+    width, statistic : int, {"mean", "median", "std"}
+        How many rows back; what is computed, "std" being that of the population.
 
     Examples
     --------
@@ -94,11 +88,7 @@ def compute_features(
     rr_before_s, rr_after_s : ndarray, shape (n,)
         Seconds since the beat before and to the beat after; NaN where there is none.
     names : tuple of str
-        Which of :data:`FEATURES`, in this order.
-
-    Returns
-    -------
-    features : ndarray of float32, shape (n, len(names))
+        Which of :data:`FEATURES`: the columns of the result, float32.
 
     Examples
     --------

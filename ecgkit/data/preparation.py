@@ -166,6 +166,8 @@ class Preparation:
             If a field or a value is unknown to this version of the library.
         """
         known = {field.name for field in fields(cls)}
+        if not isinstance(values, Mapping):
+            raise InputError(f"The preparation is {values!r:.40}, and not a set of named values.")
         if unknown := sorted(set(values) - known):
             raise InputError(
                 f"The preparation has {', '.join(unknown)}, which this version of ecgkit cannot "

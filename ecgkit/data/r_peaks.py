@@ -33,8 +33,7 @@ def detect_r_peaks(x: Signal) -> NDArray[np.int64]:
 
     Returns
     -------
-    r_peaks : ndarray of int64, shape (beats,)
-        Increasing, at least 0.2 s apart.
+    r_peaks : ndarray of int64, shape (beats,), increasing, at least 0.2 s apart
 
     Notes
     -----
@@ -71,17 +70,10 @@ def align_r_peaks(x: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray
 
     Parameters
     ----------
-    x : ndarray, shape (samples,)
-        One lead at 360 Hz, any unit.
-    r_peaks : ndarray of int64, shape (beats,)
-        Sample numbers.
+    x, r_peaks : ndarray, shape (samples,), and of int64, shape (beats,)
+        One lead at 360 Hz in any unit, and sample numbers.
     within : int
         Samples by which a peak may move; 0 leaves all where they are.
-
-    Returns
-    -------
-    r_peaks : ndarray of int64, shape (beats,)
-        In the order given.
     """
     band = scipy.signal.butter(2, (3, 20), "bandpass", output="sos", fs=SAMPLING_RATE)
     if not within or not len(r_peaks) or len(x) <= 3 * 2 * (len(band) + 1):  # too short to filter
@@ -93,14 +85,7 @@ def align_r_peaks(x: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray
 
 
 def drop_close(r_peaks: NDArray[np.int64], last: int) -> NDArray[np.int64]:
-    """Leave out R peaks less than 0.2 s after the one before.
-
-    Parameters
-    ----------
-    r_peaks : ndarray of int64, shape (n,)
-        Increasing.
-    last : int
-        The R peak before the first.
+    """Leave out R peaks less than 0.2 s after the one before; ``last`` is the one before all.
 
     Examples
     --------

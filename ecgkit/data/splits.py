@@ -29,18 +29,7 @@ SAME_PERSON = {"202": "201"}
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the two halves of a table of beats.
-
-    Parameters
-    ----------
-    train, test : ndarray of int64
-        Increasing, without a common element.
-
-    Raises
-    ------
-    InputError
-        If the halves overlap.
-    """
+    """Row numbers of the two halves of a table of beats: increasing, int64, disjoint."""
 
     train: NDArray[np.int64]
     test: NDArray[np.int64]
@@ -70,10 +59,8 @@ def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5
     ----------
     labels : ndarray of int, shape (n,)
         Class of each beat.
-    seed : int
-        Decides which beats go where.
-    test_fraction : float
-        Share of the beats that are tested on.
+    seed, test_fraction : int, float
+        Decides which beats go where; share of the beats that are tested on.
 
     Raises
     ------
@@ -108,11 +95,6 @@ def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5
 def half_of(record: str) -> str:
     """Say which half a record's patient belongs to: ``"DS1"`` trains, ``"DS2"`` tests.
 
-    Raises
-    ------
-    InputError
-        If the record is in neither.
-
     Examples
     --------
     >>> half_of("101"), half_of("100"), half_of("syn01")
@@ -140,15 +122,10 @@ def patient_split(records: NDArray[np.str_], strict: bool = False) -> Split:
     Parameters
     ----------
     records : ndarray of str, shape (n,)
-        Name of each beat's record.
+        Name of each beat's record; InputError if one is in neither half.
     strict : bool
         Leave record 202 out of DS2. Its patient is also record 201, in DS1, so that the split as
         published leaks one person.
-
-    Raises
-    ------
-    InputError
-        If a record belongs to neither half.
     """
     half = np.array([half_of(str(name)) for name in records])
     if strict:
@@ -169,10 +146,8 @@ def validation_split(
 
     Parameters
     ----------
-    split : Split
+    split, labels : Split, ndarray of int, shape (n,)
         Of the whole table.
-    labels : ndarray of int, shape (n,)
-        Class of each beat of the whole table.
     seed : int
         Decides what is set aside.
     people : ndarray of str, shape (n,), optional
@@ -222,20 +197,7 @@ def validation_split(
 
 
 def check_patients(split: Split, records: Sequence[str] | NDArray[np.str_]) -> None:
-    """Refuse a split that has beats of one person on both sides.
-
-    Raises
-    ------
-    InputError
-        Naming the records concerned.
-
-    Examples
-    --------
-    >>> check_patients(Split(np.array([0]), np.array([1])), ["201", "202"])
-    Traceback (most recent call last):
-    ...
-    ecgkit.InputError: Both halves hold beats of the patient of record 201, ...
-    """
+    """Raise InputError if a split has beats of one person on both sides."""
     people = person_of(records)
     shared = np.intersect1d(people[split.train], people[split.test])
     if len(shared):

@@ -127,15 +127,7 @@ class _FoldedInception(nn.Module):
 def fold_norms(network: nn.Module) -> nn.Module:
     """Copy a network in which batch norms are part of the convolutions before them.
 
-    Parameters
-    ----------
-    network : nn.Module
-        Any network in ``eval()`` mode; it stays as it is.
-
-    Returns
-    -------
-    network : nn.Module
-        The same function of its input.
+    The network, in ``eval()`` mode, stays as it is; the copy is the same function of its input.
     """
     folded = copy.deepcopy(network)
     for module in list(folded.modules()):

@@ -21,10 +21,8 @@ class CausalConv1d(nn.Module):
     ----------
     c_in, c_out : int
         Channels in and out.
-    kernel_size : int
-        Number k of filter coefficients.
-    dilation : int
-        Distance d between the samples they read.
+    kernel_size, dilation : int
+        Number k of filter coefficients; distance d between the samples they read.
 
     Examples
     --------
@@ -95,10 +93,8 @@ class SqueezeExcitation(nn.Module):
 
     Parameters
     ----------
-    channels : int
-        Number c of channels.
-    reduction : int
-        The two linear layers go through ``channels // reduction`` units.
+    channels, reduction : int
+        Number c of channels; the two linear layers go through ``channels // reduction`` units.
 
     Examples
     --------
@@ -157,10 +153,8 @@ class ResidualModule(nn.Module):
 
     Parameters
     ----------
-    c_in, c_out : int
-        Channels in and out.
-    stride : int
-        Of the first convolution; 2 halves the length.
+    c_in, c_out, stride : int
+        Channels in and out; stride of the first convolution, of which 2 halves the length.
     """
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:

@@ -136,13 +136,7 @@ class ResNet(nn.Module):
 
 
 class FeatureBranch(nn.Sequential):
-    """Two linear layers on the features of a beat, (b, k) -> (b, 64).
-
-    Parameters
-    ----------
-    n_inputs : int
-        Number k of features.
-    """
+    """Two linear layers on the features of a beat, (b, k) -> (b, 64)."""
 
     def __init__(self, n_inputs: int) -> None:
         super().__init__(
@@ -240,15 +234,9 @@ def build(name: str, n_features: int = 0) -> ResNetTCN:
 
     Parameters
     ----------
-    name : str
-        A key of :data:`MODELS`.
-    n_features : int
-        Features read beside the samples.
-
-    Raises
-    ------
-    InputError
-        If there is no network of that name, or it would read nothing.
+    name, n_features : str, int
+        A key of :data:`MODELS`, and the number of features read beside the samples; InputError if
+        there is no network of that name, or it would read nothing.
     """
     if name not in MODELS:
         raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")

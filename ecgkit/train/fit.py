@@ -104,8 +104,8 @@ def fit(
     Raises
     ------
     InputError
-        If signals, labels and features do not fit together or hold missing values or Q, a class is empty, the
-        loss becomes infinite, or the checkpoint belongs to another run.
+        If signals, labels and features do not fit together or hold missing values or Q, a class is
+        empty, the loss becomes infinite, or the checkpoint belongs to another run.
     """
     _check(signals, labels, features)
     place = pick_device(device)

@@ -159,6 +159,8 @@ def load_model(name: Path | str = "ours") -> Classifier:
     try:
         prepared: dict[str, Any] = parse_json(about["preparation"])
         provenance = Provenance(**parse_json(about["provenance"]))
+        if not (isinstance(provenance.model, str) and isinstance(provenance.trained_on, list)):
+            raise TypeError("a field is of another type")
         provenance = replace(provenance, trained_on=tuple(provenance.trained_on))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
