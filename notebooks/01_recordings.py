@@ -14,41 +14,22 @@
 # **You need** the quickstart. Where the recordings are not on your machine yet,
 # this page fetches them: about 90 MB, once.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import textwrap
 from collections import Counter
 
 import numpy as np
 import wfdb
-from ecgkit import aami, exercises, heartbeats, plots, records, splits
+from ecgbook import figures
+from ecgbook.page import Page, check, show_code
+from ecgkit import load_beats, plots
+from ecgkit.data import aami, splits
+from ecgkit.data.cutting import within_margins
+from ecgkit.data.sources import find_source
+from ecgkit.data.wfdb_io import Record, read_annotations
 from IPython.display import Markdown, display
 
-page = exercises.Page("01_data")
+page = Page("01_recordings")
 
 # %% [markdown]
 # ## Where it comes from
@@ -68,7 +49,7 @@ page = exercises.Page("01_data")
 # people are few: a class that lives in two of them has been seen in two hearts.
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
 print(f"{source.name}: {len(source.records)} records")
 print(f"fingerprint {source.fingerprint}")
@@ -111,11 +92,12 @@ print("by hand ", by_hand)
 print("wfdb, mV", physical.p_signal[:, 0])
 
 # %% [markdown]
-# `ecgkit.records` wraps it in a small class that the rest of the book uses. This
-# is all of it:
+# The library wraps it in a small class,
+# [`Record`](../book/api_data.md#ecgkit.data.wfdb_io.Record), which the rest of the
+# book uses. This is all of it:
 
 # %%
-exercises.show_code(records.Record)
+show_code(Record)
 
 # %% [markdown]
 # ## Which lead?
@@ -141,7 +123,7 @@ for leads, n in order.most_common():
 # ## What the annotators wrote
 #
 # An annotation is a sample number and a symbol. Not all symbols mark beats:
-# `aami.is_beat` says which do. The last column is WFDB's own description.
+# [`aami.is_beat`](../book/api_data.md#ecgkit.data.aami.is_beat) says which do. The last column is WFDB's own description.
 
 # %%
 written = Counter()
@@ -189,19 +171,21 @@ for name in aami.CLASSES:
 # cut as 90 samples either side of its R peak, and with a bare 90-and-90 rule
 # there would be 89,857 N. The paper's number comes out exactly where a beat is
 # kept only if 100 samples before it and 150 after it exist, so this is the rule
-# of the book:
+# of the book. The two numbers are the defaults of
+# [`Preparation`](../book/api_data.md#ecgkit.data.preparation.Preparation), the
+# object that holds everything the library has to know to prepare beats:
 
 # %%
-exercises.show_code(heartbeats.kept)
+show_code(within_margins)
 
 # %%
 names, symbols, inside = [], [], []
 for name in source.records:
-    r_peaks, marks = records.read_annotations(source.directory / name)
+    r_peaks, marks = read_annotations(source.directory / name)
     n_samples = wfdb.rdheader(str(source.directory / name)).sig_len
     names.append(np.full(len(marks), name))
     symbols.append(marks)
-    inside.append(heartbeats.kept(r_peaks, n_samples))
+    inside.append(within_margins(r_peaks, n_samples))
 names, symbols = np.concatenate(names), np.concatenate(symbols)
 inside = np.concatenate(inside)
 labels = aami.encode(symbols, "ec57")
@@ -211,8 +195,8 @@ print("those that are cut  ", counts)
 
 # %%
 plots.show(
-    plots.class_counts(
-        counts, "Beats of each class", synthetic=source.is_synthetic
+    figures.proportion_bars(
+        {"": counts}, "Beats of each class", synthetic=source.is_synthetic
     )
 )
 
@@ -228,7 +212,7 @@ moved = int(np.isin(symbols, ["e", "j"]).sum())
 display(
     Markdown(
         f"{said} Switching to the literature's mapping would move "
-        f"{moved} beats from S to N, and every figure of S with them."
+        f"{moved} beats from S to N, and every score of S with them."
     )
 )
 
@@ -239,7 +223,7 @@ display(
 # its class at each instant; the band holds the middle four fifths.
 
 # %%
-beats = heartbeats.prepare(source)
+beats = load_beats(source)
 print(f"{len(beats):,} beats, signals {beats.signals.shape} in mV")
 plots.show(plots.beats_by_class(beats.without_q(), "The four classes"))
 
@@ -254,7 +238,7 @@ plots.show(plots.beats_by_class(beats.without_q(), "The four classes"))
 
 # %%
 plots.show(
-    plots.counts_by_record(
+    figures.counts_by_record(
         names[inside],
         labels[inside],
         "The rare classes, record by record",
@@ -297,13 +281,13 @@ except ValueError as error:
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("01.1", answer)
+check("01.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # + and ~ are no beats and vanish; j and e are N in the literature's mapping.
 answer = ["N", "N", "S", "V", "Q", "F", "N"]
-exercises.check("01.1", answer)
+check("01.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -313,7 +297,7 @@ exercises.check("01.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("01.2", answer)
+check("01.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
@@ -322,7 +306,7 @@ answer = [
     for name in source.records
     if wfdb.rdheader(str(source.directory / name)).sig_name[0] != "MLII"
 ]
-exercises.check("01.2", answer)
+check("01.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -330,7 +314,7 @@ exercises.check("01.2", answer)
 # Write `rr_before(r_peaks, fs)`: for sample numbers of R peaks, shape (n,), and
 # the sampling rate in Hz, the *RR interval* before each beat in seconds, shape
 # (n,). The first beat has none: give `nan`. It is the feature that tells S from
-# N, and page 11 lives on it.
+# N, and page 13 lives on it.
 
 
 # %% tags=["exercise"]
@@ -338,7 +322,7 @@ def rr_before(r_peaks, fs):
     return ...  # your code here
 
 
-exercises.check("01.3", rr_before)
+check("01.3", rr_before)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -347,7 +331,7 @@ def rr_before(r_peaks, fs):
     return np.r_[np.nan, np.diff(r_peaks) / fs]
 
 
-exercises.check("01.3", rr_before)
+check("01.3", rr_before)
 
 # %% [markdown]
 # ## Recall

@@ -15,41 +15,19 @@
 # explained where it comes. Five recordings and two of noise, about 14 MB, are
 # fetched where they are missing.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import numpy as np
 import pywt
 import scipy.signal
-from ecgkit import denoising, exercises, plots, records
-from ecgkit import noise as stress
+from ecgbook import figures, noise
+from ecgbook.page import Page, check, show_code
+from ecgkit import plots
+from ecgkit.data import denoising
+from ecgkit.data.sources import find_source
 from IPython.display import Markdown, display
 
-page = exercises.Page("02_denoising")
-source = records.find(records=["103", "113", "121", "202", "215"])
+page = Page("02_denoising")
+source = find_source(records=["103", "113", "121", "202", "215"])
 page.uses(source)
 
 # %% [markdown]
@@ -88,14 +66,14 @@ def stretch(signal, start_s, seconds):
 wander = stretch(signal[WANDER], WANDER_S, 6)
 muscle = stretch(signal[MUSCLE], MUSCLE_S, 6)
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             f"Record {WANDER}: baseline wander": {"MLII": wander},
             f"Record {MUSCLE}: muscle noise": {"MLII": muscle},
         },
         FS,
         "What electrodes pick up besides the heart",
-        "Above, the trace climbs and falls as a whole between beats of "
+        seen="Above, the trace climbs and falls as a whole between beats of "
         "constant shape; below, fine irregular spikes ride on it.",
         synthetic=source.is_synthetic,
     )
@@ -108,7 +86,7 @@ plots.show(
 
 # %%
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             f"Record {HUM_60}, one second": {
                 "MLII": stretch(signal[HUM_60], HUM_S, 1)
@@ -116,7 +94,7 @@ plots.show(
         },
         FS,
         "Mains",
-        "One beat; on its level parts a fine, regular ripple, lower than a "
+        seen="One beat; on its level parts a fine, regular ripple, lower than a "
         "small square.",
         synthetic=source.is_synthetic,
     )
@@ -138,12 +116,14 @@ spectra = {
     for name in (HUM_60, HUM_30)
 }
 plots.show(
-    plots.over_frequency(
+    figures.line_panels(
+        {"": spectra},
         hz[1:],
-        spectra,
-        "Two recordings, two places for the mains",
+        "frequency (Hz)",
         "power density (dB re 1 mV²/Hz)",
-        "The power falls from below 10 Hz on. One record has a needle at "
+        "Two recordings, two places for the mains",
+        log="x",
+        seen="The power falls from below 10 Hz on. One record has a needle at "
         "60 Hz; in MIT-BIH the other has it at 30 Hz.",
         marks={"fast tape": 30, "mains": 60},
         synthetic=source.is_synthetic,
@@ -203,12 +183,13 @@ print("same as pywt:", np.allclose(a, a_pywt), np.allclose(d, d_pywt))
 #
 # What is left are the details D1 to D9 and the last approximation A9: ten
 # *bands*. Each level halves the sampling rate, and so the frequencies that it can
-# hold. The library's module `denoising` begins with their names and their nominal
-# edges:
+# hold. The library's module
+# [`denoising`](../book/api_data.md#module-ecgkit.data.denoising) names them and
+# computes their nominal edges:
 
 # %%
-exercises.show_code(denoising.band_names)
-exercises.show_code(denoising.band_edges_hz)
+show_code(denoising.band_names)
+show_code(denoising.band_edges_hz)
 
 # %% tags=["hide-input"]
 HOLDS = {
@@ -268,8 +249,14 @@ def shares(hz, wavelet="db6", level=9):
 
 hz = np.geomspace(0.1, 179, 2000)
 plots.show(
-    plots.band_responses(
-        hz, shares(hz), "db6, nine levels: the bands share a tone"
+    figures.line_panels(
+        {"": shares(hz)},
+        hz,
+        "frequency (Hz)",
+        "share of the tone's power",
+        "db6, nine levels: the bands share a tone",
+        log="x",
+        seen="Ten humps side by side; neighbours cross at one half.",
     )
 )
 
@@ -281,17 +268,18 @@ plots.show(
 # ## A strip and its ten bands
 #
 # Put back one band at a time, all others zero, and the strip of record 113 falls
-# apart into ten signals that add up to it. In the library:
+# apart into ten signals that add up to it. In the library
+# [`bands`](../book/api_data.md#ecgkit.data.denoising.bands) does this:
 
 # %%
-exercises.show_code(denoising._decompose)
-exercises.show_code(denoising.bands)
+show_code(denoising._decompose)
+show_code(denoising.bands)
 
 # %%
 split = denoising.bands(signal[WANDER])
 assert np.allclose(sum(split.values()), signal[WANDER])
 plots.show(
-    plots.band_signals(
+    figures.band_signals(
         {name: stretch(band, WANDER_S, 6) for name, band in split.items()},
         FS,
         f"Record {WANDER}: the bands of six seconds",
@@ -318,16 +306,17 @@ plots.show(
 # | beyond the ends? | the mirror image, Matlab's default |
 # | before or after cutting beats? | before: a beat of 180 samples is too short for nine levels |
 #
-# The function is short:
+# The function,
+# [`denoise`](../book/api_data.md#ecgkit.data.denoising.denoise), is short:
 
 # %%
-exercises.show_code(denoising.denoise)
+show_code(denoising.denoise)
 print("zeroed by default:", *denoising.ZEROED)
 
 # %%
 clean = denoising.denoise(signal[WANDER])
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             "before": {"MLII": wander},
             "after": {"denoised": stretch(clean, WANDER_S, 6)},
@@ -337,7 +326,7 @@ plots.show(
         },
         FS,
         f"Record {WANDER}, six seconds",
-        "The drift of the first panel is gone in the second and stands alone "
+        seen="The drift of the first panel is gone in the second and stands alone "
         "in the third, with a small ripple at each QRS complex.",
         synthetic=source.is_synthetic,
     )
@@ -352,7 +341,7 @@ plots.show(
 # %%
 after = stretch(denoising.denoise(signal[MUSCLE]), MUSCLE_S, 6)
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             "before": {"MLII": muscle},
             "after": {"denoised": after},
@@ -360,7 +349,7 @@ plots.show(
         },
         FS,
         f"Record {MUSCLE}, six seconds",
-        "The fine spikes are somewhat lower after denoising, not gone.",
+        seen="The fine spikes are somewhat lower after denoising, not gone.",
         synthetic=source.is_synthetic,
     )
 )
@@ -405,12 +394,14 @@ kept = {
     ),
 }
 plots.show(
-    plots.over_frequency(
+    figures.line_panels(
+        {"": kept},
         hz,
-        kept,
-        "Low frequencies: what is left of a tone",
+        "frequency (Hz)",
         "amplitude (dB)",
-        "Zeroing A9 cuts steeply around 0.35 Hz, zeroing D9 as well around "
+        "Low frequencies: what is left of a tone",
+        log="x",
+        seen="Zeroing A9 cuts steeply around 0.35 Hz, zeroing D9 as well around "
         "0.7 Hz; the ordinary filter falls gently.",
         marks={
             "AHA": 0.05,
@@ -460,7 +451,7 @@ answers = {
     "0.05 Hz, one-way": scipy.signal.sosfilt(narrow, pulse),
 }
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             "a pulse of 3 mV and 0.1 s": {
                 name: stretch(line, 18.5, 4) for name, line in answers.items()
@@ -468,7 +459,7 @@ plots.show(
         },
         FS,
         "What a high-pass does beside a pulse",
-        "Zeroing A9 lowers the level alike before and after the pulse; the "
+        seen="Zeroing A9 lowers the level alike before and after the pulse; the "
         "one-way 0.5 Hz filter lowers it after the pulse only, by far more; "
         "the 0.05 Hz filter hardly does.",
     )
@@ -513,7 +504,7 @@ inner = recording.r_peaks[
 x, slow = signal[CLEAN], denoising.denoise(signal[CLEAN], ["D1", "D2"])
 start_s = inner[3] / FS - 0.3
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             "before and after": {
                 "MLII": stretch(x, start_s, 0.8),
@@ -523,7 +514,7 @@ plots.show(
         },
         FS,
         f"Record {CLEAN}, one beat",
-        "The lines lie on each other but for the foot of the QRS complex; "
+        seen="The lines lie on each other but for the foot of the QRS complex; "
         "D1 and D2 hold noise, and a wave packet at the QRS complex.",
         synthetic=source.is_synthetic,
     )
@@ -566,19 +557,22 @@ hz = np.geomspace(20, 170, 800)
 band = shares(hz)
 bandpass = scipy.signal.butter(2, [0.5, 45], "bandpass", fs=FS, output="sos")
 both_ways = np.abs(scipy.signal.sosfreqz(bandpass, worN=hz, fs=FS)[1]) ** 2
+remaining = {
+    "D1 and D2 zeroed: all that is left": db(
+        np.sqrt(np.maximum(1 - band["D1"] - band["D2"], 0))
+    ),
+    "... at the tone's own frequency": db(1 - band["D1"] - band["D2"]),
+    "Butterworth to 45 Hz, both ways": db(both_ways),
+}
 plots.show(
-    plots.over_frequency(
+    figures.line_panels(
+        {"": remaining},
         hz,
-        {
-            "D1 and D2 zeroed: all that is left": db(
-                np.sqrt(np.maximum(1 - band["D1"] - band["D2"], 0))
-            ),
-            "... at the tone's own frequency": db(1 - band["D1"] - band["D2"]),
-            "Butterworth to 45 Hz, both ways": db(both_ways),
-        },
-        "High frequencies: what is left of a tone",
+        "frequency (Hz)",
         "amplitude (dB)",
-        "All three fall from about 40 Hz on; zeroing leaves -14.8 dB at "
+        "High frequencies: what is left of a tone",
+        log="x",
+        seen="All three fall from about 40 Hz on; zeroing leaves -14.8 dB at "
         "60 Hz, -60 dB or less from 80 Hz on but for a hump of -27 dB near "
         "130 Hz.",
         marks={"Europe": 50, "America": 60},
@@ -635,21 +629,12 @@ muscle_band = scipy.signal.butter(
 emg = scipy.signal.sosfiltfilt(
     muscle_band, np.random.default_rng(0).standard_normal(len(t))
 )
-noise = {
+added = {
     "drift": 0.2 * np.sin(2 * np.pi * 0.25 * t)
     + 0.4 * np.sin(2 * np.pi * 0.05 * t),
     "mains": 0.05 * np.sin(2 * np.pi * 60 * t),
     "muscle": 0.05 * emg / emg.std(),
 }
-
-
-def dwt_filter(signal, wavelet):
-    """Do as denoise does, with another wavelet."""
-    bands = pywt.wavedec(signal, wavelet, mode="symmetric", level=9)
-    for name, numbers in zip(denoising.band_names(), bands, strict=True):
-        if name in denoising.ZEROED:
-            numbers[:] = 0
-    return pywt.waverec(bands, wavelet, mode="symmetric")[: len(signal)]
 
 
 METHODS = {
@@ -661,8 +646,8 @@ METHODS = {
     "db6: A9 D1 D2 D3": lambda x: denoising.denoise(
         x, ["A9", "D1", "D2", "D3"]
     ),
-    "db2: A9 D1 D2": lambda x: dwt_filter(x, "db2"),
-    "db12: A9 D1 D2": lambda x: dwt_filter(x, "db12"),
+    "db2: A9 D1 D2": lambda x: denoising.denoise(x, wavelet="db2"),
+    "db12: A9 D1 D2": lambda x: denoising.denoise(x, wavelet="db12"),
     "Butterworth 0.5-45 Hz, both ways": lambda x: scipy.signal.sosfiltfilt(
         bandpass, x
     ),
@@ -692,13 +677,13 @@ def measure(method):
     st = around(change, 0.10, 0.12).mean(1) - around(
         change, -0.07, -0.05
     ).mean(1)
-    out = {name: method(each) for name, each in noise.items()}
+    out = {name: method(each) for name, each in added.items()}
     error = change + sum(out.values())
     return {
         **{
             name: 10
-            * np.log10(np.var(out[name][middle]) / np.var(noise[name][middle]))
-            for name in noise
+            * np.log10(np.var(out[name][middle]) / np.var(added[name][middle]))
+            for name in added
         },
         "qrs": 1000 * np.sqrt(np.var(qrs, axis=1).mean()),
         "st": 1000 * st.mean(),
@@ -710,7 +695,7 @@ measured = {name: measure(method) for name, method in METHODS.items()}
 
 # %% tags=["hide-input"]
 before = 10 * np.log10(
-    np.var(truth[middle]) / np.var(sum(noise.values())[middle])
+    np.var(truth[middle]) / np.var(sum(added.values())[middle])
 )
 rows = "\n".join(
     f"| {name} | {m['drift']:.1f} | {m['mains']:.1f} | {m['muscle']:.1f} | "
@@ -759,7 +744,7 @@ mean_beat = {
 }
 level = slice(round(0.23 * FS), round(0.25 * FS))  # 0.06 s before R
 plots.show(
-    plots.paper_panels(
+    figures.ecg_panels(
         {
             "mean beat, level 0.06 s before R set to 0": {
                 name: beat - beat[level].mean()
@@ -768,7 +753,7 @@ plots.show(
         },
         FS,
         f"Record {CLEAN}: the ST segment under two filters",
-        "The denoised mean beat lies on the original; the one-way filter's is "
+        seen="The denoised mean beat lies on the original; the one-way filter's is "
         "delayed and lies lower after the QRS complex.",
         synthetic=source.is_synthetic,
     )
@@ -782,21 +767,21 @@ plots.show(
 # database](https://physionet.org/content/nstdb/1.0.0/) has half an hour each of
 # baseline wander (`bw`) and muscle artefact (`ma`), recorded from people who moved,
 # with electrodes where the heart is not seen. Each is added by itself to the same
-# five minutes at 12 dB, by the rules of WFDB's program `nst`, which page 12 goes
+# five minutes at 12 dB, by the rules of WFDB's program `nst`, which page 15 goes
 # through: they compare the height of the QRS complexes with the noise around its
 # mean of each second, so that slow wander hardly counts. The table gives the plain
 # ratio of powers instead, before and after, which need not begin at 12 dB. What a
 # method takes from the truth counts as error, as above.
 
 # %%
-recorded = stress.find(synthetic=source.is_synthetic)
+recorded = noise.find_noise(synthetic=source.is_synthetic)
 first = recording.r_peaks < len(truth)
-height = stress.qrs_amplitude(
+height = noise.qrs_amplitude(
     truth, recording.r_peaks[first], recording.symbols[first]
 )
 real = {}
 for kind, line in recorded.signals.items():
-    a = stress.gain(height, stress.rms(line), 12)
+    a = noise.gain(height, noise.noise_rms(line), 12)
     real[kind] = a * (line - line.mean())[: len(truth)]
 
 
@@ -835,7 +820,7 @@ told = (
     )
 )
 if recorded.is_synthetic:
-    display(Markdown(f"> ⚠️ **{stress.SYNTHETIC_BANNER}**"))
+    display(Markdown(f"> ⚠️ **{noise.SYNTHETIC_BANNER}**"))
 display(
     Markdown(
         "| SNR (dB) | baseline wander | muscle artefact |\n|---|---|---|\n"
@@ -902,7 +887,7 @@ for first, last in ((0, 0.5), (0.5, 1), (1, 2), (2, 4), (4, 8), (8, 14)):
 # **In a stream** nobody knows the next quarter of a minute yet. A device that
 # denoises like this must wait for it, and cut its blocks on the grid, or it will
 # denoise differently from the recordings its model was trained on. The page *To the
-# bedside*, number 13, takes the waiting seriously.
+# bedside*, number 18, takes the waiting seriously.
 #
 # ## Exercises
 #
@@ -914,7 +899,7 @@ for first, last in ((0, 0.5), (0.5, 1), (1, 2), (2, 4), (4, 8), (8, 14)):
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("02.1", answer)
+check("02.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
@@ -922,7 +907,7 @@ exercises.check("02.1", answer)
 # 125 to 250, D2 62.5 to 125, D3 31.25 to 62.5 Hz: zeroing D1 and D2 would
 # spare the mains.
 answer = ["D2", "D3"]
-exercises.check("02.1", answer)
+check("02.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -933,13 +918,13 @@ exercises.check("02.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("02.2", answer)
+check("02.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 tone_50 = shares(np.array([50.0]))
 answer = 10 * np.log10(1 - sum(tone_50[name][0] for name in denoising.ZEROED))
-exercises.check("02.2", answer)
+check("02.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: change
@@ -953,7 +938,7 @@ exercises.check("02.2", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("02.3", answer)
+check("02.3", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 3
@@ -964,7 +949,7 @@ answer = [
     (edges["D2"][1] - edges["A9"][1]) / 180,
     (edges["D4"][1] - edges["A9"][1]) / 180,
 ]
-exercises.check("02.3", answer)
+check("02.3", answer)
 
 # %% [markdown]
 # ### Exercise 4: build
@@ -982,7 +967,7 @@ def undo_level(a, d, h, g):
     return ...  # your code here
 
 
-exercises.check("02.4", undo_level)
+check("02.4", undo_level)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -995,7 +980,7 @@ def undo_level(a, d, h, g):
     return full[first : first + 2 * len(a) - len(h) + 2]
 
 
-exercises.check("02.4", undo_level)
+check("02.4", undo_level)
 
 # %% [markdown]
 # ## Recall

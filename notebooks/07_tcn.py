@@ -83,9 +83,10 @@ print("d = 2:", causal_convolution(x, f, d=2))
 # Check the last number of the second row with pencil and paper before you go on:
 # which three numbers of $x$ went into it?
 #
-# In the library the filter is a module. To read no sample after $s$ it puts
-# $(k-1) \, d$ zeros before the sequence and lets PyTorch's convolution run over
-# it; the sequence keeps its length. (Its second method, `decimated`, is for the
+# In the library the filter is a module,
+# [`CausalConv1d`](../book/api_nn.md#ecgkit.nn.layers.CausalConv1d). To read no
+# sample after $s$ it puts $(k-1) \, d$ zeros before the sequence and lets PyTorch's
+# convolution run over it; the sequence keeps its length. (Its second method, `decimated`, is for the
 # last part of this page. `weight_norm` comes soon.)
 
 # %%
@@ -367,6 +368,8 @@ plots.show(
         "What moves when sample 100 does",
         log="y",
         marks={"100": 100},
+        seen="No line begins before sample 100; block 1 ends at sample 112, "
+        "block 2 at 136, blocks 3 and 4 at the end of the beat.",
         synthetic=source.is_synthetic,
     )
 )
@@ -408,6 +411,7 @@ plots.show(
         "What moves the last output",
         log="y",
         marks={"-180": -180},
+        seen="Both lines begin at sample -180 with their smallest values.",
         synthetic=source.is_synthetic,
     )
 )
@@ -507,7 +511,9 @@ show_code(TCN.sequence)
 show_code(TCN.last_step)
 
 # %% [markdown]
-# `sequence` is the plain definition, `last_step` the cone.
+# [`sequence`](../book/api_nn.md#ecgkit.nn.models.TCN.sequence) is the plain
+# definition, [`last_step`](../book/api_nn.md#ecgkit.nn.models.TCN.last_step) the
+# cone.
 #
 # ### Is it the same function?
 #
@@ -672,10 +678,13 @@ with torch.no_grad():
 #
 # ### What training and classifying run
 #
-# One more turn is left to `ecgkit.nn.fast`. On a CPU `ecgkit.fit` and
-# `ecgkit.predict` run every network of this book within its context `FastCPU`:
-# the same cone, with memory laid out as the processor's convolutions want it and
-# dropout's random numbers drawn four at a time. It computes the numbers that this
+# One more step is left to the library. On a CPU
+# [`fit`](../book/api_train.md#ecgkit.train.fit.fit) and
+# [`predict`](../book/api_train.md#ecgkit.train.fit.predict) run every network of
+# this book within the context
+# [`FastCPU`](../book/api_nn.md#ecgkit.nn.fast.FastCPU): the same cone, with memory
+# laid out as the processor's convolutions want it and dropout's random numbers
+# drawn four at a time. It computes the numbers that this
 # page defined, and the page on training (page 10) takes it apart.
 
 # %% [markdown]

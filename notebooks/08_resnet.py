@@ -119,7 +119,8 @@ print(f"by hand {c_by_hand:.6f}, conv1d {c[0, 0, s]:.6f} mV")
 #
 # The edge is $x$ itself. Only where the module changes the number of channels or
 # the length, so that $F(x)$ and $x$ could not be added, is it a 1x1 convolution
-# with the module's stride. This is the library's:
+# with the module's stride. This is the library's
+# [`ResidualModule`](../book/api_nn.md#ecgkit.nn.layers.ResidualModule):
 
 # %%
 show_code(ResidualModule)
@@ -197,9 +198,12 @@ plots.show(
         gradients,
         depths,
         "modules of two convolutions",
-        "gradient norm at the first layer",
+        "gradient norm at the first layer\n(logarithmic)",
         "Gradient before training, by depth",
         log="xy",
+        seen="Without batch norm the plain line falls steeply and the residual "
+        "one stays level; with it the plain line rises to many times the "
+        "residual one.",
         synthetic=source.is_synthetic,
     )
 )
@@ -267,6 +271,8 @@ plots.show(
         "training step",
         "loss, mean of the last 8 steps",
         f"The first steps of {deep} modules",
+        seen="Without batch norm the plain line stays level at 1.39; the other "
+        "three fall.",
         synthetic=source.is_synthetic,
     )
 )
@@ -352,8 +358,8 @@ with torch.no_grad():
 print(f"largest difference {apart.abs().max():.1e}")
 
 # %% [markdown]
-# `ecgkit.predict` does this for every module before it classifies more than 256
-# beats (page 10). The formula also explains why the convolutions in the module
+# [`predict`](../book/api_train.md#ecgkit.train.fit.predict) does this for every
+# module before it classifies more than 256 beats (page 10). The formula also explains why the convolutions in the module
 # have `bias=False`: whatever bias they had, $\mu$ would take it away again.
 # (Those of the stem, below, have one and gain nothing by it.)
 #
@@ -361,7 +367,8 @@ print(f"largest difference {apart.abs().max():.1e}")
 #
 # A kernel's width decides what it can see in one step. Rather than choose, the
 # Inception module takes several widths side by side and puts their outputs
-# together; the layers after it may use what they need.
+# together; the layers after it may use what they need. In the library it is
+# [`Inception`](../book/api_nn.md#ecgkit.nn.layers.Inception):
 
 # %%
 show_code(Inception)
@@ -435,9 +442,8 @@ plots.show(
 # within 50 ms of the R peak:
 
 # %%
-near = (
-    np.abs(np.arange(180) - beats.preparation.before) <= 18
-)  # 18 samples: 50 ms
+from_r = np.arange(180) - beats.preparation.before
+near = np.abs(from_r) <= 18  # 18 samples: 50 ms
 table = ["| branch | samples active % | of the activity, within 50 ms % |"]
 table.append("|---|---|---|")
 for name, rows in maps.items():
@@ -556,6 +562,8 @@ plots.show(
         "time from the R peak (s)",
         "mV",
         "Two beats that differ in one place",
+        seen="The peaks coincide; a low bump stands 0.14 s before the peak in "
+        "one beat and 0.14 s after it in the other.",
         synthetic=True,
     )
 )
@@ -689,8 +697,8 @@ check("08.1", answer)
 # %% [markdown]
 # ### Exercise 2: change
 #
-# The stem's widest kernel sees 14 ms. Make a `ResNet` whose stem has a
-# kernel of **25** samples in the place of the 5 (69 ms, most of a normal QRS
+# The stem's widest kernel sees 14 ms. Make a
+# [`ResNet`](../book/api_nn.md#ecgkit.nn.models.ResNet) whose stem has a kernel of **25** samples in the place of the 5 (69 ms, most of a normal QRS
 # complex), eight filters as before, and everything else unchanged. Give the
 # network.
 

@@ -76,10 +76,11 @@ plots.show(figures.framework_diagram())
 # $$ z = W \begin{bmatrix} r(x) \\ t(x) \end{bmatrix} + b, \qquad
 # p_c = \frac{e^{z_c}}{\sum_{c'} e^{z_{c'}}} $$
 #
-# In the library it is a class with places for both branches, and for a third that
-# reads *features*: numbers computed from a beat and its neighbours, which the
-# paper's network does not have and page 13 needs. (What `each` is for comes
-# further down.)
+# In the library it is
+# [`ResNetTCN`](../book/api_nn.md#ecgkit.nn.models.ResNetTCN). It has places for both
+# branches, and for a third that reads *features* in another sense: numbers computed
+# from a beat and its neighbours. The paper's network has none; page 13 needs them.
+# (What `each` is for comes further down.)
 
 # %%
 show_code(ResNetTCN)
@@ -547,6 +548,8 @@ plots.show(
         "epochs trained",
         "vote varies by (logits)",
         "How much each branch's vote varies",
+        seen="The ResNet's line rises with every epoch; the TCN's stays near "
+        "zero.",
         synthetic=source.is_synthetic,
     )
 )
@@ -572,8 +575,9 @@ plots.show(
 #
 # Now each branch has an error of its own to learn from, however good the other is.
 # In the library, `network(beats, each=True)` gives the three sets of logits, and
-# $\beta$ is a field of the recipe, `each_branch`: 0 in the paper's and 0.25 in ours.
-# The short training below takes 0.5.
+# $\beta$ is `each_branch` of the
+# [`Recipe`](../book/api_train.md#ecgkit.train.recipe.Recipe): 0 in the paper's, 0.25
+# in ours, and 0.5 in the short training below.
 
 # %%
 show_code(ResNetTCN.forward)
@@ -603,6 +607,8 @@ plots.show(
         "epochs trained",
         "vote varies by (logits)",
         "The same short training, without and with losses of the branches",
+        seen="The ResNet's line rises alike in both; the TCN's stays near zero "
+        "with one loss and rises with a loss for each branch.",
         synthetic=source.is_synthetic,
     )
 )
@@ -660,12 +666,13 @@ for name in ("branches.resnet.stem.conv3.weight", "linear.bias"):
     print(f"{name}: {header[name]}")
 
 # %% [markdown]
-# The file holds what the numbers are; the code of the network is in the library.
+# The file holds the numbers; the code of the network is in the library.
 # `ecgkit` writes two texts beside the numbers. The *preparation* says how the
 # network's beats are made from a recording. The *provenance* says where the weights
-# come from: model, recipe, split, seed and data. `load_model` reads both and builds
-# the network that the provenance names; a table of beats that was prepared in
-# another way is refused. Here are the published weights again:
+# come from: model, recipe, split, seed and data.
+# [`load_model`](../book/api_train.md#ecgkit.train.weights.load_model) reads both and
+# builds the network that the provenance names; a table of beats that was prepared
+# in another way is refused. Here are the published weights again:
 
 # %%
 again = load_model("ours")

@@ -573,7 +573,7 @@ plots.show(
         {f"{n} ({100 * kept[n]:.0f} %)": xy for n, xy in shadow.items()},
         some_labels,
         "Features of the same beats, and the share of spread seen",
-        "component",
+        axis="component",
         synthetic=source.is_synthetic,
     )
 )
@@ -859,7 +859,7 @@ def place(row):
     """Where a test beat is, with letters over it and its neighbours."""
     record, signal = denoised(test.records[row])
     r, middle = record.r_peaks, int(test.samples[row])
-    near = within_margins(r, len(signal)) & (abs(r - middle) < 468)
+    near = within_margins(r, len(signal)) & (abs(r - middle) < 432)
     answers = np.full(len(r), "", dtype="U1")
     beats = cut_beats(signal, r[near])
     answers[near] = np.array(CLASSES)[ask(model, beats)[0].argmax(axis=1)]

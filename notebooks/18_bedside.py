@@ -411,10 +411,10 @@ print(f"nine levels: {11 * 511} samples, {wait_s[-1]:.1f} s")
 
 # %% [markdown]
 # A sample of the denoised signal is *final* when nothing that is still to come can
-# change it. The stream below keeps the earlier samples that it needs, and hands
-# samples on when they are final. One condition makes them those of the whole record, and not
-# merely similar ones: the transform keeps every second coefficient, nine times over,
-# so a window must begin on a multiple of $2^9 = 512$ samples, or it keeps *other* ones.
+# change it. The stream below keeps the earlier samples that it needs, and hands samples
+# on when they are final. One condition makes them those of the whole record, and not
+# merely similar ones: the transform keeps every second coefficient, nine times over, so
+# a window must begin on a multiple of $2^9 = 512$ samples, or it keeps *other* ones.
 
 # %%
 show_code(stream.Wavelets)
@@ -796,8 +796,8 @@ display(Markdown("\n".join(lines)))
 #
 # A day holds about 100,000 beats. `ecgkit classify` keeps the whole lead in memory, 31
 # million samples per day, and denoises it and detects R peaks block by block. Below it
-# goes from the file to the labels, R peaks detected, in a process of its own. The recording is a synthetic one, whatever
-# the banner says: nobody's day is in MIT-BIH.
+# goes from the file to the labels, R peaks detected, in a process of its own. The
+# recording is a synthetic one, whatever the banner says: nobody's day is in MIT-BIH.
 
 # %%
 hours = (1, 24) if full else (0.5,)

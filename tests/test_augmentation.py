@@ -7,7 +7,6 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ecgkit import InputError
 from ecgkit.evaluate import runs
 from ecgkit.train import augmentation, fit
 from ecgkit.train.augmentation import (
@@ -86,34 +85,6 @@ def test_every_place_and_length_from_three_quarters_on_is_drawn(drawn):
     assert found == {(0, 8), (0, 7), (1, 7), (0, 6), (1, 6), (2, 6)}
 
 
-def test_of_a_beat_135_to_180_samples_are_kept_all_lengths_and_places_alike(drawn):
-    b = 92_000
-    random_crops(torch.zeros(b, 180), seeded(1))
-    start, length = drawn()
-    assert (start >= 0).all()
-    assert (start + length <= 180).all()
-    lengths, times = np.unique(length, return_counts=True)
-    assert lengths.tolist() == list(range(135, 181))  # 46 lengths, so 2000 of each
-    assert np.abs(times - b / 46).max() < 5 * math.sqrt(b / 46)
-    places, times = np.unique(start[length == 135], return_counts=True)
-    assert places.tolist() == list(range(46))  # 2000 crops of the shortest: 43 at each place
-    assert np.abs(times - 2000 / 46).max() < 5 * math.sqrt(2000 / 46)
-
-
-def test_another_shortest_share_is_obeyed(drawn):
-    random_crops(torch.zeros(5000, 180), seeded(), shortest=0.9)
-    assert drawn()[1].min() == 162
-
-
-@pytest.mark.parametrize("number", [0.0, 1 - 2**-24])
-def test_the_extremes_of_the_random_numbers_stay_within_the_beat(monkeypatch, drawn, number):
-    # Float32 holds nothing between 1 - 2**-24 and 1; multiplied by 46 it must not round up to 46.
-    monkeypatch.setattr(torch, "rand", lambda b, **_: torch.full((b,), number))
-    random_crops(torch.ones(3000, 180), seeded())
-    start, length = drawn()
-    assert_array_equal(start, 0 if number == 0 else 180 - length)
-
-
 def test_crops_repeat_with_the_seed_differ_from_beat_to_beat_and_leave_the_beats_alone():
     beats = torch.randn(180, generator=seeded(9)).repeat(40, 1)
     before = beats.clone()
@@ -175,22 +146,6 @@ def test_an_epoch_has_every_beat_once_and_copies_of_s_v_and_f_up_to_the_number_o
     assert not torch.equal(rows, other)
 
 
-def test_every_beat_of_a_rare_class_is_copied_about_equally_often():
-    labels = shuffled_labels([2000, 20, 20, 20])
-    rows, is_copy = epoch_order(labels, seeded())
-    times = torch.bincount(rows[is_copy], minlength=len(labels))[labels != N]
-    assert times.sum() == 3 * 1980
-    assert 50 < times.min() < times.max() < 150  # 99 each in the mean, standard deviation 10
-
-
-def test_originals_and_copies_come_in_random_order():
-    labels = shuffled_labels([1000, 500, 500])
-    rows, is_copy = epoch_order(labels, seeded())
-    for part in (slice(0, 1500), slice(1500, 3000)):
-        assert is_copy[part].float().mean().item() == pytest.approx(1 / 3, abs=0.05)
-        assert (labels[rows[part]] == N).float().mean().item() == pytest.approx(1 / 3, abs=0.05)
-
-
 @pytest.mark.parametrize(
     ("balance", "expected"),
     [(0.0, [400, 100, 25, 4]), (0.5, [400, 200, 100, 40]), (1.0, 4 * [400])],
@@ -202,14 +157,6 @@ def test_balance_is_a_geometric_mean(balance, expected):
     rows, is_copy = epoch_order(labels, seeded(), balance)
     assert torch.bincount(labels[rows]).tolist() == expected
     assert is_copy.sum() == sum(expected) - 529
-
-
-@pytest.mark.parametrize(
-    ("counts", "named"), [([50, 0, 10, 5], "class S:"), ([0, 9, 0, 5], "class N, V:")]
-)
-def test_a_class_without_a_beat_is_refused_by_name(counts, named):
-    with pytest.raises(InputError, match=named):
-        epoch_order(shuffled_labels(counts), seeded())
 
 
 # The test half

@@ -1,9 +1,6 @@
 """Beats are cut to the sample, counted to the beat, and kept in files that are whole or refused."""
 
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import fields, replace
 
 import numpy as np
@@ -15,7 +12,7 @@ from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.cutting import cut_beats, extract_beats, prepare_signal, resample, within_margins
 from ecgkit.data.denoising import denoise
 from ecgkit.data.preparation import Preparation
-from ecgkit.data.r_peaks import BLOCK, align_r_peaks, detect_r_peaks, drop_close
+from ecgkit.data.r_peaks import BLOCK, align_r_peaks, detect_r_peaks
 from ecgkit.data.sources import Source
 
 RAW = Preparation(zeroed=())
@@ -79,11 +76,6 @@ def test_peaks_move_to_the_largest_deflection_within_reach():
     ]
 
 
-def test_beats_less_than_a_fifth_of_a_second_after_another_are_left_out():
-    assert drop_close(np.array([71, 100, 172, 243, 244]), 0).tolist() == [100, 172, 244]
-    assert drop_close(np.array([], np.int64), 0).tolist() == []
-
-
 def test_r_peaks_are_found_across_blocks_and_none_where_there_are_none():
     places = np.arange(400, BLOCK + 8000, 301)
     signal = bumps(400, [200])[50:351]
@@ -105,12 +97,6 @@ def test_a_resampled_sine_is_the_sine_sampled_at_360_hz(fs):
     assert len(found) == 3600
     expected = np.sin(2 * np.pi * 5 * np.arange(3600) / 360)
     assert found[360:-360] == pytest.approx(expected[360:-360], abs=0.01)
-
-
-@pytest.mark.parametrize("fs", [99, 20_001, float("nan")])
-def test_a_rate_that_cannot_be_used_is_refused(fs):
-    with pytest.raises(InputError):
-        resample(np.zeros(1000), fs)
 
 
 def test_a_long_signal_is_denoised_in_blocks_as_if_at_once():
@@ -205,16 +191,6 @@ def test_the_whole_record_is_denoised_before_it_is_cut(tiny):
     assert load_beats(tiny, RAW).signals[0] == pytest.approx(mlii[around], abs=1e-6)
 
 
-def test_mlii_is_taken_by_name_or_the_first_channel_whatever_its_name(tiny):
-    mlii, first = load_beats(tiny, RAW), load_beats(tiny, replace(RAW, lead="first"))
-    second = tiny.read("second").signals[3600 - 90 : 3600 + 90]
-    assert mlii.signals[4] == pytest.approx(second[:, 1], abs=1e-6)
-    assert first.signals[4] == pytest.approx(second[:, 0], abs=1e-6)
-    assert (mlii.signals[:4] == first.signals[:4]).all()
-    with pytest.raises(InputError, match="V1"):
-        load_beats(tiny, Preparation(lead="V1"))
-
-
 def test_a_record_of_another_rate_is_brought_to_360_hz(write_record):
     folder = write_record("slow", fs=250, r_peaks=[1000, 1250], symbols="NV").parent
     source = Source("svdb", folder, ("slow",), "x")
@@ -247,11 +223,6 @@ def test_the_cache_is_read_again_and_distinguishes_all_but_the_mapping(tiny, unr
         load_beats(replace(tiny, fingerprint="another"), PLAIN)
     with pytest.raises(AssertionError):
         load_beats(tiny, PLAIN, cached=False)
-
-
-def test_without_leave_to_cache_nothing_is_written(tiny, cache):
-    load_beats(tiny, cached=False)
-    assert not list(cache.rglob("*"))
 
 
 @pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "not a table"])
@@ -290,16 +261,10 @@ def test_relabelling_moves_the_escape_beats_and_nothing_else(table):
     assert [aami.CLASSES[c] for c in other.labels] == ["S", "N", "V", "Q", "N"]
     assert other.preparation == replace(table.preparation, mapping="literature")
     assert same(other.relabel("ec57"), table)
+    assert "".join(table.without_q().symbols) == "AjVN"
+    assert table.select(np.array([4, 0])).samples.tolist() == [3600, 455]
     with pytest.raises(InputError):
         table.relabel("other")
-
-
-def test_selecting_takes_a_mask_or_rows_in_their_order(table):
-    assert table.select(np.array([4, 0])).samples.tolist() == [3600, 455]
-    assert table.select(table.samples > 3000).samples.tolist() == [7000, 3600]
-    rest = table.without_q()
-    assert ("".join(rest.symbols), len(rest)) == ("AjVN", 4)
-    assert (rest.features == table.features[[0, 1, 2, 4]]).all()
 
 
 def test_a_sample_keeps_the_shares_and_some_of_every_class(table):
@@ -317,29 +282,6 @@ def test_a_saved_table_comes_back_with_its_preparation(table, tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["beats.npz"]
 
 
-def test_a_table_damaged_anywhere_is_refused_or_gives_the_same_beats(table, tmp_path):
-    path = tmp_path / "beats.npz"
-    table.select(np.array([0])).save(path)
-    whole, expected, refused = path.read_bytes(), Beats.load(path), 0
-    for place in range(0, len(whole), 13):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
-        try:
-            assert same(Beats.load(path), expected)  # a time stamp, say
-        except InputError:
-            refused += 1
-    assert refused > len(whole) / 13 / 2
-
-
-class Trap:
-    """What runs a command when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.marker}",)
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -349,7 +291,7 @@ class Trap:
         {"signals": np.full((5, 180), np.nan, np.float32)},
         {"features": np.zeros((5, 3), np.float32)},
         {"features": np.zeros((5, 2), np.int64)},
-        {"symbols": np.array([Trap("sprung")] * 5, dtype=object)},
+        {"symbols": np.array([len] * 5, dtype=object)},
         {"symbols": np.array(list("NN~NN"))},  # no beat
         {"about": np.array("{}")},
         {"about": np.array('{"source": "x", "fingerprint": "y", "preparation": {"step": 0}}')},
@@ -358,57 +300,17 @@ class Trap:
 )
 def test_a_file_of_something_else_is_refused(table, tmp_path, monkeypatch, change):
     monkeypatch.chdir(tmp_path)
+    for content in (None, b"", b"signals,labels\n", pickle.dumps([1])):
+        if content is not None:
+            (tmp_path / "beats.npz").write_bytes(content)
+        with pytest.raises(InputError):
+            Beats.load("beats.npz")
     table.save("beats.npz")
     with np.load("beats.npz") as file:
         columns = {**file, **change}
     np.savez("beats.npz", **{k: v for k, v in columns.items() if v is not None})
     with pytest.raises(InputError):
         Beats.load("beats.npz")
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"signals,labels\n", pickle.dumps([1]), None])
-def test_a_missing_file_or_another_format_is_refused(tmp_path, content):
-    if content is not None:
-        (tmp_path / "beats.npz").write_bytes(content)
-    with pytest.raises(InputError):
-        Beats.load(tmp_path / "beats.npz")
-
-
-BLOCKED = """
-import sys
-
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("wfdb", "pywt", "pooch"):
-            raise ModuleNotFoundError(f"{name} is not installed")
-
-sys.meta_path.insert(0, Absent())
-import ecgkit.data.beats, ecgkit.data.splits, ecgkit.evaluate.runs
-
-beats = ecgkit.data.beats.Beats.load(sys.argv[1])
-print(len(ecgkit.data.splits.patient_split(beats.records).test))
-"""
-
-
-def test_with_a_saved_table_training_needs_no_file_reader(synthetic_beats, tmp_path):
-    path = tmp_path / "beats.npz"
-    few = synthetic_beats.select(np.arange(0, len(synthetic_beats), 10))
-    few.save(path)
-    done = subprocess.run(
-        [sys.executable, "-c", BLOCKED, str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == sum(int(name[3:]) % 2 == 0 for name in few.records)
-
-
-# The synthetic records and MIT-BIH
-
-
-def test_the_synthetic_records_give_every_class(synthetic_beats):
-    assert min(aami.counts(synthetic_beats.labels).values()) > 0
-    assert len(set(synthetic_beats.records)) == 12
-    assert np.isfinite(synthetic_beats.signals).all()
 
 
 def test_the_counts_of_mit_bih_are_the_papers(mitdb_beats):
@@ -417,12 +319,3 @@ def test_the_counts_of_mit_bih_are_the_papers(mitdb_beats):
     assert aami.counts(mitdb_beats.labels) == expected
     assert len(set(mitdb_beats.records)) == 44
     assert np.isfinite(mitdb_beats.signals).all()
-
-
-def test_the_first_channel_of_record_114_is_not_mlii(mitdb):
-    two = replace(mitdb, records=("114", "115"))
-    mlii, first = (
-        load_beats(two, replace(RAW, lead=lead), cached=False) for lead in ("MLII", "first")
-    )
-    differs = (first.signals != mlii.signals).any(axis=1)
-    assert (differs == (mlii.records == "114")).all()

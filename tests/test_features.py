@@ -13,10 +13,8 @@ from ecgkit.data.features import (
     HISTORY,
     LIMIT,
     NEEDS_NEXT,
-    RR_FEATURES,
     compute_features,
     describe_beats,
-    previous,
 )
 from ecgkit.data.preparation import Preparation
 
@@ -36,22 +34,6 @@ def random_recording(n=700, width=180, seed=0):
     rng = np.random.default_rng(seed)
     rr = np.append(np.nan, rng.uniform(0.4, 1.2, n - 1))
     return rng.normal(size=(n, width)).astype(np.float32), rr, np.append(rr[1:], np.nan)
-
-
-@pytest.mark.parametrize(
-    ("statistic", "function"), [("mean", np.mean), ("median", np.median), ("std", np.std)]
-)
-@pytest.mark.parametrize("shape", [(40,), (40, 3)])
-def test_statistics_of_previous_values_are_those_of_a_plain_loop(statistic, function, shape):
-    values = np.random.default_rng(1).normal(size=shape)
-    values[[0, 7, 8]] = np.nan
-    expected = np.full(shape, np.nan)
-    for i in range(2, 40):
-        window = values[max(i - 6, 0) : i]
-        expected[i] = function(
-            window[np.isfinite(window).all(axis=tuple(range(1, window.ndim)))], 0
-        )
-    assert_allclose(previous(values, 6, statistic), expected, atol=1e-12)
 
 
 def test_intervals_relative_to_the_last_ten_and_the_last_two_hundred():
@@ -116,15 +98,6 @@ def test_ratios_are_limited_and_do_not_depend_on_scale_and_rate():
     assert_allclose(other, compute_features(signals, rr, following, NAMES), atol=2e-5)
 
 
-def test_names_decide_the_columns_and_their_order():
-    signals, rr, following = random_recording(50)
-    every = compute_features(signals, rr, following, NAMES)
-    some = compute_features(signals, rr, following, ("size", "rr_next"))
-    assert some.dtype == np.float32
-    assert_array_equal(some, every[:, [NAMES.index("size"), NAMES.index("rr_next")]])
-    assert set(RR_FEATURES) == {name for name in NAMES if name.startswith("rr_")}
-
-
 def test_nothing_depends_on_later_beats_but_for_the_next_interval():
     signals, rr, following = random_recording()
     x, z = describe_beats(signals, rr, following, ALL)
@@ -138,15 +111,6 @@ def test_nothing_depends_on_later_beats_but_for_the_next_interval():
     _, later = describe_beats(signals, rr, 2 * following, ALL)
     differs = (later != z).any(axis=0)
     assert {name for name, d in zip(NAMES, differs, strict=True) if d} == set(NEEDS_NEXT)
-
-
-def test_beats_before_history_are_forgotten():
-    signals, rr, following = random_recording()
-    x, z = describe_beats(signals, rr, following, ALL)
-    late_x, late_z = describe_beats(signals[100:], rr[100:], following[100:], ALL)
-    assert HISTORY == 410
-    assert_allclose(late_x[HISTORY:], x[100 + HISTORY :], atol=1e-5)
-    assert_allclose(late_z[HISTORY:], z[100 + HISTORY :], atol=1e-5)
 
 
 @pytest.mark.parametrize("relative_to", ["none", "mean", "median"])
@@ -191,11 +155,3 @@ def test_a_tables_features_are_those_of_each_record_alone(synthetic_source, synt
         x, z = describe_beats(own.signals, own.rr_before_s, own.rr_after_s, ALL)
         assert_array_equal(beats.signals[beats.records == name], x)
         assert_array_equal(beats.features[beats.records == name], z)
-
-
-def test_premature_beats_have_short_intervals(synthetic_beats):
-    one = synthetic_beats.select(synthetic_beats.records == "syn02")
-    (near,) = compute_features(one.signals, one.rr_before_s, one.rr_after_s, ("rr_near",)).T
-    n, s, v = (np.median(near[one.labels == c]) for c in range(3))
-    assert abs(n) < 0.1
-    assert max(s, v) < -0.15

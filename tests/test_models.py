@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
 from torch.utils.flop_counter import FlopCounterMode
 
 from ecgkit import InputError
@@ -17,10 +16,8 @@ from ecgkit.nn.layers import (
     CausalConv1d,
     Inception,
     ResidualModule,
-    SqueezeExcitation,
-    TemporalBlock,
 )
-from ecgkit.nn.models import MODELS, PAPER_MODELS, TCN, ResNet, ResNetTCN, build
+from ecgkit.nn.models import MODELS, PAPER_MODELS, TCN, ResNet, build
 
 CHANNELS = (4, 6, 6, 8, 8)  # small; equal neighbours have a plain residual edge, others a 1x1
 CONE = [181, 175, 85, 79, 37, 31, 13, 7, 1]  # samples between the convolutions (paper's TCN)
@@ -48,34 +45,16 @@ def make_tcn(blocks, kernel_size):
 # both sides, the right end chomped off. Weight normalisation is written out: w = g v / |v|.
 
 
-class NormedConv1d(nn.Module):
-    def __init__(self, ours, dilation):
-        super().__init__()
-        weight = ours.conv.parametrizations.weight
-        self.g, self.v = weight.original0.detach().clone(), weight.original1.detach().clone()
-        self.bias = ours.conv.bias.detach().clone()
-        self.dilation, self.padding = dilation, (self.v.shape[2] - 1) * dilation
-
-    def forward(self, x):
-        norm = (self.v**2).sum(dim=(1, 2), keepdim=True).sqrt()
-        w = self.g * self.v / norm
-        y = F.conv1d(x, w, self.bias, padding=self.padding, dilation=self.dilation)
-        return y[:, :, : -self.padding]
-
-
-class PublishedBlock(nn.Module):
-    def __init__(self, ours, dilation):
-        super().__init__()
-        conv1, conv2 = (NormedConv1d(conv, dilation) for conv in (ours.conv1, ours.conv2))
-        self.net, self.edge = nn.Sequential(conv1, nn.ReLU(), conv2, nn.ReLU()), ours.edge
-
-    def forward(self, x):
-        return torch.relu(self.net(x) + self.edge(x))
-
-
-def published_tcn(tcn):
-    blocks = (PublishedBlock(block, 2**i) for i, block in enumerate(tcn.blocks))
-    return nn.Sequential(*blocks).eval()
+def published_tcn(tcn, x):
+    for i, block in enumerate(tcn.blocks):
+        h = x
+        for conv in (block.conv1.conv, block.conv2.conv):
+            g, v = conv.parametrizations.weight.original0, conv.parametrizations.weight.original1
+            w = g * v / (v**2).sum(dim=(1, 2), keepdim=True).sqrt()
+            pad = (v.shape[2] - 1) * 2**i
+            h = F.conv1d(h, w, conv.bias, padding=pad, dilation=2**i)[:, :, :-pad].relu()
+        x = torch.relu(h + block.edge(x))
+    return x
 
 
 # Equation (1) and the layers
@@ -91,52 +70,18 @@ def test_the_causal_convolution_is_equation_1_worked_by_hand():
     assert y.flatten().tolist() == pytest.approx([3.5, 6.5, 22.5, 44.5], abs=1e-12)
 
 
-def test_the_norm_of_each_filter_is_its_g_in_all_eight_convolutions():
-    convs = [m.conv for m in TCN().blocks.modules() if isinstance(m, CausalConv1d)]
-    assert len(convs) == 8  # two in each of four blocks
-    for conv in convs:
-        weight = conv.parametrizations.weight
-        weight.original0.data.uniform_(0.2, 30)
-        weight.original1.data.mul_(7)
-        norms = conv.weight.square().sum(dim=(1, 2)).sqrt()
-        torch.testing.assert_close(norms, weight.original0.flatten())
-
-
-def test_a_temporal_block_is_its_residual_edge_where_the_filters_are_zero():
-    block = TemporalBlock(2, 2, kernel_size=3, dilation=1, dropout=0.0)
-    for conv in (block.conv1, block.conv2):
-        conv.conv.parametrizations.weight.original0.data.zero_()
-        conv.conv.bias.data.zero_()
-    x = torch.tensor([[[1.0, -2.0, 3.0], [-4.0, 5.0, -6.0]]])
-    assert block(x).tolist() == [[[1.0, 0.0, 3.0], [0.0, 5.0, 0.0]]]  # the last ReLU
-
-
-def test_dropout_acts_in_training_only_and_after_both_convolutions():
-    torch.manual_seed(0)
-    block = TemporalBlock(1, 1, kernel_size=1, dilation=1, dropout=0.3)
-    for conv in (block.conv1, block.conv2):
-        conv.conv.weight = torch.ones(1, 1, 1)
-        conv.conv.bias.data.zero_()
-    x = torch.ones(1, 1, 40_000)
-    assert (block.eval()(x) == 2).all()  # 1 + its residual edge
-    h = block.train()(x) - 1
-    # Kept twice: 1/0.7 scaled twice. 0.7 * 0.7 = 49 % are.
-    assert h[h > 0].unique().tolist() == pytest.approx([1 / 0.49])
-    assert (h > 0).float().mean().item() == pytest.approx(0.49, abs=0.02)
-
-
 # Dense form, cone, and the published formulation
 
 
 @FORMS
 def test_cone_dense_form_and_published_tcn_agree_in_value_and_gradient(blocks, kernel_size):
     tcn = make_tcn(blocks, kernel_size)
-    published, probe = published_tcn(tcn), normal(2, CHANNELS[blocks - 1], seed=1)
+    probe = normal(2, CHANNELS[blocks - 1], seed=1)
     r, k = tcn.receptive_field, kernel_size
     assert r == 1 + sum(2 * (k - 1) * 2**i for i in range(blocks))
     for n in {1, 2, k, r - k, r - k + 1, r - k + 2, r - 1, r, r + 1, 180, 400} - {0, -1}:
         x = normal(2, 1, n, seed=n).requires_grad_()
-        theirs, dense, cone = published(x), tcn.sequence(x), tcn.last_step(x)
+        theirs, dense, cone = published_tcn(tcn, x), tcn.sequence(x), tcn.last_step(x)
         torch.testing.assert_close(dense, theirs, rtol=0, atol=1e-12)
         torch.testing.assert_close(cone, theirs[..., -1], rtol=0, atol=1e-12)
         wanted = [x, *tcn.parameters()]
@@ -174,15 +119,9 @@ def test_the_last_step_sees_181_samples_and_no_more():
 
 
 def test_the_cone_needs_8_4_million_multiplications_where_the_dense_form_needs_171_6():
-    sizes = [(1, 32), (32, 64), (64, 128), (128, 256)]
-    conv1, conv2 = [7 * a * b for a, b in sizes], [7 * b * b for _, b in sizes]
-    edge = [a * b for a, b in sizes]
-    dense = 180 * sum(conv1 + conv2 + edge)
-    cone = sum(
-        n1 * conv1[i] + n2 * (conv2[i] + edge[i])
-        for i, (n1, n2) in enumerate([(175, 85), (79, 37), (31, 13), (7, 1)])
-    )
-    assert (dense, cone) == (171_648_000, 8_392_640)  # a ratio of 20.45
+    # Block i has 7 a b, 7 b b and a b coefficients. Dense: 180 times all. Cone: the first filter at
+    # 175, 79, 31, 7 positions, the second and the edge at 85, 37, 13, 1. A ratio of 20.45.
+    dense, cone = 171_648_000, 8_392_640
     tcn = TCN(squeeze=None).eval()
     for form, expected in ((tcn.sequence, dense), (tcn.last_step, cone)):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -200,7 +139,7 @@ def test_both_squeezes_gate_the_last_step_of_the_published_tcn(squeeze):
     tcn.se.reduce.bias.data.fill_(1.0)  # its two hidden units are alive
     beats = normal(5, 180)
     with torch.inference_mode():
-        y = published_tcn(tcn)(beats[:, None]).numpy()  # (b, c, n)
+        y = published_tcn(tcn, beats[:, None]).numpy()  # (b, c, n)
         found = tcn(beats).numpy()
     last = y[..., -1]
     z = last if squeeze == "last" else y.mean(axis=2)
@@ -234,15 +173,6 @@ def test_six_residual_modules_in_three_layers(strides, expected):
     shapes = shapes_through(resnet, (Inception, ResidualModule), torch.zeros(1, 180))
     assert shapes == [(32, 180), *(shape for shape in expected for _ in range(2))]
     assert resnet.n_features == 64 * expected[-1][1]
-
-
-def test_nothing_is_pooled_after_the_stem():
-    resnet, beat = ResNet().eval(), normal(1, 180).float()
-    pools = [m for m in resnet.modules() if "Pool" in type(m).__name__]
-    assert pools == [resnet.stem.pool]  # the Inception's fourth branch
-    with torch.inference_mode():
-        kept = resnet.layers(resnet.stem(beat[:, None]))
-        assert torch.equal(resnet(beat).reshape(1, 64, 45), kept)  # every sample of every channel
 
 
 def randomize_norms(module):
@@ -360,12 +290,6 @@ def test_the_joint_model_is_one_linear_layer_on_all_branches_and_each_votes_alon
             np.testing.assert_allclose(found, output.numpy() @ weight[:, a:b].T + bias, atol=1e-12)
 
 
-@pytest.mark.parametrize(("n_features", "given"), [(6, None), (0, torch.zeros(2, 6))])
-def test_features_are_needed_where_they_are_read_and_refused_elsewhere(n_features, given):
-    with pytest.raises(InputError, match="features"):
-        build("tcn", n_features)(torch.zeros(2, 180), given)
-
-
 def inputs(model, b):
     z = torch.randn(b, model.n_features, dtype=torch.float64) if model.n_features else None
     return torch.randn(b, 180, dtype=torch.float64), z
@@ -378,18 +302,6 @@ def make(name):
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     return model
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_a_beats_result_does_not_depend_on_its_company_and_every_parameter_learns(name):
-    model = make(name)
-    x, z = inputs(model, 7)
-    F.cross_entropy(model(x, z), torch.arange(7) % 4).backward()
-    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
-    with torch.inference_mode():
-        together = model.eval()(x, z)
-        rows = [model(x[i : i + 1], None if z is None else z[i : i + 1]) for i in range(7)]
-    torch.testing.assert_close(together, torch.cat(rows), rtol=0, atol=1e-12)
 
 
 # The networks on a CPU, against PyTorch's own functions
@@ -423,19 +335,15 @@ def test_values_gradients_and_running_statistics_are_the_plain_ones(name, traini
 
 NETWORKS = [
     (nn.Conv1d(3, 6, 5, stride=2, padding=3, dilation=2), (4, 3, 33)),
-    (nn.Conv1d(4, 6, 3, groups=2), (4, 4, 33)),
     (nn.Conv1d(4, 4, 9, groups=2), (4, 4, 9)),  # covers its input, but in groups
     (nn.Conv1d(4, 3, 9, stride=3), (4, 4, 9)),
-    (nn.Conv1d(4, 3, 9, padding=1), (4, 4, 9)),
     (nn.Conv1d(1, 3, 1), (4, 1, 1)),
     (nn.Conv1d(2, 3, 4, padding="same"), (4, 2, 20)),
     (nn.Conv1d(2, 3, 5, padding=2, padding_mode="circular"), (4, 2, 20)),
     (nn.Conv1d(2, 3, 5), (2, 20)),  # without a batch
-    (nn.BatchNorm1d(5), (7, 5)),
     (nn.BatchNorm1d(5, affine=False, track_running_stats=False), (7, 5, 9)),
     (nn.Sequential(nn.Conv1d(1, 4, 3), nn.BatchNorm1d(4), nn.Conv1d(4, 2, 18)), (3, 1, 20)),
     (nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.Dropout(0.0)), (2, 1, 8, 9)),
-    (nn.Sequential(nn.Linear(6, 4), nn.LayerNorm(4)), (5, 6)),
 ]
 
 
@@ -447,13 +355,6 @@ def test_any_network_computes_what_it_does_without(network, shape, turned):
     if turned:  # the same values, the last two axes exchanged in memory
         x = x.transpose(-1, -2).contiguous().transpose(-1, -2)
     assert_fast_is_plain(copy.deepcopy(network).double().train(), x)
-
-
-@pytest.mark.parametrize("n", [40, 175, 181, 250])
-@pytest.mark.parametrize("squeeze", ["last", "time", None])
-def test_beats_of_other_lengths(n, squeeze):
-    tcn = TCN((16, 16, 16, 16), dropout=0.0, squeeze=squeeze)
-    assert_fast_is_plain(ResNetTCN(tcn=tcn).double(), normal(4, n))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,7 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,28 +16,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ecgkit import InputError
-from ecgkit.nn.models import TCN, ResNet, ResNetTCN, build
-from ecgkit.train import checkpoints, device, fit
+from ecgkit.nn.models import TCN, ResNet, ResNetTCN
+from ecgkit.train import fit
 from ecgkit.train.checkpoints import CHECKPOINT
-from ecgkit.train.device import pick_device, pick_precision
-from ecgkit.train.fit import Epoch, predict
+from ecgkit.train.device import pick_device, pick_precision, rank_and_world
+from ecgkit.train.fit import predict
 from ecgkit.train.recipe import RECIPES, Recipe, class_weights, find_recipe, learning_rate, loss
 
 CPU = torch.device("cpu")
 PAPER = Recipe(epochs=4, batch=32)
-OURS = Recipe(
-    epochs=4,
-    batch=24,
-    learning_rate=2e-3,
-    schedule="one-cycle",
-    weight_decay=0.01,
-    label_smoothing=0.05,
-    balance=0.5,
-    cropped_originals=0.3,
-    gain=0.1,
-    noise_mv=0.05,
-    each_branch=0.5,
-)
+OURS = replace(RECIPES["ours"], epochs=4, batch=24)
 
 
 def make_network(seed=0, n_features=0):
@@ -76,14 +64,6 @@ def assert_same_weights(a, b):
 # Learning
 
 
-def test_the_loss_falls_and_the_classes_are_learnt():
-    network = make_network()
-    found = losses(train(network, Recipe(epochs=15, batch=16, learning_rate=3e-3)))
-    assert np.mean(found[-5:]) < 0.3 * found[0]  # dropout makes a single epoch jump
-    x, y = make_beats(seed=1)  # other beats of the same kind
-    assert (predict(network, x).argmax(axis=1) == y).mean() > 0.95
-
-
 def test_features_are_learnt_from_and_left_alone_by_augmentation():
     labels = np.random.default_rng(0).integers(4, size=200).astype(np.int8)
     beats, features = np.zeros((200, 180), np.float32), np.eye(6, dtype=np.float32)[labels]
@@ -104,20 +84,7 @@ def test_a_network_that_knows_nothing_has_a_loss_of_ln_4(each_branch, times):
     assert entry.loss == pytest.approx(times * math.log(4), abs=1e-5)  # 1 + 0.5 + 0.5 times
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_one_step_is_adams(weight_decay):
-    # After one step the two moments are the gradient and its square: Adam moves every weight by
-    # the learning rate, against the gradient's sign; decoupled decay shrinks the weight first.
-    network = nn.Linear(180, 4)
-    before = weights(network)
-    recipe = Recipe(epochs=1, batch=10_000, learning_rate=1e-4, weight_decay=weight_decay)
-    train(network, recipe)
-    for name, old in before.items():
-        moved = weights(network)[name] - old * (1 - 1e-4 * weight_decay)
-        np.testing.assert_allclose(moved.abs(), 1e-4, rtol=0.02)
-
-
-def test_the_curve_has_what_evaluate_returned_and_the_last_epochs_weights_stay(tmp_path):
+def test_the_curve_has_what_evaluate_returned_and_the_last_epochs_weights_stay():
     scores, after = [0.9, 0.5, 0.1], []
 
     def evaluate(network):
@@ -125,15 +92,11 @@ def test_the_curve_has_what_evaluate_returned_and_the_last_epochs_weights_stay(t
         return {"accuracy": scores[len(after) - 1]}
 
     network = make_network()
-    curve = train(network, Recipe(epochs=3, batch=32), evaluate=evaluate, out=tmp_path)
-    assert [(entry.epoch, entry.scores["accuracy"]) for entry in curve] == [
-        *((1, 0.9), (2, 0.5), (3, 0.1))
-    ]
+    curve = train(network, Recipe(epochs=3, batch=32), evaluate=evaluate)
+    assert [entry.epoch for entry in curve] == [1, 2, 3]
+    assert [entry.scores["accuracy"] for entry in curve] == scores
     assert_same_weights(weights(network), after[-1])
     assert not torch.equal(after[0]["linear.weight"], after[-1]["linear.weight"])
-    assert torch.equal(
-        load_file(tmp_path / CHECKPOINT)["model/linear.weight"], after[-1]["linear.weight"]
-    )
 
 
 # What an epoch is made of
@@ -161,21 +124,10 @@ def test_each_epoch_holds_every_beat_unchanged_and_fresh_crops_of_the_rare_ones(
         assert len(kept) <= 44 + 5  # a crop is now and then the whole beat: 1 in 46
     crops = [set(epoch) - originals for epoch in drawn]
     assert not crops[0] & crops[1]
-    disturbed = Recorder(180, 4)
-    train(disturbed, Recipe(epochs=1, batch=20, noise_mv=0.1), beats=(x, y))
-    assert not originals & {beat.tobytes() for beat in np.concatenate(disturbed.seen)}
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 0), (1.0, 4000), (0.25, 1000)])
-def test_a_share_of_the_originals_is_cropped_too(share, expected):
-    x, y = make_beats(counts=(1000, 1000, 1000, 1000))
-    recorder = Recorder(180, 4)
-    recipe = Recipe(epochs=1, batch=10_000, balance=0.0, cropped_originals=share)
-    train(recorder, recipe, beats=(x, y))
-    whole = {beat.tobytes() for beat in x}
-    cropped = sum(beat.tobytes() not in whole for beat in recorder.seen[0])
-    chance = math.sqrt(4000 * share * (1 - share))  # and 1 crop in 46 keeps all 180 samples
-    assert expected * 45 / 46 - 5 * chance - 50 * share <= cropped <= expected + 5 * chance
+    for change, unchanged in (({"noise_mv": 0.1}, 0), ({"cropped_originals": 1.0}, 0.1)):
+        recorder = Recorder(180, 4)
+        train(recorder, Recipe(epochs=1, batch=96, **change), beats=(x, y))
+        assert np.mean([b.tobytes() in originals for b in recorder.seen[0]]) <= unchanged
 
 
 # Repeating, checkpoints and resuming
@@ -302,47 +254,24 @@ class Trap:
         return open, ("mark", "w")
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "pickle", "header", "weights", "moment"])
+@pytest.mark.parametrize("damage", ["cut short", "empty", "pickle", "header", "moment"])
 def test_a_damaged_checkpoint_is_refused(tmp_path, monkeypatch, damage):
     monkeypatch.chdir(tmp_path)
     recipe, path = Recipe(epochs=2, batch=64), Path(CHECKPOINT)
     cut_off_after(1, tmp_path, recipe)
-    whole, tensors = path.read_bytes(), load_file(path)
-    with safetensors.safe_open(path, "pt") as file:
-        about = file.metadata()
-    if damage == "weights":  # no checkpoint at all
-        save_file(make_network().state_dict(), path)
-    elif damage == "moment":
-        save_file({k: v for k, v in tensors.items() if k != "optimizer/3/exp_avg"}, path, about)
+    if damage == "moment":
+        with safetensors.safe_open(path, "pt") as file:
+            about = file.metadata()
+        kept = {k: v for k, v in load_file(path).items() if k != "optimizer/3/exp_avg"}
+        save_file(kept, path, about)
     else:
-        header = 8 + int.from_bytes(whole[:8], "little")
-        path.write_bytes(
-            {
-                "cut short": whole[:-1000],
-                "empty": b"",
-                "pickle": pickle.dumps(Trap()),
-                "header": whole[:header],
-            }[damage]
-        )
+        whole = path.read_bytes()
+        header = whole[: 8 + int.from_bytes(whole[:8], "little")]
+        others = {"empty": b"", "pickle": pickle.dumps(Trap()), "header": header}
+        path.write_bytes(others.get(damage, whole[:-1000]))
     with pytest.raises(InputError):
         train(make_network(), recipe, out=tmp_path, resume=True)
     assert not Path("mark").exists()
-
-
-def test_a_write_that_fails_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
-    recipe = Recipe(epochs=3, batch=64)
-    cut_off_after(1, tmp_path, recipe)
-    before = (tmp_path / CHECKPOINT).read_bytes()
-
-    def full_disk(tensors, path, about):
-        Path(path).write_bytes(b"half of a check")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints, "save_file", full_disk)
-    with pytest.raises(InputError, match="space"):
-        train(make_network(), recipe, out=tmp_path, resume=True)
-    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]  # no draft is left either
-    assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
 # Recipes
@@ -363,9 +292,6 @@ def test_the_papers_recipe_is_the_papers():
 def test_a_recipe_that_cannot_be_followed_is_refused(bad):
     with pytest.raises(InputError):
         Recipe(**bad)
-
-
-def test_an_unknown_recipe_is_refused():
     with pytest.raises(InputError, match="best"):
         find_recipe("best")
 
@@ -409,34 +335,19 @@ def test_class_weights_and_focal_factors_by_their_formulas():
 # Refusals
 
 
-def spoilt(name):
-    x, y = make_beats()
-    if name == "missing value":
-        x[7, 100] = np.nan
-    if name == "infinite value":
-        x[7, 100] = np.inf
-    changed = {
-        "a label short": (x, y[:-1]),
-        "one beat": (x[0], y),
-        "a column": (x, y[:, None]),
-        "nothing": (x[:0], y[:0]),
-        "no V": (x[y != 2], y[y != 2]),
-        "class Q": (x, np.where(y == 3, 4, y)),
-        "class -1": (x, y - 1),
-    }
-    return changed.get(name, (x, y))
-
-
 @pytest.mark.parametrize(
-    "name",
+    "spoil",
     [
-        *("missing value", "infinite value", "a label short", "one beat", "a column", "nothing"),
-        *("no V", "class Q", "class -1"),
+        lambda x, y: (np.where(x == x.max(), np.nan, x), y),
+        lambda x, y: (np.where(x == x.max(), np.inf, x), y),
+        *(lambda x, y: (x, y[:-1]), lambda x, y: (x[0], y), lambda x, y: (x, y[:, None])),
+        *(lambda x, y: (x[:0], y[:0]), lambda x, y: (x[y != 2], y[y != 2])),  # no V
+        *(lambda x, y: (x, y + 1), lambda x, y: (x, y - 1)),  # class Q, class -1
     ],
 )
-def test_a_training_half_that_cannot_be_used_is_refused(name):
+def test_a_training_half_that_cannot_be_used_is_refused(spoil):
     with pytest.raises(InputError):
-        train(make_network(), Recipe(epochs=1), beats=spoilt(name))
+        train(make_network(), Recipe(epochs=1), beats=spoil(*make_beats()))
 
 
 @pytest.mark.parametrize("bad", [np.full((44, 6), np.nan), np.zeros((43, 6)), np.zeros(44)])
@@ -466,18 +377,12 @@ def test_auto_is_bfloat16_on_a_cpu_only_with_amx(amx, monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert pick_precision(CPU) == (torch.bfloat16 if amx else torch.float32)
+    assert rank_and_world() == (0, 1)
     assert pick_precision(CPU, "bfloat16") == torch.bfloat16
     assert pick_precision(CPU, "float32") == torch.float32
     for name in ("float16", "float8"):
         with pytest.raises(InputError, match=name):
             pick_precision(CPU, name)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux lists the CPU's instructions.")
-def test_amx_is_what_the_kernel_lists():
-    words = set(Path("/proc/cpuinfo").read_text().split())
-    assert (pick_precision(CPU) == torch.bfloat16) == ("amx_tile" in words)
-    assert device.rank_and_world() == (0, 1)
 
 
 def test_bfloat16_trains_on_a_cpu_and_keeps_weights_in_float32():
@@ -509,10 +414,3 @@ def test_probabilities_are_the_softmax_of_the_plain_networks_logits(n, n_feature
     network.float()
     for batch in (7, 1000):
         np.testing.assert_allclose(predict(network, *given, batch=batch), found, atol=1e-6)
-
-
-def test_an_entry_of_the_curve_is_what_json_holds():
-    (entry,) = train(build("tcn"), Recipe(epochs=1, batch=96))
-    assert Epoch(**asdict(entry)) == entry
-    assert 0.5 < entry.loss < 3  # about ln 4
-    assert entry.seconds >= 0

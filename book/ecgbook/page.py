@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ecgkit import InputError
-from ecgkit.data.sources import SYNTHETIC_BANNER, Source
+from ecgkit.data.sources import DATABASES, SYNTHETIC_BANNER, Source
 from ecgkit.train.device import describe_device, versions
 
 
@@ -147,8 +147,9 @@ class Page:
             "seconds": round(time.perf_counter() - self._start, 1),
             "key_figure": key_figure,
         }
-        synthetic = self._source.is_synthetic
-        data = "**synthetic records, no patient**" if synthetic else f"`{self._source.name}`"
+        data = "**synthetic records, no patient**"
+        if database := DATABASES.get(self._source.name):
+            data = f"{database.title} {database.version}"
         numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
         _display(
             f"**{key_figure}**\n\n"

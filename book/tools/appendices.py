@@ -1,20 +1,19 @@
-"""The computed parts of the appendices, so that no figure in them is typed.
+"""The computed parts of the appendices, so that no number in them is typed.
 
 ::
 
     python book/tools/appendices.py                # what every render writes: book/generated/
     python book/tools/appendices.py --data-sheet   # with MIT-BIH: book/data_sheet_records.md
 
-The model card's figures come from ``ecgkit/published``, the pictures and counts of the synthetic
-records from ``ecgkit.synthetic``: both are at hand wherever the book is rendered, and what is
-written of them is git-ignored. The table of MIT-BIH's records takes the recordings; it is kept in
-git, and a test holds it to them.
+The model card is made from the weights of ``ecgkit`` and the results of the studies, the pictures
+and counts of the synthetic records by ``ecgkit.data.synthetic``; git ignores what is written of
+them. The table of MIT-BIH's records needs the recordings: git keeps it, and a test compares it.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
+import hashlib
 import os
 import sys
 from dataclasses import asdict
@@ -22,31 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import wfdb
-from notebook_format import PUBLISHED, ROOT
+from notebook_format import ROOT
 
-from ecgkit import (
-    InputError,
-    aami,
-    heartbeats,
-    metrics,
-    models,
-    physionet,
-    plots,
-    published,
-    records,
-    splits,
-    synthetic,
-    tables,
-    training,
-)
+from ecgbook import studies
+from ecgbook.paper_tables import score_table, to_markdown
+from ecgkit import InputError, load_beats, plots
+from ecgkit.data import aami, splits, synthetic
+from ecgkit.data.beats import Beats
+from ecgkit.data.sources import DATABASES, find_source
+from ecgkit.data.wfdb_io import read_annotations, read_header
+from ecgkit.evaluate import metrics
+from ecgkit.evaluate.runs import Run
+from ecgkit.train.weights import DIRECTORY, Classifier, load_model, model_names
 
 GENERATED = ROOT / "book" / "generated"
 RECORDS = ROOT / "book" / "data_sheet_records.md"
 
 SPLITS = {
     "random": "Half of the beats, drawn at random with the same share of every class on both "
-    "sides. Every patient is in both halves, so these are figures for hearts that the model knows.",
+    "sides. Every patient is in both halves, so these are scores for patients that the model knows.",
     "patients": "Trained on the patients of DS1, tested on those of DS2. Records 201, in DS1, and "
     "202, in DS2, are of one person; the other test patients are new to the model.",
 }
@@ -62,91 +55,84 @@ def rule(n_left: int, n_right: int) -> str:
     return row(*["---"] * n_left, *["---:"] * n_right)
 
 
-def percent(share: float | None) -> str:
+def percent(share: float) -> str:
     """A share as per cent; a dash where it is not defined."""
-    return "-" if share is None else f"{100 * share:.2f}"
+    return "-" if np.isnan(share) else f"{100 * share:.2f}"
 
 
 # Model card ---------------------------------------------------------------------------------------
 
 
 def model_card() -> str:
-    """A section for each model whose weights are published, and a table of all published runs."""
-    runs = {entry["name"]: published.run(entry["name"]) for entry in published.index()}
-    text = "## What is published\n\n" + all_runs(list(runs.values()))
-    for entry in published.index():
-        if entry["weights_sha256"]:
-            text += "\n" + one_model(entry, runs[entry["name"]])
+    """A table of all tested runs, and a section for each model whose weights come with ecgkit."""
+    text = "## What is published\n\n" + all_runs(studies.results(tested_on="test"))
+    for name in model_names():
+        classifier = load_model(name)
+        text += "\n" + one_model(name, classifier, run_of(classifier))
     return text
 
 
-def all_runs(runs: list[dict[str, Any]]) -> str:
-    """A line for each model, recipe and split: its figures, over the seeds there are."""
-
-    def kind(run: dict[str, Any]) -> tuple[str, str, str]:
-        return run["model"], run["recipe"], run["split"]
-
-    text = row("model", "recipe", "split", "seeds", "accuracy %", "mean F1 %") + rule(3, 3)
-    for key, group in itertools.groupby(sorted(runs, key=kind), kind):
-        figures = [tables.figures(run) for run in group]
-        cells = []
-        for name in ("accuracy", "mean_f1"):
-            spread = tables.spread([f[name] for f in figures])
-            cells.append(percent(spread["mean"]))
-            cells[-1] += f" ± {percent(spread['sd'])}" if spread["sd"] is not None else ""
-        text += row(*key, len(figures), *cells)
-    return text + (
-        "\nAll on MIT-BIH's test half, after the last epoch. ± is the standard deviation (n - 1) "
-        "over the seeds; mean F1 is the mean of the four classes' F1.\n"
+def all_runs(runs: list[Run]) -> str:
+    """A line for each study's row: its scores, over the seeds there are."""
+    rows: dict[str, list[Run]] = {}
+    for run in runs:
+        rows.setdefault(f"{run.study}, {run.row}: {run.model}, {run.split} split", []).append(run)
+    table = score_table(rows, {"accuracy": "accuracy %", "mean_f1": "mean F1 %"})
+    return to_markdown(table.rename(columns={"": "study and row"})) + (
+        "\n\nAll on the test half of MIT-BIH, after the last epoch. ± is the standard deviation "
+        "(n - 1) over the seeds; mean F1 is the mean of the four classes' F1.\n"
     )
 
 
-def past(model: str) -> str:
-    """What a model reads besides the samples, as the end of a sentence."""
-    n = models.n_columns(models.build(model))
-    return f"; and {n} columns of the patient's past, see `ecgkit.context`" if n else ""
+def run_of(classifier: Classifier) -> Run:
+    """The published run that trained a model."""
+    about = classifier.provenance
+    wanted = ("model", "recipe", "split", "seed", "split_hash")
+    (run,) = studies.results(
+        tested_on="test",
+        preparation=classifier.preparation,
+        **{key: getattr(about, key) for key in wanted},
+    )
+    return run
 
 
-def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
+def one_model(name: str, classifier: Classifier, run: Run) -> str:
     """The card of one model: what it is, how it was trained, and what it does on the test half."""
-    name = entry["name"]
-    how = {**asdict(training.Recipe()), **run["config"]}  # older runs do not say all
-    report = metrics.report(run["confusion_matrix"])
-    parameters = sum(p.numel() for p in models.build(run["model"]).parameters())
-    size = (PUBLISHED / f"{name}.safetensors").stat().st_size
-    versions = ", ".join(f"{k} {v}" for k, v in run["versions"].items())
+    path = DIRECTORY / f"{name}.safetensors"
+    report = run.report()
+    parameters = sum(p.numel() for p in classifier.network.parameters())
+    prepared = classifier.preparation
+    settings = ", ".join(f"{key} {value}" for key, value in asdict(run.settings).items())
     facts = {
-        "Network": f"`{run['model']}`, {parameters:,} parameters, float32, {size / 1e6:.1f} MB",
-        "File": f"`ecgkit/published/{name}.safetensors`, SHA-256 `{entry['weights_sha256']}`",
-        "Input": "180 samples of lead MLII around an R peak at 360 Hz, in mV, bands "
-        "A9, D1 and D2 set to zero" + past(run["model"]),
+        "Network": f"`{run.model}`, {parameters:,} parameters, float32, "
+        f"{path.stat().st_size / 1e6:.1f} MB",
+        "File": f"`ecgkit/weights/{path.name}`, SHA-256 "
+        f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`",
+        "Input": f"{prepared.n_samples} samples of lead {prepared.lead} around an R peak at 360 Hz, "
+        f"in {'mV' if prepared.units == 'mV' else 'units of the patient'}, "
+        f"bands {', '.join(prepared.zeroed)} set to zero; "
+        f"features: {', '.join(prepared.features) or 'none'}",
         "Output": "four logits: N, S, V, F",
-        "Data": f"MIT-BIH, fingerprint `{run['data']['fingerprint']}`; mapping `{run['mapping']}`",
-        "Split": f"`{run['split']}`, seed {run['seed']}, hash `{run['split_hash']}`. "
-        f"{SPLITS[run['split']]}",
-        "Training": f"recipe `{run['recipe']}`: {how['epochs']} epochs of batch {how['batch']}, "
-        f"learning rate {how['learning_rate']:g} ({how['schedule']}), weight decay "
-        f"{how['weight_decay']:g}, label smoothing {how['label_smoothing']:g}, balance "
-        f"{how['balance']:g}; originals cropped {how['cropped_originals']:g}, gain "
-        f"{how['gain']:g}, noise {how['noise_mv']:g} mV, weight of each branch's own loss "
-        f"{how['each_branch']:g}; {how['precision']}",
-        "Cost": f"{run['seconds'] / 60:.1f} minutes on {run['device']}",
-        "Versions": versions,
+        "Data": f"`{run.source}`, fingerprint `{run.fingerprint}`; mapping `{prepared.mapping}`",
+        "Split": f"`{run.split}`, seed {run.seed}, hash `{run.split_hash}`. {SPLITS[run.split]}",
+        "Training": f"recipe `{run.recipe}`: {settings}; {run.precision}",
+        "Cost": f"{run.seconds / 60:.1f} minutes on {run.device}",
+        "Versions": ", ".join(f"{package} {number}" for package, number in run.versions.items()),
     }
     text = f"## {name}\n\n" + row("property", "value") + rule(2, 0)
     text += "".join(row(f"**{key}**", value) for key, value in facts.items())
     text += "\nOn the test half:\n\n"
     text += row("class", "beats", *(f"as {c}" for c in metrics.CLASSES), "Se %", "P⁺ %", "F1 %")
     text += rule(1, 8)
-    for c, counts in zip(metrics.CLASSES, run["confusion_matrix"], strict=True):
-        of = report["classes"][c]
-        shares = (percent(of[key]) for key in ("se", "ppv", "f1"))
+    for c, counts in zip(metrics.CLASSES, run.confusion_matrix, strict=True):
+        of = report.classes[c]
+        shares = (percent(share) for share in (of.se, of.ppv, of.f1))
         text += row(f"**{c}**", f"{sum(counts):,}", *(f"{n:,}" for n in counts), *shares)
-    macro = report["macro"]
+    macro = report.macro
     return text + (
-        f"\nAccuracy **{percent(report['accuracy'])} %**; mean of the classes: Se "
-        f"{percent(macro['se'])} %, P⁺ {percent(macro['ppv'])} %, F1 {percent(macro['mean_f1'])} % "
-        f"(F1 of the means {percent(macro['f1_of_means'])} %).\n"
+        f"\nAccuracy **{percent(report.accuracy)} %**; mean of the classes: Se "
+        f"{percent(macro.se)} %, P⁺ {percent(macro.ppv)} %, F1 {percent(macro.mean_f1)} % "
+        f"(F1 of the means {percent(macro.f1_of_means)} %).\n"
     )
 
 
@@ -154,19 +140,19 @@ def one_model(entry: dict[str, Any], run: dict[str, Any]) -> str:
 
 
 def synthetic_records(folder: Path) -> str:
-    """Draw the synthetic records into a folder of the book and tell of them in tables."""
-    source = records.find("synthetic")
-    beats = heartbeats.prepare(source)
-    record = source.read(*_most_varied(beats, seconds=8)[:1])
-    start_s = _most_varied(beats, seconds=8)[1]
+    """Draw the synthetic records into a folder of the book; Markdown with pictures and counts."""
+    source = find_source("synthetic")
+    beats = load_beats(source)
+    name, start_s = _most_varied(beats, seconds=8)
+    record = source.read(name)
     strip = plots.ecg_strip(
         {lead: record.lead(lead) for lead in record.leads},
         record.fs,
-        start_s,
-        8,
-        record.r_peaks,
-        {"symbol": record.symbols},
-        f"Synthetic record {record.name}",
+        f"Synthetic record {name}",
+        start_s=start_s,
+        seconds=8,
+        r_peaks=record.r_peaks,
+        marks={"symbol": record.symbols},
         synthetic=True,
     )
     classes = plots.beats_by_class(beats.without_q(), "The four classes of the synthetic records")
@@ -187,7 +173,7 @@ def _picture(figure: Any, path: Path) -> str:
     return f"![{alt}]({path.parent.name}/{path.name})\n\n"
 
 
-def _most_varied(beats: heartbeats.Heartbeats, seconds: float) -> tuple[str, float]:
+def _most_varied(beats: Beats, seconds: float) -> tuple[str, float]:
     """Record and start, in seconds, of a stretch that holds as many kinds of beats as any."""
     best, where = 0, ("", 0.0)
     for name in np.unique(beats.records):
@@ -204,24 +190,19 @@ def _most_varied(beats: heartbeats.Heartbeats, seconds: float) -> tuple[str, flo
 
 
 def data_sheet(directory: Path) -> str:
-    """What MIT-BIH's headers and annotations say of each of the 48 records.
-
-    Parameters
-    ----------
-    directory
-        Folder that holds the files of all 48.
-    """
+    """The headers and annotations of all 48 records of MIT-BIH, from their folder, in a table."""
+    mitdb = DATABASES["mitdb"]
     people, lines = {}, ""
     total = np.zeros(len(aami.CLASSES), int)
-    for name in sorted({*physionet.MITDB_RECORDS, *physionet.PACED}):
-        header = wfdb.rdheader(str(directory / name))
+    for name in mitdb.known:
+        header = read_header(directory / name)
         years, sex = header.comments[0].split()[:2]
         age = None if years == "-1" else int(years)
         people[splits.SAME_PERSON.get(name, name)] = (age, sex)
-        _, symbols = records.read_annotations(directory / name)
+        _, symbols = read_annotations(directory / name)
         counts = aami.counts(aami.encode(symbols))
-        used = "paced" if name in physionet.PACED else splits.half_of(name)
-        if name not in physionet.PACED:
+        used = "paced" if name in mitdb.left_out else splits.half_of(name)
+        if name in mitdb.records:
             total += list(counts.values())
         shown = "unknown" if age is None else age
         lines += row(name, *header.sig_name, shown, sex, used, *counts.values())
@@ -235,7 +216,7 @@ def data_sheet(directory: Path) -> str:
 
 
 def _ages(word: str, ages: list[int | None]) -> str:
-    """Say how many people, how old, and of how many the age is not known."""
+    """How many people, how old, and of how many the age is not known."""
     known = sorted(age for age in ages if age is not None)
     text = f"{len(ages)} {word} from {known[0]} to {known[-1]} years, median {np.median(known):g}"
     unknown = len(ages) - len(known)
@@ -243,7 +224,7 @@ def _ages(word: str, ages: list[int | None]) -> str:
 
 
 def write_generated(folder: Path = GENERATED) -> None:
-    """Write what every render writes anew."""
+    """Write what each rendering needs."""
     folder.mkdir(exist_ok=True)
     (folder / "model_card.md").write_text(model_card(), encoding="utf-8")
     (folder / "synthetic_records.md").write_text(synthetic_records(folder), encoding="utf-8")
