@@ -17,23 +17,9 @@ from ecgkit import InputError
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield the path of a draft, and move the draft to `path` when the block has succeeded.
+    """Yield the path of a draft, moved to `path` if the block succeeds and removed if it fails.
 
-    Missing parent folders are made. Whatever interrupts the block, the draft is removed.
-
-    Raises
-    ------
-    InputError
-        If the draft cannot be created, written or moved. Other errors of the block pass through.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with atomic_write(path) as draft:
-    ...     _ = draft.write_text("all of it")
-    >>> path.read_text(), len(list(path.parent.iterdir()))
-    ('all of it', 1)
+    Missing parent folders are made. Failing to write is an InputError; other errors pass through.
     """
     path = Path(path)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -47,37 +33,22 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        # Writing to an open file fails without a file name, but only writing runs out of room.
-        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        named = str(draft) in (str(error.filename), str(error.filename2))
-        if in_block and not (named or no_room):
+        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # names no file
+        if in_block and not no_room and str(error.filename) != str(draft):
             raise
-        raise InputError(
-            f"{path} cannot be written: {error.strerror or error}. Give another place, or make "
-            "room."
-        ) from error
+        why = error.strerror or error
+        raise InputError(f"{path} cannot be written ({why}): give another place.") from error
     finally:
         with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
+            draft.unlink()
+
+
+def _finite(word: str) -> float:
+    if math.isfinite(number := float(word)):
+        return number
+    raise ValueError(f"{word} is not a finite number")
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON; raise ValueError at NaN, infinities and numbers too large for a float.
-
-    Examples
-    --------
-    >>> parse_json('{"loss": 1e999}')
-    Traceback (most recent call last):
-    ...
-    ValueError: 1e999 is not a finite number
-    """
-
-    def number(word: str) -> float:
-        if not math.isfinite(float(word)):
-            raise ValueError(f"{word} is not a finite number")
-        return float(word)
-
-    return json.loads(text, parse_constant=number, parse_float=number)
-
-
-whole = atomic_write  # for the old modules; goes with them
+    """Parse JSON; raise ValueError at NaN, infinities and numbers too large for a float."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)

@@ -94,7 +94,7 @@ print("wfdb, mV", physical.p_signal[:, 0])
 # %% [markdown]
 # The library wraps it in a small class,
 # [`Record`](../book/api_data.md#ecgkit.data.wfdb_io.Record), which the rest of the
-# book uses. This is all of it:
+# book uses:
 
 # %%
 show_code(Record)

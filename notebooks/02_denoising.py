@@ -94,8 +94,8 @@ plots.show(
         },
         FS,
         "Mains",
-        seen="One beat; on its level parts a fine, regular ripple, lower than a "
-        "small square.",
+        seen="One beat; on its level parts a fine, regular ripple, lower than "
+        "a small square.",
         synthetic=source.is_synthetic,
     )
 )
@@ -326,8 +326,8 @@ plots.show(
         },
         FS,
         f"Record {WANDER}, six seconds",
-        seen="The drift of the first panel is gone in the second and stands alone "
-        "in the third, with a small ripple at each QRS complex.",
+        seen="The drift of the first panel is gone in the second and stands "
+        "alone in the third, with a small ripple at each QRS complex.",
         synthetic=source.is_synthetic,
     )
 )
@@ -401,8 +401,8 @@ plots.show(
         "amplitude (dB)",
         "Low frequencies: what is left of a tone",
         log="x",
-        seen="Zeroing A9 cuts steeply around 0.35 Hz, zeroing D9 as well around "
-        "0.7 Hz; the ordinary filter falls gently.",
+        seen="Zeroing A9 cuts steeply around 0.35 Hz, zeroing D9 as well "
+        "around 0.7 Hz; the ordinary filter falls gently.",
         marks={
             "AHA": 0.05,
             "edge of A9": FS / 1024,
@@ -459,9 +459,9 @@ plots.show(
         },
         FS,
         "What a high-pass does beside a pulse",
-        seen="Zeroing A9 lowers the level alike before and after the pulse; the "
-        "one-way 0.5 Hz filter lowers it after the pulse only, by far more; "
-        "the 0.05 Hz filter hardly does.",
+        seen="Zeroing A9 lowers the level alike before and after the pulse; "
+        "the one-way 0.5 Hz filter lowers it after the pulse only, by far "
+        "more; the 0.05 Hz filter hardly does.",
     )
 )
 
@@ -514,8 +514,8 @@ plots.show(
         },
         FS,
         f"Record {CLEAN}, one beat",
-        seen="The lines lie on each other but for the foot of the QRS complex; "
-        "D1 and D2 hold noise, and a wave packet at the QRS complex.",
+        seen="The lines lie on each other but for the foot of the QRS "
+        "complex; D1 and D2 hold noise, and a wave packet at the QRS complex.",
         synthetic=source.is_synthetic,
     )
 )
@@ -753,8 +753,8 @@ plots.show(
         },
         FS,
         f"Record {CLEAN}: the ST segment under two filters",
-        seen="The denoised mean beat lies on the original; the one-way filter's is "
-        "delayed and lies lower after the QRS complex.",
+        seen="The denoised mean beat lies on the original; the one-way "
+        "filter's is delayed and lies lower after the QRS complex.",
         synthetic=source.is_synthetic,
     )
 )

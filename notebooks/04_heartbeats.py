@@ -13,53 +13,26 @@
 #
 # **You need** the two pages on the data and on denoising.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import hashlib
 import json
 import textwrap
 
 import numpy as np
-from ecgkit import (
-    aami,
-    denoising,
-    exercises,
-    heartbeats,
-    metrics,
-    plots,
-    published,
-    records,
-    splits,
-)
+from ecgbook import figures, studies
+from ecgbook.page import Page, check, profile, show_code
+from ecgkit import Preparation, load_beats, plots
+from ecgkit.data import aami, splits
+from ecgkit.data.cutting import cut_beats, within_margins
+from ecgkit.data.denoising import denoise
+from ecgkit.data.preparation import SAMPLING_RATE
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics
 from IPython.display import Markdown, display
 from sklearn.neighbors import NearestNeighbors
 
-page = exercises.Page("03_heartbeats")
-source = records.find()
+page = Page("04_heartbeats")
+source = find_source()
 page.uses(source)
 
 # %% [markdown]
@@ -72,12 +45,15 @@ page.uses(source)
 #
 # $$ \mathrm{signals}_{ij} = x[r_i - 90 + j], \qquad j = 0, \dots, 179 $$
 #
-# so that the R peak stands in column 90. The library's function does this for all
+# so that the R peak stands in column 90. The library's function
+# [`cut_beats`](../book/api_data.md#ecgkit.data.cutting.cut_beats) does this for all
 # beats of a record at once: the R peaks as a column, the offsets as a row, and
-# their sums are an array of sample numbers.
+# their sums are an array of sample numbers. The numbers 90 and 90 are defaults of a
+# [`Preparation`](../book/api_data.md#ecgkit.data.preparation.Preparation), the
+# object that says how beats are prepared. (Its `step` is 1 on this page.)
 
 # %%
-exercises.show_code(heartbeats.cut)
+show_code(cut_beats)
 
 # %% [markdown]
 # A beat too near the beginning or the end of its record has no full window. The
@@ -85,7 +61,7 @@ exercises.show_code(heartbeats.cut)
 # it the paper's counts come out to the beat, as the page on the data showed:
 
 # %%
-exercises.show_code(heartbeats.kept)
+show_code(within_margins)
 
 # %% [markdown]
 # Here is one record by hand. The order matters: denoise the *whole* record, then
@@ -94,9 +70,9 @@ exercises.show_code(heartbeats.kept)
 
 # %%
 record = source.read(source.records[0])
-clean = denoising.denoise(record.lead("MLII"))
-inside = heartbeats.kept(record.r_peaks, len(clean))
-by_hand = heartbeats.cut(clean, record.r_peaks[inside])
+clean = denoise(record.lead("MLII"))
+inside = within_margins(record.r_peaks, len(clean))
+by_hand = cut_beats(clean, record.r_peaks[inside])
 lost = len(inside) - inside.sum()
 print(f"record {record.name}: {len(inside)} beats marked")
 print(f"{lost} of them too near an end")
@@ -105,14 +81,17 @@ print(f"{len(by_hand)} cut: shape {by_hand.shape}, {by_hand.dtype}")
 # %% [markdown]
 # ## The table
 #
-# `heartbeats.prepare` does the same for every record and puts the rows under each
-# other. Beside the signals it keeps for each beat what the annotator wrote, whose
-# beat it is, where it was, and how long the beats before and after it took to come.
+# [`load_beats`](../book/api_data.md#ecgkit.data.beats.load_beats) does the same for
+# every record and puts the rows under each other. Beside the signals it keeps for
+# each beat what the annotator wrote, whose beat it is, where it was, and how long
+# the beats before and after it took to come. The column `features` is empty unless
+# the preparation names some; the page on new patients (page 13) does.
 
 # %%
-everything = heartbeats.prepare(source)
+everything = load_beats(source)
 meaning = {
     "signals": "mV, R peak in column 90",
+    "features": "none: page 13 has some",
     "labels": "0 N, 1 S, 2 V, 3 F, 4 Q",
     "symbols": "as the annotators wrote",
     "records": "whose beat it is",
@@ -129,7 +108,7 @@ print("as by hand:", np.array_equal(everything.signals[mine], by_hand))
 # %% [markdown]
 # The first beat of a record has no beat before it and the last none after: there
 # stands `nan`, no number made up. The labels follow from the symbols, so
-# `relabelled` changes the mapping without cutting anew. Two choices of rows come up
+# `relabel` changes the mapping without cutting anew. Two choices of rows come up
 # on every page: `select(mask)`, and `without_q()`, which drops the class that the
 # paper drops because it has too few beats.
 
@@ -137,17 +116,18 @@ print("as by hand:", np.array_equal(everything.signals[mine], by_hand))
 beats = everything.without_q()
 print("all           ", aami.counts(everything.labels))
 print("without Q     ", aami.counts(beats.labels))
-print("literature's  ", aami.counts(beats.relabelled("literature").labels))
+print("literature's  ", aami.counts(beats.relabel("literature").labels))
 
 # %% [markdown]
 # ### Cutting once
 #
 # Reading and denoising all records takes a second or two; a page that is run again
-# and again should not pay for it each time. `prepare` therefore keeps its table in
-# a file of the per-user cache. The danger of every cache is a table that no longer
+# and again should not pay for it each time. `load_beats` therefore keeps its table
+# in a file of the per-user cache. The danger of every cache is a table that no longer
 # fits the question. So the file's *name* is computed from everything the table
-# depends on: which recordings, byte for byte (the fingerprint); which lead; which
-# bands were removed. Another plan has another name and cannot be mistaken.
+# depends on: which recordings, byte for byte (the fingerprint), and the whole
+# preparation, such as the lead and the bands that were removed. Another plan has
+# another name and cannot be mistaken.
 
 
 # %%
@@ -156,12 +136,14 @@ def name_of(plan):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-plan = {"fingerprint": source.fingerprint, "lead": "MLII", "cut": 1}
-for zeroed in (["A9", "D1", "D2"], ["A9", "D1"], []):
-    print(name_of(plan | {"zeroed": zeroed}), "for", zeroed or "no band")
+for zeroed in (("A9", "D1", "D2"), ("A9", "D1"), ()):
+    plan = Preparation(zeroed=zeroed).to_dict()
+    del plan["mapping"]
+    plan["fingerprint"] = source.fingerprint
+    print(name_of(plan), "for", *(zeroed or ["no band"]))
 
 # %% [markdown]
-# The mapping is not in the plan. Why not? Because the cache keeps symbols, and
+# The mapping is taken out of the plan. Why? Because the cache keeps symbols, and
 # labels are made of them after loading. A cache that held labels would need the
 # mapping in its name.
 #
@@ -183,11 +165,13 @@ for what, (symbol, before_s, after_s) in wanted.items():
     off = abs(beats.rr_before_s - before_s) + abs(beats.rr_after_s - after_s)
     row = np.nanargmin(np.where(beats.symbols == symbol, off, np.inf))
     chosen = source.read(beats.records[row])
-    signal = denoising.denoise(chosen.lead("MLII"))
+    signal = denoise(chosen.lead("MLII"))
     name = f"{what}: {symbol} of record {chosen.name}"
-    places[name] = signal, chosen.r_peaks, beats.samples[row]
+    places[name] = figures.BeatInRecord(
+        signal, chosen.r_peaks, beats.samples[row]
+    )
 plots.show(
-    plots.beat_windows(
+    figures.beats_in_context(
         places,
         "What the window holds",
         synthetic=source.is_synthetic,
@@ -221,7 +205,7 @@ rows = "\n".join(
     f"| {name} | {100 * early[beats.labels == c].mean():.0f} % |"
     for c, name in enumerate(metrics.CLASSES)
 )
-half = heartbeats.BEFORE / records.SAMPLING_RATE
+half = beats.preparation.before / SAMPLING_RATE
 close = (beats.rr_before_s <= half) | (beats.rr_after_s < half)
 display(
     Markdown(
@@ -259,11 +243,8 @@ mean_f1_by_hand = (2 * n_normal / (n_normal + n) + 0 + 0 + 0) / 4
 always_n = metrics.confusion_matrix(beats.labels, np.zeros(n, int))
 report = metrics.report(always_n)
 print(f"by hand   Acc {accuracy_by_hand:.4f}  F1 {mean_f1_by_hand:.4f}")
-print(
-    f"metrics   Acc {report['accuracy']:.4f}"
-    f"  F1 {report['macro']['mean_f1']:.4f}"
-)
-print("P+ of S:", report["classes"]["S"]["ppv"])
+print(f"metrics   Acc {report.accuracy:.4f}  F1 {report.macro.mean_f1:.4f}")
+print("P+ of S:", report.classes["S"].ppv)
 
 # %% [markdown]
 # Two lessons. An accuracy of 0.89 on MIT-BIH is worth nothing, so one of 0.98 has
@@ -271,19 +252,20 @@ print("P+ of S:", report["classes"]["S"]["ppv"])
 # at once what the accuracy hides, because there each class counts the same however
 # few beats it has. This book gives both, always.
 #
-# (The positive predictive value of S is `None`: nothing was ever called S, and
-# nothing divided by nothing is no number. The library does not print a zero there.)
+# (The positive predictive value of S is `nan`, not a number: no beat was called S,
+# and 0 divided by 0 is not defined. The library does not print a zero there.)
 #
 # ## Two halves
 #
 # To learn from some beats and be examined on others, split the table. The paper
 # does it as most papers do: "randomly separated by 50% into training and test
-# sets". In the library this is scikit-learn's `train_test_split`, *stratified*, so
-# that both halves get the same share of each class. Left to chance alone, the 802
+# sets". In the library
+# [`random_split`](../book/api_data.md#ecgkit.data.splits.random_split) does it with
+# scikit-learn's `train_test_split`, *stratified*, so that both halves get the same share of each class. Left to chance alone, the 802
 # F beats of MIT-BIH would fall 401 and 401 give or take 14.
 
 # %%
-exercises.show_code(splits.random_split)
+show_code(splits.random_split)
 
 # %% [markdown]
 # The other way is to deal out *patients*. De Chazal et al.
@@ -292,7 +274,7 @@ exercises.show_code(splits.random_split)
 # who test on new patients have used them since.
 
 # %%
-exercises.show_code(splits.patient_split)
+show_code(splits.patient_split)
 
 # %%
 random = splits.random_split(beats.labels, seed=0)
@@ -311,7 +293,7 @@ for name, split in (("random", random), ("patients", patients)):
 
 # %%
 plots.show(
-    plots.halves_by_record(
+    figures.splits_by_record(
         beats.records,
         {"random split": random, "DS1 and DS2": patients},
         "Who is in which half",
@@ -359,9 +341,9 @@ def nearest(train, test):
 # Before you run it: what will the accuracies be?
 
 # %%
-whole = exercises.profile() == "full" or source.is_synthetic
+whole = profile() == "full" or source.is_synthetic
 every = 1 if whole else 10
-person = np.array([splits.SAME_PERSON.get(x, x) for x in beats.records])
+person = splits.person_of(beats.records)
 
 asked = random.test[::every]
 found = nearest(random.train, asked)
@@ -390,7 +372,7 @@ plots.show(
     plots.confusion_matrices(
         matrices,
         "One nearest neighbour, three examinations",
-        "per cent on the diagonal: sensitivity",
+        note="per cent on the diagonal: sensitivity",
         synthetic=source.is_synthetic,
     )
 )
@@ -400,9 +382,9 @@ columns = []
 for name, matrix in matrices.items():
     rows, answer = answers[name]
     same = (person[rows] == person[answer]).mean()
-    figures = [metrics.accuracy(matrix), *metrics.sensitivity(matrix)]
-    figures += [metrics.class_f1(matrix).mean(), same]
-    columns.append([f"{100 * x:.1f}" for x in figures])
+    scores = [metrics.accuracy(matrix), *metrics.sensitivity(matrix)]
+    scores += [metrics.class_f1(matrix).mean(), same]
+    columns.append([f"{100 * x:.1f}" for x in scores])
 of_always = [accuracy_by_hand, 1, 0, 0, 0, mean_f1_by_hand]
 columns.append([*(f"{100 * x:.1f}" for x in of_always), "–"])
 stubs = ["Acc", *(f"Se {c}" for c in metrics.CLASSES), "mean F1"]
@@ -416,7 +398,7 @@ by_chance = sum(
 )
 mates = beats.records[asked] == beats.records[found]
 apart_s = abs(beats.samples[asked] - beats.samples[found])[mates]
-apart_s = np.median(apart_s) / records.SAMPLING_RATE
+apart_s = np.median(apart_s) / SAMPLING_RATE
 head = f"| | {' | '.join(matrices)} | always N |\n|---|---|---|---|---|\n"
 display(
     Markdown(
@@ -449,7 +431,7 @@ four = np.array(
     [rng.choice(common[beats.labels[common] == c]) for c in range(4)]
 )
 plots.show(
-    plots.nearest_beats(
+    figures.nearest_beats(
         beats,
         four,
         {
@@ -464,8 +446,8 @@ plots.show(
 # ## What this says of every figure under a random split
 
 # %% tags=["hide-input"]
-run = published.run(published.find()["name"])
-ours = metrics.report(run["confusion_matrix"])
+(run,) = studies.results("reproduction", "resnet-tcn-ours", seed=0)
+ours = metrics.report(np.array(run.confusion_matrix))
 memory = metrics.report(matrices["random split"])
 display(
     Markdown(
@@ -474,12 +456,12 @@ display(
         "| always N, these data | nothing | "
         f"{100 * accuracy_by_hand:.2f} | {100 * mean_f1_by_hand:.1f} |\n"
         "| nearest neighbour, these data | by heart | "
-        f"{100 * memory['accuracy']:.2f} | "
-        f"{100 * memory['macro']['mean_f1']:.1f} |\n"
+        f"{100 * memory.accuracy:.2f} | "
+        f"{100 * memory.macro.mean_f1:.1f} |\n"
         "| the paper's ResNet-TCN | a network | 98.84 | 92.4 |\n"
         "| ours, one published run on MIT-BIH | a network | "
-        f"{100 * ours['accuracy']:.2f} | "
-        f"{100 * ours['macro']['mean_f1']:.1f} |"
+        f"{100 * ours.accuracy:.2f} | "
+        f"{100 * ours.macro.mean_f1:.1f} |"
     )
 )
 
@@ -541,10 +523,13 @@ display(Markdown(said))
 # the training: it then says how well one can choose. The paper does not say where
 # its choices were made. In this book they are made on a tenth of the *training*
 # half, set aside for it; the test half is looked at once, when everything is
-# settled.
+# settled. In
+# [`validation_split`](../book/api_data.md#ecgkit.data.splits.validation_split) the
+# first lines do this; the others set whole people aside, for choices about new
+# patients.
 
 # %%
-exercises.show_code(splits.validation_split)
+show_code(splits.validation_split)
 
 # %%
 inner = splits.validation_split(random, beats.labels, seed=0)
@@ -556,7 +541,8 @@ assert not np.isin(inner.test, random.test).any()
 # %% [markdown]
 # The tenth is drawn from beats. Within DS1 it would therefore again hold the
 # patients that are trained on, and favour what knows them well. To choose for new
-# patients, set aside whole patients of DS1. The function for it is yours to write.
+# patients, set aside whole patients of DS1: give `validation_split` the person of each
+# beat as `people`. In exercise 3 you write a split of this kind yourself.
 #
 # ## Exercises
 #
@@ -568,7 +554,7 @@ assert not np.isin(inner.test, random.test).any()
 
 # %% tags=["exercise"]
 answer = ...  # (accuracy, mean F1)
-exercises.check("03.1", answer)
+check("04.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
@@ -576,7 +562,7 @@ exercises.check("03.1", answer)
 total = 44_920 + 1513 + 3504 + 401
 f1_of_n = 2 * 44_920 / (2 * 44_920 + 401)
 answer = (1 - 401 / total, (f1_of_n + 1 + 1 + 0) / 4)
-exercises.check("03.1", answer)
+check("04.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -588,14 +574,14 @@ exercises.check("03.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("03.2", answer)
+check("04.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # 180 samples are 0.5 s. A slice holds its first sample and not its last.
 near = (beats.rr_before_s <= 0.5) | (beats.rr_after_s < 0.5)
 answer = near.sum()
-exercises.check("03.2", answer)
+check("04.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -617,7 +603,7 @@ def split_by_person(records, labels):
     return ...  # your code here
 
 
-exercises.check("03.3", split_by_person)
+check("04.3", split_by_person)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 3
@@ -625,7 +611,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 
 def split_by_person(records, labels):
-    people = [splits.SAME_PERSON.get(str(x), str(x)) for x in records]
+    people = splits.person_of(records)
     for seed in range(100):
         folds = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
         train, test = next(folds.split(labels, labels, people))
@@ -636,7 +622,7 @@ def split_by_person(records, labels):
     raise ValueError("A class has beats of one person only.")
 
 
-exercises.check("03.3", split_by_person)
+check("04.3", split_by_person)
 
 # %% [markdown]
 # ## Recall

@@ -12,67 +12,38 @@
 #
 # **You need** the pages on data and on heartbeats: what a beat is, what the
 # classes are, and why a split comes before everything else. Networks are boxes
-# here, which learn from beats and answer with a class; pages 05 to 08 open them.
-
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
+# here, which learn from beats and answer with a class; pages 07 to 10 open them.
 
 # %%
 import time
 
 import numpy as np
 import torch
-from ecgkit import (
-    aami,
-    augmentation,
-    denoising,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    plots,
-    published,
-    records,
-    splits,
-    training,
-)
-from ecgkit.layers import ResidualModule
+from ecgbook import figures
+from ecgbook.page import Page, check, profile, show_code
+from ecgkit import Recipe, fit, load_beats, load_model, plots, predict
+from ecgkit.data import aami, splits
+from ecgkit.data.cutting import cut_beats
+from ecgkit.data.denoising import denoise
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics
+from ecgkit.nn.layers import ResidualModule
+from ecgkit.train import augmentation
+from ecgkit.train.device import describe_device, pick_device
+from ecgkit.train.recipe import learning_rate
 from IPython.display import Markdown, display
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch import nn
 from torch.nn import functional as F
 
-page = exercises.Page("04_augmentation")
-full = exercises.profile() == "full"
+page = Page("06_augmentation")
+full = profile() == "full"
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
-beats = heartbeats.prepare(source).without_q()
-halves = experiments.split_beats(beats, "random", seed=0)
-train = beats.select(halves.train)
+beats = load_beats(source).without_q()
+train = beats.select(splits.random_split(beats.labels, seed=0).train)
 counts = torch.bincount(torch.from_numpy(train.labels.astype(np.int64)))
 print("training half:", aami.counts(train.labels))
 
@@ -83,7 +54,7 @@ print("training half:", aami.counts(train.labels))
 # ## The problem, and what the paper does
 #
 # Training makes a *loss* small: how wrong the network is about a beat, averaged
-# over all beats (page 08 writes it down). So a class counts in it by its number
+# over all beats (page 10 writes it down). So a class counts in it by its number
 # of beats. Nine in ten are N. A network that knows nothing of F loses little.
 #
 # The paper (section IV-A) extends S, V and F "to be consistent with N", by
@@ -126,11 +97,12 @@ print("training half:", aami.counts(train.labels))
 # The first column is the first sample kept and the last column the last one. Why
 # $n - 1$ and not $n$? Because 180 samples have 179 gaps, and it is the gaps that
 # are stretched, by $(n - 1) / (\mathrm{length} - 1)$: at most
-# $179 / 134 = 1.34$. The code has the same names; `lerp` is torch's word for the
-# second equation.
+# $179 / 134 = 1.34$. The code,
+# [`crop_and_resize`](../book/api_train.md#ecgkit.train.augmentation.crop_and_resize),
+# has the same names; `lerp` is torch's word for the second equation.
 
 # %%
-exercises.show_code(augmentation.crop_and_resize)
+show_code(augmentation.crop_and_resize)
 
 # %% [markdown]
 # Here it is at work on one S beat: the latest crop of 135 samples, the earliest,
@@ -145,7 +117,7 @@ median_s = np.median(train.signals[train.labels == S], axis=0)
 distance = np.abs(train.signals - median_s).mean(axis=1)
 typical = int(np.where(train.labels == S, distance, np.inf).argmin())
 plots.show(
-    plots.crops(
+    figures.crops(
         train.signals[typical],
         starts=[45, 0, 10],
         lengths=[135, 135, 160],
@@ -161,7 +133,7 @@ plots.show(
 # somewhere between columns 60 and 120. Start and length are drawn like this:
 
 # %%
-exercises.show_code(augmentation.random_crops)
+show_code(augmentation.random_crops)
 
 # %% [markdown]
 # How many different crops has a beat? For each length from 135 to 180 there are
@@ -181,14 +153,22 @@ print(sum(181 - length for length in range(135, 181)), "different crops")
 #
 # Balance 1 is the paper: all classes equal. Balance 0 copies nothing. One half
 # goes to the geometric mean. This book trains by two recipes, the paper's and one
-# of its own (page 10 lists where they differ); ours takes one half.
+# of its own (page 12 lists where they differ); ours takes one half.
 
 # %%
-exercises.show_code(augmentation.target_counts)
+show_code(augmentation.target_counts)
+draws = {}
+for balance in (1.0, 0.5, 0.0):
+    target = augmentation.target_counts(counts, balance)
+    for name, n, t in zip(
+        metrics.CLASSES, counts.tolist(), target.tolist(), strict=True
+    ):
+        row = f"{name}, balance {balance:g}"
+        draws[row] = {"originals": n, "copies": t - n}
 plots.show(
-    plots.epoch_draws(
-        counts,
-        [1.0, 0.5, 0.0],
+    figures.stacked_bars(
+        draws,
+        "draws per epoch",
         "One epoch, by balance",
         synthetic=source.is_synthetic,
     )
@@ -200,7 +180,7 @@ plots.show(
 # copy, for only copies are cropped.
 
 # %%
-exercises.show_code(augmentation.epoch_order)
+show_code(augmentation.epoch_order)
 generator = torch.Generator().manual_seed(0)
 few = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2, 2, 3])  # N N N N S S V V V F
 rows, is_copy = augmentation.epoch_order(few, generator)
@@ -235,7 +215,7 @@ each = (counts.max() / counts).tolist()
 display(
     Markdown(
         "One epoch with balance 1, as drawn:\n\n"
-        "| class | beats | draws | copies | draws a beat | different beats "
+        "| class | beats | draws | copies | draws per beat | different beats "
         "among the copies | copies of the most copied | recordings |\n"
         "|---|---|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n\n"
         f"**Each F beat is drawn about {each[3]:.0f} times an epoch**, an S "
@@ -309,28 +289,35 @@ def stretched(widths, shortest=0.75):
     return np.array(widths) * 179 / (length - 1)
 
 
-groups = {}
-for c, name in enumerate(metrics.CLASSES):
-    widths = [qrs_width_ms(beat) for beat in some(train.labels == c)]
-    groups[name] = {"as cut": widths}
-    if name != "N":
-        groups[name]["copies"] = stretched(widths)
+def spread(values):
+    """Median and 10 to 90 % of values: a point with whiskers."""
+    return np.percentile(values, [50, 10, 90])
+
+
+as_cut = {
+    name: [qrs_width_ms(beat) for beat in some(train.labels == c)]
+    for c, name in enumerate(metrics.CLASSES)
+}
+copied = {name: stretched(as_cut[name]) for name in "SVF"}
 plots.show(
-    plots.spreads(
-        groups,
+    figures.score_rows(
+        {
+            series: {name: spread(w) for name, w in widths.items()}
+            for series, widths in (("as cut", as_cut), ("copies", copied))
+        },
+        "QRS width as the network sees it (ms); median, 10 to 90 %",
         "QRS width, before and after",
-        "QRS width as the network sees it (ms)",
-        (120, "120 ms, the clinical limit"),
+        line=(120, "120 ms, the clinical limit"),
         synthetic=source.is_synthetic,
     )
 )
 
 # %% tags=["hide-input"]
 wide = {
-    series: 100 * np.mean(np.array(groups["S"][series]) >= 120)
-    for series in ("as cut", "copies")
+    series: 100 * np.mean(np.array(widths["S"]) >= 120)
+    for series, widths in (("as cut", as_cut), ("copies", copied))
 }
-narrow = np.median(groups["N"]["as cut"])
+narrow = np.median(as_cut["N"])
 longest = 1 + int(179 * narrow / 120)
 display(
     Markdown(
@@ -370,14 +357,16 @@ start = torch.rand(len(rows), generator=generator) * (181 - length)
 moved = (90 - start.long()) * 179 / (length - 1)
 column = torch.where(is_copy, moved, 90.0)  # as random_crops places it
 plots.show(
-    plots.spreads(
+    figures.score_rows(
         {
-            name: {"all draws": column[labels[rows] == c]}
-            for c, name in enumerate(metrics.CLASSES)
+            "all draws": {
+                name: spread(column[labels[rows] == c])
+                for c, name in enumerate(metrics.CLASSES)
+            }
         },
+        "column of the R peak; median, 10 to 90 %",
         "Where the R peak is, in one epoch of balance 1",
-        "column of the R peak",
-        (90, "column 90, the middle"),
+        line=(90, "column 90, the middle"),
         synthetic=source.is_synthetic,
     )
 )
@@ -397,14 +386,12 @@ plots.show(
 # networks have never seen.)
 
 # %%
-networks = {}
-for recipe in ("paper", "ours"):
-    networks[recipe], about = published.load("resnet-tcn", recipe=recipe)
+networks = {recipe: load_model(recipe) for recipe in ("paper", "ours")}
 
 
 def called_n(recipe, x):
     """Per cent of beats that the network of a recipe calls N."""
-    predicted = training.predict(networks[recipe], x).argmax(axis=1)
+    predicted = networks[recipe].predict(x).argmax(axis=1)
     return 100 * (predicted == 0).mean()
 
 
@@ -419,7 +406,7 @@ for recipe, (whole, crop) in answers.items():
     print(f"cropped {crop:5.1f} % called N")
 
 # %% tags=["hide-input"]
-seen = about["fingerprint"] == beats.fingerprint
+seen = networks["ours"].provenance.fingerprint == beats.fingerprint
 who = "they know by heart" if seen else "they have never seen (synthetic ones)"
 lost = {recipe: whole - crop for recipe, (whole, crop) in answers.items()}
 found = (
@@ -463,13 +450,13 @@ names = np.unique(train.records)[:8]
 clean = {}
 for name in names:
     record = source.read(name, "MLII")
-    clean[name] = denoising.denoise(record.lead("MLII"))
+    clean[name] = denoise(record.lead("MLII"))
 of_n = np.isin(train.records, names) & (train.labels == 0)
 rows = np.random.default_rng(0).permutation(np.flatnonzero(of_n))[:800]
 called = {}
 for shift in (-10, -5, -2, -1, 0, 1, 2, 5, 10):
     x = [
-        heartbeats.cut(clean[name], here + shift)
+        cut_beats(clean[name], here + shift)
         for name in names
         if len(here := train.samples[rows][train.records[rows] == name])
     ]
@@ -589,7 +576,7 @@ display(
 # tests on beats that nobody's heart has made.
 #
 # All three are kinder than life for another reason: beats of one patient are on
-# both sides, as under the paper's split. Page 11 is about that.
+# both sides, as under the paper's split. Page 13 is about that.
 #
 # ## The peers
 #
@@ -648,10 +635,11 @@ class CropFirst(nn.Module):
 
 
 # %% [markdown]
-# The network is a small one of three residual modules (page 06 explains them),
-# so that a run takes seconds. `training.fit` trains it. Class weights get a loop
+# The network is a small one of three residual modules (page 08 explains them),
+# so that a run takes seconds.
+# [`fit`](../book/api_train.md#ecgkit.train.fit.fit) trains it. Class weights get a loop
 # of their own, so that all of it can be read; in the library
-# `training.Recipe(balance=0, class_weights=1)` is the same loss.
+# `Recipe(balance=0, class_weights=1)` is the same loss.
 
 
 # %%
@@ -679,7 +667,7 @@ def fit_weighted(network, x, y, how, seed, device):
     for _ in range(how.epochs):
         for rows in torch.randperm(len(y), generator=order).split(how.batch):
             for group in optimizer.param_groups:
-                group["lr"] = training.learning_rate(how, step, steps)
+                group["lr"] = learning_rate(how, step, steps)
             rows = rows.to(device)
             losses = F.cross_entropy(
                 network(x[rows]), y[rows], weight=weight, reduction="none"
@@ -699,9 +687,9 @@ def fit_weighted(network, x, y, how, seed, device):
 # of the data as well as that of the weights.
 
 # %%
-device = training.pick_device()
-inner = splits.validation_split(halves, beats.labels, seed=0, fraction=0.5)
-fitted, validation = beats.select(inner.train), beats.select(inner.test)
+device = pick_device()
+inner = splits.random_split(train.labels, seed=0)
+fitted, validation = train.select(inner.train), train.select(inner.test)
 if not full:  # a quarter of the validation beats
     rows = splits.random_split(validation.labels, 0, 0.25).test
     validation = validation.select(rows)
@@ -718,7 +706,7 @@ moved = {
 
 
 def recipe(n_epochs, balance, shortest):
-    return training.Recipe(
+    return Recipe(
         epochs=n_epochs,
         batch=64,
         learning_rate=3e-3,
@@ -748,13 +736,7 @@ def run(method, x, y, seed):
         x, y = smote(x, y, seed)
     if method == "crops of all":
         network = CropFirst(network, seed, device)
-    training.fit(
-        network,
-        *(x, y, how, seed),
-        device=str(device),
-        precision="float32",
-        progress=False,
-    )
+    fit(network, x, y, how, seed=seed, precision="float32")
     return network
 
 
@@ -767,29 +749,29 @@ for seed in range(seeds):
     x, y = fitted.signals[rows], fitted.labels[rows]
     for method in METHODS:
         network = run(method, x, y, seed)
-        predicted = training.predict(network, validation.signals)
+        predicted = predict(network, validation.signals)
         predicted = predicted.argmax(axis=1)
         matrix = metrics.confusion_matrix(validation.labels, predicted)
         matrices[method].append(matrix)
         for how, x_moved in moved.items():
-            called = training.predict(network, x_moved).argmax(axis=1)
+            called = predict(network, x_moved).argmax(axis=1)
             still_n[method, how].append((called == 0).mean())
 print("trained on ", aami.counts(y))
 print("validated on", aami.counts(validation.labels))
 
 # %%
-figures = {name: {} for name in ("S", "V", "F", "mean of N S V F")}
+scores = {name: {} for name in ("S", "V", "F", "mean of N S V F")}
 for method, found in matrices.items():
-    f1 = np.array([metrics.class_f1(matrix) for matrix in found])
+    f1 = 100 * np.array([metrics.class_f1(matrix) for matrix in found])
     for c, name in enumerate(metrics.CLASSES[1:], start=1):
-        figures[name][method] = f1[:, c]
-    figures["mean of N S V F"][method] = f1.mean(axis=1)
+        scores[name][method] = f1[:, c]
+    scores["mean of N S V F"][method] = f1.mean(axis=1)
 runs = f"{seeds} runs each" if seeds > 1 else "a single run each"
 plots.show(
-    plots.method_points(
-        figures,
-        f"Six ways to balance, {runs}",
+    figures.run_points(
+        scores,
         "F1 on validation beats (%)",
+        f"Six ways to balance, {runs}",
         synthetic=source.is_synthetic,
     )
 )
@@ -807,11 +789,11 @@ for method, found in matrices.items():
         + f" | {100 * np.mean(still_n[method, 'cropped']):.1f}"
         + f" | {100 * np.mean(still_n[method, 'early']):.1f} |"
     )
-spread = figures["mean of N S V F"]
-means = {method: values.mean() for method, values in spread.items()}
+mean_f1 = scores["mean of N S V F"]
+means = {method: values.mean() for method, values in mean_f1.items()}
 order = sorted(means, key=means.get, reverse=True)
 first, second = order[:2]
-apart = spread[first] - spread[second]
+apart = mean_f1[first] - mean_f1[second]
 if seeds == 1:
     said = (
         "This is one run of each, with little training: it shows how the "
@@ -820,15 +802,15 @@ if seeds == 1:
 elif (apart > 0).all():
     said = (
         f"In mean F1 *{first}* is ahead of *{second}* with every seed, by "
-        f"{100 * apart.mean():.1f} points in the mean."
+        f"{apart.mean():.1f} points in the mean."
     )
 else:
     said = (
-        f"In mean F1 *{first}* ({100 * means[first]:.1f} %) and *{second}* "
-        f"({100 * means[second]:.1f} %) lead, and which of them is ahead "
+        f"In mean F1 *{first}* ({means[first]:.1f} %) and *{second}* "
+        f"({means[second]:.1f} %) lead, and which of them is ahead "
         "depends on the seed: no difference has been shown."
     )
-within = max(100 * np.ptp(values) for values in spread.values())
+within = max(np.ptp(values) for values in mean_f1.values())
 early = {
     method: 100 * np.mean(still_n[method, "early"])
     for method in ("crops of copies", "oversampling", "crops of all")
@@ -865,9 +847,9 @@ display(
 #   nothing but the cropping, and with *crops of all*.
 # - A few short runs of a small network settle nothing about the paper's, trained
 #   on far more draws. Methods that make the task harder, like crops of all, may
-#   need longer to pay. Take the way of comparing with you, not the order. Page 10
+#   need longer to pay. Take the way of comparing with you, not the order. Page 12
 #   takes balance and crops of the originals out of our whole recipe, one at a
-#   time; page 11 tries balances and class weights on new patients.
+#   time; page 13 tries balances and class weights on new patients.
 #
 # ## On a GPU: the same ten lines
 #
@@ -906,7 +888,7 @@ one_by_one = seconds(
 display(
     Markdown(
         f"The training half takes {megabytes:.0f} MB on the device "
-        f"({experiments.describe_device(device)}). 4,096 crops took "
+        f"({describe_device(device)}). 4,096 crops took "
         f"{1000 * together:.1f} ms together, and {1000 * one_by_one:.1f} ms "
         "one by one with `numpy.interp`: a factor of "
         f"{one_by_one / together:.1f} in this run."
@@ -924,36 +906,36 @@ display(
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("04.1", answer)
+check("06.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 # sqrt(900 x 36) = 180, sqrt(900 x 100) = 300, sqrt(900 x 4) = 60 draws,
 # of which the originals are no copies.
 answer = [0, 180 - 36, 300 - 100, 60 - 4]
-exercises.check("04.1", answer)
+check("06.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
 #
 # Stretch the widths of S again with another `shortest`:
-# `stretched(groups["S"]["as cut"], shortest)`. What is the **smallest**
+# `stretched(as_cut["S"], shortest)`. What is the **smallest**
 # `shortest` with which a QRS complex of exactly 100 ms never becomes longer than
 # 120 ms? Give it as a whole number of samples divided by 180.
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("04.2", answer)
+check("06.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # 179 / (length - 1) <= 1.2 asks for length >= 150.2: 151 samples.
 answer = 151 / 180
 for shortest in (0.75, answer):
-    widths = stretched(groups["S"]["as cut"], shortest)
+    widths = stretched(as_cut["S"], shortest)
     wide = 100 * np.mean(widths >= 120)
     print(f"shortest {shortest:.3f}: {wide:.0f} % of S at 120 ms or more")
-exercises.check("04.2", answer)
+check("06.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -967,7 +949,7 @@ def resize_one(beat, start, length):
     return ...  # your code here
 
 
-exercises.check("04.3", resize_one)
+check("06.3", resize_one)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -978,7 +960,7 @@ def resize_one(beat, start, length):
     return np.interp(position, np.arange(n), beat)
 
 
-exercises.check("04.3", resize_one)
+check("06.3", resize_one)
 
 # %% [markdown]
 # ## Recall

@@ -12,81 +12,56 @@
 # **You need** the chapter on heartbeats for the classes and the split. The
 # chapter on training helps with the last part.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from ecgkit import (
-    aami,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    plots,
-    published,
-    records,
-    tables,
-    training,
-)
+import pandas as pd
+from ecgbook import figures, paper_tables, studies
+from ecgbook.page import Page, check, profile, show_code
+from ecgkit import load_beats, load_model, plots
+from ecgkit.data import aami
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics
+from ecgkit.evaluate.runs import evaluate, split_beats
+from ecgkit.train.device import pick_device
 from IPython.display import Markdown, display
 from scipy.spatial.distance import cdist
 from scipy.stats import binomtest
 
-page = exercises.Page("09_evaluation")
-full = exercises.profile() == "full"
+page = Page("11_evaluation")
+full = profile() == "full"
 
 # %%
-source = records.find()
+source = find_source()
 page.uses(source)
-table = heartbeats.prepare(source).without_q()
+table = load_beats(source).without_q()
 print(f"{source.name}: {len(table):,} beats of N, S, V and F")
 
 # %% [markdown]
 # ## The runs
 #
-# Training takes from half an hour to hours, evaluation seconds. This page therefore reads runs that
-# are already made: for each one the library holds a file with its settings, its
-# learning curve and its confusion matrix on the test half of MIT-BIH. They are
-# the same wherever you run the page. There are two recipes: **paper** follows
-# the paper to the letter, **ours** trains the same network on the same kind of
-# split in another way. (A third, **ours-1s**, is for the end of the page: ours, with
-# beats of a second instead of half a second.) A *seed* decides split, first weights,
-# order, crops and dropout; with several seeds there is a spread.
+# Training takes from half an hour to hours, evaluation seconds. This page therefore
+# reads runs that are already made: for each one the book holds a record with its
+# settings, the loss of each epoch and the confusion matrix on the test half of
+# MIT-BIH. They are the same wherever you run the page. There are two recipes:
+# **paper** follows the paper to the letter, **ours** trains the same network on the
+# same kind of split in another way. (The last runs, ours with beats of a second
+# instead of half a second, are for the end of the page.) A *seed* decides split,
+# first weights, order, crops and dropout; with several seeds there is a spread.
 
 # %%
 MODELS = ("resnet", "tcn", "resnet-tcn")
-paper_runs = {model: published.runs(model, "paper") for model in MODELS}
-our_runs = published.runs("resnet-tcn", "ours")
-long_runs = published.runs("resnet-tcn", "ours-1s")
+of_paper = studies.results("reproduction", recipe="paper")
+paper_runs = {
+    model: [run for run in of_paper if run.model == model] for model in MODELS
+}
+our_runs = studies.results("reproduction", "resnet-tcn-ours")
+long_runs = studies.results("reproduction", "resnet-tcn-ours-1s")
 for model, found in paper_runs.items():
-    seeds = [run["seed"] for run in found]
+    seeds = [run.seed for run in found]
     print(f"{model:10} recipe paper, seeds {seeds or 'none published yet'}")
-for name, found in (("ours", our_runs), ("ours-1s", long_runs)):
-    seeds = [run["seed"] for run in found]
+for name, found in (("ours", our_runs), ("ours, a second", long_runs)):
+    seeds = [run.seed for run in found]
     print(f"{'resnet-tcn':10} recipe {name}, seeds {seeds or 'none yet'}")
 
 # %% [markdown]
@@ -97,10 +72,10 @@ for name, found in (("ours", our_runs), ("ours-1s", long_runs)):
 
 # %%
 run = paper_runs["resnet-tcn"][0]
-matrix = np.array(run["confusion_matrix"])
+matrix = np.array(run.confusion_matrix)
 plots.show(
     plots.confusion_matrix(
-        matrix, f"ResNet-TCN, recipe paper, seed {run['seed']}: test half"
+        matrix, f"ResNet-TCN, recipe paper, seed {run.seed}: test half"
     )
 )
 
@@ -139,12 +114,13 @@ F1 = 2 * Se * P / (Se + P)
 print(f"Se {Se:.4f}  P+ {P:.4f}  F1 {F1:.4f}")
 
 # %% [markdown]
-# The library does this for all classes at once: the diagonal is $TP$, the sum of a
+# The library's [`report`](../book/api_evaluate.md#ecgkit.evaluate.metrics.report) does
+# this for all classes at once, with the functions below: the diagonal is $TP$, the sum of a
 # row is $TP + FN$, the sum of a column $TP + FP$.
 
 # %%
 for function in (metrics.sensitivity, metrics.ppv, metrics.class_f1):
-    exercises.show_code(function)
+    show_code(function)
 
 # %%
 by_class = (
@@ -168,8 +144,8 @@ for name, *values in zip(metrics.CLASSES, *by_class, strict=True):
 # {\mathrm{total}}\right) $$
 
 # %%
-exercises.show_code(metrics.accuracy)
-exercises.show_code(metrics.binary_accuracy)
+show_code(metrics.accuracy)
+show_code(metrics.binary_accuracy)
 
 # %%
 share = metrics.accuracy(matrix)
@@ -186,7 +162,7 @@ assert np.isclose(1 - binary.mean(), (1 - share) / 2)
 
 # %%
 beats = np.array([89841, 3026, 7008, 802]) / 2  # the test half, paper
-row = tables.works()["ResNet-TCN, paper"]
+row = paper_tables.works()["ResNet-TCN, paper"]
 paper_se = np.array([row[f"se_{name}"] for name in metrics.CLASSES])
 paper_ppv = np.array([row[f"ppv_{name}"] for name in metrics.CLASSES])
 paper_tp = paper_se * beats
@@ -239,15 +215,15 @@ print("always N, sensitivity       ", metrics.sensitivity(always_n))
 # be apart).
 
 # %%
-found = metrics.report(matrix)["macro"]
-print(f"F1 of means {100 * found['f1_of_means']:.2f} %")
-print(f"mean F1     {100 * found['mean_f1']:.2f} %")
+found = metrics.report(matrix).macro
+print(f"F1 of means {100 * found.f1_of_means:.2f} %")
+print(f"mean F1     {100 * found.mean_f1:.2f} %")
 
 # %% [markdown]
 # For the paper, compare its Table II with the two:
 
 # %%
-for model, (_, se, ppv, f1) in tables.TABLE_II.items():
+for model, (_, se, ppv, f1) in paper_tables.TABLE_II.items():
     print(f"{model:10} Table II: F1 {f1:.2f}", end="")
     print(f", F1 of its means {metrics.f1(se, ppv):.2f}")
 print(f"mean F1 from Table I: {metrics.f1(paper_se, paper_ppv).mean():.3f}")
@@ -275,8 +251,11 @@ print(f"mean P+ from Table I: {paper_ppv.mean():.4f}; Table II has .9334")
 
 # %% tags=["hide-input"]
 series = {
-    name: {tables.FIGURES[key]: (100 * of[key],) for key in tables.COLUMNS_I}
-    for name, of in tables.works().items()
+    name: {
+        paper_tables.SCORES[key]: (100 * work[key],)
+        for key in paper_tables.COLUMNS_I
+    }
+    for name, work in paper_tables.works().items()
 }
 *others, _ = series
 recipes = {
@@ -287,15 +266,15 @@ recipes = {
 for name, runs in recipes.items():
     if not runs:
         continue
-    models = tables.summary(runs)["models"]["resnet-tcn"]
+    means = paper_tables.mean_scores(runs)
     series[f"ours, {name}"] = {}
-    for key in tables.COLUMNS_I:
-        mean, sd = models[key]["mean"], models[key]["sd"]
+    for key in paper_tables.COLUMNS_I:
+        mean, sd = means[key].mean, means[key].sd
         bounds = () if sd is None else (mean - sd, mean + sd)
         points = tuple(100 * value for value in (mean, *bounds))
-        series[f"ours, {name}"][tables.FIGURES[key]] = points
+        series[f"ours, {name}"][paper_tables.SCORES[key]] = points
 plots.show(
-    plots.value_rows(
+    figures.score_rows(
         series,
         "per cent",
         "Table I, and our runs beside it",
@@ -304,21 +283,20 @@ plots.show(
 )
 
 # %%
-display(Markdown(tables.beside_paper(recipes)))
+beside = paper_tables.beside_paper(recipes)
+display(Markdown(paper_tables.to_markdown(beside)))
 
 
 # %% tags=["hide-input"]
 def told(name, runs):
-    values = [tables.figures(run) for run in runs]
-    goal = tables.works()["ResNet-TCN, paper"]
+    means = paper_tables.mean_scores(runs)
+    goal = paper_tables.works()["ResNet-TCN, paper"]
     parts = []
     for key in ("accuracy", "f1_of_means"):
-        mean = np.mean([value[key] for value in values])
-        points = 100 * (mean - goal[key])
+        points = 100 * (means[key].mean - goal[key])
         word = "above" if points > 0 else "below"
-        parts.append(
-            f"{abs(points):.2f} points {word} in {tables.FIGURES[key]}"
-        )
+        label = paper_tables.SCORES[key]
+        parts.append(f"{abs(points):.2f} points {word} in {label}")
     count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
     one = "" if len(runs) > 1 else " One run has no spread to show."
     return f"- With {name} ({count}): {' and '.join(parts)}.{one}"
@@ -341,9 +319,9 @@ display(
 # "greater than most works" in each category. Table I lets us check:
 
 # %%
-*others, paper = np.array(list(tables.TABLE_I.values()))
+*others, paper = np.array(list(paper_tables.TABLE_I.values()))
 gain = 100 * (paper[0] - np.array(others)[:, 0])
-for name, points in zip(tables.TABLE_I, gain, strict=False):
+for name, points in zip(paper_tables.TABLE_I, gain, strict=False):
     print(f"accuracy less that of {name:20} {points:+.1f} points")
 print()
 for i, name in enumerate(metrics.CLASSES):
@@ -365,14 +343,12 @@ for i, name in enumerate(metrics.CLASSES):
 
 # %%
 first = {m: found[0] for m, found in paper_runs.items() if found}
+seeds = ", ".join(str(s) for s in sorted({r.seed for r in first.values()}))
 plots.show(
     plots.confusion_matrices(
-        {model: of["confusion_matrix"] for model, of in first.items()},
-        "Confusion matrices, recipe paper, seed "
-        + ", ".join(
-            str(s) for s in sorted({r["seed"] for r in first.values()})
-        ),
-        "Our runs. The paper's figure is not reproduced here.",
+        {model: of.confusion_matrix for model, of in first.items()},
+        f"Confusion matrices, recipe paper, seed {seeds}",
+        note="Our runs. The paper's figure is not reproduced here.",
     )
 )
 
@@ -382,7 +358,7 @@ for model in MODELS:
     if model not in first:
         lines.append(f"- {model}: no run of this recipe is published yet.")
         continue
-    m = np.array(first[model]["confusion_matrix"])
+    m = np.array(first[model].confusion_matrix)
     off = m - np.diag(np.diag(m))
     i, j = np.unravel_index(off.argmax(), off.shape)
     lines.append(
@@ -441,15 +417,17 @@ for name, style in (("S", "-"), ("V", "--"), ("F", ":")):
 axes.set(xscale="log", xlabel="prevalence (% of all beats, logarithmic)")
 axes.set(ylabel="P⁺ (%)", ylim=(0, 100))
 axes.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
-axes.set_title("The same model on rarer beats", loc="left")
 axes.legend(frameon=False)
-figure.set_label(
-    "Positive predictive value of S, V and F against prevalence from 0.01 "
-    "to 30 per cent, sensitivity and specificity held fixed. All three "
-    "curves rise from near zero to near 100 per cent; a dot on each marks "
-    "its share in MIT-BIH."
+plots.show(
+    plots.finish(
+        figure,
+        "The same model on rarer beats",
+        "Positive predictive value of S, V and F against prevalence from "
+        "0.01 to 30 per cent, sensitivity and specificity held fixed. All "
+        "three curves rise from near zero to near 100 per cent; a dot on "
+        "each marks its share in MIT-BIH.",
+    )
 )
-plots.show(figure)
 
 # %% tags=["hide-input"]
 se_s = metrics.sensitivity(matrix)[S]
@@ -499,7 +477,7 @@ intervals = {
     },
 }
 plots.show(
-    plots.value_rows(
+    figures.score_rows(
         intervals,
         "per cent",
         "95 % intervals, if beats were independent",
@@ -530,19 +508,19 @@ display(
 # hand.
 
 # %%
-model, our_about = published.load("resnet-tcn", "ours")
-seed = int(our_about["seed"])
-halves = experiments.split_beats(table, "random", seed)
+classifier = load_model("ours")
+seed = classifier.provenance.seed
+halves = split_beats(table, "random", seed)
 step = 1 if full or source.is_synthetic else 4  # quick: every fourth beat
 test = table.select(halves.test[::step])
-model.to(training.pick_device())
-predicted = training.predict(model, test.signals).argmax(axis=1)
+classifier.network.to(pick_device())
+predicted = classifier.predict(test).argmax(axis=1)
 wrong = predicted != test.labels
 print(f"{len(test):,} beats, {wrong.sum():,} classified wrongly")
 
 # %%
 plots.show(
-    plots.errors_by_record(
+    figures.errors_by_record(
         test.records,
         test.labels,
         predicted,
@@ -584,7 +562,7 @@ for name in np.unique(test.records[s_beats]):
         by_record[name] = wilson((predicted[mine] == S).sum(), mine.sum())
 by_record = dict(sorted(by_record.items(), key=lambda item: -item[1][0]))
 plots.show(
-    plots.value_rows(
+    figures.score_rows(
         {"one record, 95 % interval": by_record},
         "sensitivity of S (%)",
         "S, record by record",
@@ -622,7 +600,7 @@ display(
 # Under a random split each of these patients is in the training half as well, with
 # every second beat. No figure above, whatever its interval, says how the model
 # does on somebody it has not met; it says how well it fills gaps in people it
-# knows. The chapter on new patients (page 11) repeats this page with patients
+# knows. The chapter on new patients (page 13) repeats this page with patients
 # kept apart.
 #
 # ## How near does the paper's recipe come?
@@ -631,7 +609,7 @@ display(
 # all classes raised to N's number. First, what training did:
 
 # %%
-curves = {f"seed {r['seed']}": r["curve"] for r in paper_runs["resnet-tcn"]}
+curves = {f"seed {r.seed}": r.losses for r in paper_runs["resnet-tcn"]}
 plots.show(
     plots.learning_curves(
         dict(list(curves.items())[:4]),
@@ -641,7 +619,7 @@ plots.show(
 )
 
 # %% tags=["hide-input"]
-last = np.mean([curve[-1]["loss"] for curve in curves.values()])
+last = np.mean([losses[-1] for losses in curves.values()])
 text = (
     f"The mean loss of the last epoch is {last:.4f}: on average the network "
     f"gives the right class of a training beat a probability of "
@@ -662,16 +640,16 @@ display(Markdown(text))
 # published weights can be asked, on a sample of both halves:
 
 # %%
-same_data = table.fingerprint == run["data"]["fingerprint"]
+same_data = table.fingerprint == run.fingerprint
 if same_data:
-    network, about = published.load("resnet-tcn", "paper")
-    network.to(training.pick_device())
-    both = experiments.split_beats(table, "random", int(about["seed"]))
+    of_recipe = load_model("paper")
+    of_recipe.network.to(pick_device())
+    both = split_beats(table, "random", of_recipe.provenance.seed)
     step = 5 if full else 20
     for half, rows in (("training", both.train), ("test", both.test)):
         some = table.select(rows[::step])
-        accuracy = experiments.score(network, some)["accuracy"]
-        print(f"{half:8} half: {100 * (1 - accuracy):.2f} % wrong ", end="")
+        errors = of_recipe.predict(some).argmax(axis=1) != some.labels
+        print(f"{half:8} half: {100 * errors.mean():.2f} % wrong ", end="")
         print(f"of {len(some):,} beats")
 else:
     print("This needs MIT-BIH, on which the weights were trained.")
@@ -686,7 +664,7 @@ else:
 
 # %%
 mean_matrix = np.mean(
-    [r["confusion_matrix"] for r in paper_runs["resnet-tcn"]], axis=0
+    [r.confusion_matrix for r in paper_runs["resnet-tcn"]], axis=0
 )
 FN = mean_matrix.sum(axis=1) - np.diag(mean_matrix)
 FP = mean_matrix.sum(axis=0) - np.diag(mean_matrix)
@@ -763,25 +741,22 @@ display(Markdown(text))
 
 # %% tags=["hide-input"]
 if our_runs:
-    ours = [100 * tables.figures(r)["accuracy"] for r in our_runs]
-    theirs = [
-        100 * tables.figures(r)["accuracy"] for r in paper_runs["resnet-tcn"]
-    ]
-    points = np.mean(ours) - np.mean(theirs)
-    c = our_runs[0]["config"]
-    goal = np.mean(ours) - 98.84
+    ours, theirs = (
+        100 * paper_tables.mean_scores(runs)["accuracy"].mean
+        for runs in (our_runs, paper_runs["resnet-tcn"])
+    )
+    points, goal = ours - theirs, ours - 98.84
+    c = our_runs[0].settings
     display(
         Markdown(
-            f"Our recipe ({c['epochs']} epochs of batch {c['batch']}, "
-            f"schedule {c['schedule']}, label smoothing "
-            f"{c['label_smoothing']}, weight decay {c['weight_decay']}, "
-            f"balance {c['balance']}, and more) comes to "
-            f"{np.mean(ours):.2f} %, "
-            f"{abs(points):.2f} points "
+            f"Our recipe ({c.epochs} epochs of batch {c.batch}, "
+            f"schedule {c.schedule}, label smoothing {c.label_smoothing}, "
+            f"weight decay {c.weight_decay}, balance {c.balance}, and more) "
+            f"comes to {ours:.2f} %, {abs(points):.2f} points "
             f"{'more' if points > 0 else 'less'} than the paper's recipe on "
             "the same network, and "
             + ("above" if goal > 0 else "below")
-            + f" the paper's figure by {abs(goal):.2f}."
+            + f" the paper's accuracy by {abs(goal):.2f}."
         )
     )
 
@@ -832,7 +807,7 @@ intervals = {
     if (which & (early < 2)).sum() >= 10
 }
 plots.show(
-    plots.hills(
+    figures.density_plot(
         intervals,
         "interval to the beat before / its median in the record",
         "What half a second does not show: how early a beat comes",
@@ -885,11 +860,11 @@ if long_runs:
     plots.show(
         plots.confusion_matrices(
             {
-                "half a second": our_runs[0]["confusion_matrix"],
-                "a second": long_runs[0]["confusion_matrix"],
+                "half a second": our_runs[0].confusion_matrix,
+                "a second": long_runs[0].confusion_matrix,
             },
-            f"ResNet-TCN, our recipe, seed {long_runs[0]['seed']}: test half",
-            "Our runs; the same network, the same test beats.",
+            f"ResNet-TCN, our recipe, seed {long_runs[0].seed}: test half",
+            note="Our runs; the same network, the same test beats.",
         )
     )
 
@@ -900,31 +875,31 @@ pairs = [
     (short, long)
     for short in our_runs
     for long in long_runs
-    if short["split_hash"] == long["split_hash"]
+    if short.split_hash == long.split_hash
 ]
 if pairs:
-    lines = [
-        "| figure (%) | half a second | a second | gain, run by run | paper |"
-    ]
-    lines.append("|---|---:|---:|---:|---:|")
-    paper_row = tables.works()["ResNet-TCN, paper"]
+    paper_row = paper_tables.works()["ResNet-TCN, paper"]
+    short_runs, paired_runs = (list(runs) for runs in zip(*pairs, strict=True))
+    rows = []
     for key in KEYS:
-        a, b = (
-            np.array([100 * tables.figures(run)[key] for run in side])
-            for side in zip(*pairs, strict=True)
-        )
-        spread = [
-            f"{x.mean():.2f} ± {x.std(ddof=1):.2f}"
-            if len(pairs) > 1
-            else f"{x.mean():.2f}"
-            for x in (a, b, b - a)
+        gains = paper_tables.paired_differences(short_runs, paired_runs, key)
+        spreads = [
+            paper_tables.mean_scores(runs)[key]
+            for runs in (short_runs, paired_runs)
         ]
-        lines.append(
-            f"| {tables.FIGURES[key]} | {spread[0]} | {spread[1]} | "
-            f"+{spread[2]} | {100 * paper_row[key]:.1f} |".replace("+-", "-")
+        gain = paper_tables.spread(list(gains.values()))
+        rows.append(
+            {
+                "score (%)": paper_tables.SCORES[key],
+                "half a second": paper_tables.format_spread(spreads[0]),
+                "a second": paper_tables.format_spread(spreads[1]),
+                "gain, run by run": paper_tables.format_spread(gain, sign="+"),
+                "paper": f"{100 * paper_row[key]:.1f}",
+            }
         )
+    lines = [paper_tables.to_markdown(pd.DataFrame(rows))]
     short, long = (
-        np.mean([run["confusion_matrix"] for run in side], axis=0)
+        np.mean([run.confusion_matrix for run in side], axis=0)
         for side in zip(*pairs, strict=True)
     )
     before, after = short[S, 0] + short[0, S], long[S, 0] + long[0, S]
@@ -945,9 +920,9 @@ else:
 
 # %% [markdown]
 # The library keeps half a second where it classifies recordings, as the paper does, and
-# so do all other pages. `ecgkit train --recipe ours-1s` makes the wider one. Mind what
-# has *not* been shown: these are the same patients on both sides. Whether the wider
-# window helps with new ones is asked on page 11.
+# so do all other pages. `ecgkit train --recipe ours --step 2 --out runs/second` makes
+# the wider one. Mind what has *not* been shown: these are the same patients on both
+# sides. Page 13 asks whether the wider window helps with new ones.
 #
 # ## Check us
 #
@@ -955,21 +930,18 @@ else:
 # the published weights, on your machine:
 #
 # ```bash
-# ecgkit evaluate --weights published --json
+# ecgkit evaluate --weights ours --json
 # ```
 #
-# The same in Python. `experiments.evaluate` makes the split anew from the seed and
-# refuses to test on another one, since that would hold beats the weights have
-# seen.
+# The same in Python. [`evaluate`](../book/api_evaluate.md#ecgkit.evaluate.runs.evaluate)
+# makes the split anew from the seed and refuses to test on another one, since that
+# would hold beats the weights have seen.
 
 # %%
-entry = published.find("resnet-tcn", "ours")
-kept = np.array(published.run(entry["name"])["confusion_matrix"])
+(kept,) = (run.confusion_matrix for run in our_runs if run.seed == seed)
+kept = np.array(kept)
 if same_data and full:
-    report = experiments.evaluate(
-        model, our_about, table, "random", seed, device="auto"
-    )
-    again = np.array(report["confusion_matrix"])
+    again = evaluate(classifier, table, "random", seed).confusion_matrix
     moved = abs(again - kept).sum() // 2
     print(again)
     print(f"{moved} of {kept.sum():,} beats elsewhere than published")
@@ -990,7 +962,7 @@ else:
 
 # %% tags=["exercise"]
 answer = ...  # (accuracy, mean of equation (6), mean sensitivity)
-exercises.check("09.1", answer)
+check("11.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
@@ -999,7 +971,7 @@ exercises.check("09.1", answer)
 total = 44_921 + 1_513 + 3_504 + 401
 others = total - 44_921
 answer = (1 - others / total, 1 - 2 * others / (4 * total), 1 / 4)
-exercises.check("09.1", answer)
+check("11.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: change
@@ -1011,14 +983,14 @@ exercises.check("09.1", answer)
 
 # %% tags=["exercise"]
 answer = ...  # (accuracy, mean F1)
-exercises.check("09.2", answer)
+check("11.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 pool = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])  # N and S, V, F
 three = pool @ matrix @ pool.T  # add the two rows, and the two columns
 answer = (metrics.accuracy(three), metrics.class_f1(three).mean())
-exercises.check("09.2", answer)
+check("11.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: build
@@ -1042,7 +1014,7 @@ def bootstrap(labels, predicted, names, draws, rng):
     return ...  # your code here
 
 
-exercises.check("09.3", bootstrap)
+check("11.3", bootstrap)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -1079,7 +1051,7 @@ drawn = {
 for what, values in drawn.items():
     low, high = 100 * np.percentile(values, [2.5, 97.5])
     print(f"drawing {what:8} {low:.1f} to {high:.1f} %: {high - low:.1f} wide")
-exercises.check("09.3", bootstrap)
+check("11.3", bootstrap)
 
 # %% [markdown]
 # ## Recall
@@ -1147,10 +1119,8 @@ exercises.check("09.3", bootstrap)
 # [guide to metrics](https://scikit-learn.org/stable/modules/model_evaluation.html).
 
 # %% tags=["hide-input"]
-best = tables.summary(our_runs or paper_runs["resnet-tcn"])["models"]
-accuracy, mean_f1 = (
-    100 * best["resnet-tcn"][key]["mean"] for key in ("accuracy", "mean_f1")
-)
+best = paper_tables.mean_scores(our_runs or paper_runs["resnet-tcn"])
+accuracy, mean_f1 = (100 * best[key].mean for key in ("accuracy", "mean_f1"))
 page.stamp(
     f"published runs, MIT-BIH: accuracy {accuracy:.2f} %, "
     f"mean F1 {mean_f1:.2f} %; paper 98.84 % and 92.4 %"

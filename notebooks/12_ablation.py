@@ -15,59 +15,35 @@
 # from the page on training the idea of a seed. A little statistics helps: what a
 # standard deviation is.
 
-# %% tags=["install", "hide-cell"] cellView="form"
-# @title Set-up: installs what is missing, and nothing else
-import importlib.util
-import subprocess
-import sys
-
-BOOK = "git+https://github.com/ecgkit-book/ecgkit-book"
-NEEDED = {
-    "ecgkit": f"ecgkit-book @ {BOOK}",
-    "wfdb": "wfdb>=4.3",
-    "pywt": "PyWavelets>=1.5",
-    "pooch": "pooch>=1.8",
-    "safetensors": "safetensors>=0.4.5",
-    "sleepecg": "sleepecg>=0.5.9",
-}
-missing = [
-    package
-    for name, package in NEEDED.items()
-    if importlib.util.find_spec(name) is None
-]
-if missing:  # --no-deps: torch, numpy and pandas stay as they are
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    subprocess.run([*pip, *missing], check=True)
-    importlib.invalidate_caches()
-
 # %%
-import re
+from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import scipy.stats
 import torch
+from ecgbook import figures, paper_tables, studies
+from ecgbook.page import Page, check, profile, show_code
+from ecgbook.paper_tables import PAIRS, TABLE_I, TABLE_II
 from ecgkit import (
-    comparison,
-    exercises,
-    experiments,
-    heartbeats,
-    metrics,
-    models,
+    TCN,
+    ResNet,
+    ResNetTCN,
+    load_beats,
+    load_model,
     plots,
-    published,
-    records,
-    reproduce,
-    splits,
-    tables,
-    training,
-    variations,
+    random_split,
 )
+from ecgkit.data.sources import find_source
+from ecgkit.evaluate import metrics, statistics
+from ecgkit.nn.models import PAPER_MODELS, build
+from ecgkit.train.recipe import RECIPES
 from IPython.display import Markdown, display
 from torch.utils.flop_counter import FlopCounterMode
 
-page = exercises.Page("10_ablation")
-full = exercises.profile() == "full"
-source = records.find()
+page = Page("12_ablation")
+full = profile() == "full"
+source = find_source()
 page.uses(source)
 
 # %% [markdown]
@@ -81,55 +57,59 @@ page.uses(source)
 # For each of these models this book trains the paper's recipe, to the letter where
 # the paper has letters, once for each *seed*. A seed fixes which beats are in
 # which half, the first weights, the order of the batches, the crops and the
-# dropout. What has been trained is listed in the library, with its confusion
-# matrix on the test half of MIT-BIH; the next cell reads it. These *published*
+# dropout. The book keeps a record of each of these training runs, with its confusion
+# matrix on the test half of MIT-BIH; the next cell reads them. These *published*
 # runs are the same wherever this page runs, also on synthetic records.
 
 
 # %%
-runs = [r for name in models.MODELS for r in published.runs(name, "paper")]
-for name in models.MODELS:
-    seeds = sorted(run["seed"] for run in runs if run["model"] == name)
+runs = studies.results("reproduction", recipe="paper")
+for name in PAPER_MODELS:
+    seeds = [run.seed for run in runs if run.model == name]
     print(f"{name:20} seeds {seeds}" if seeds else f"{name:20} not run yet")
 
-
 # %% tags=["hide-input"]
-def percent(value):
-    """A mean and its spread over the seeds, in per cent."""
-    if value["mean"] is None:
-        return "-"
-    said = f"{100 * value['mean']:.2f}"
-    if value["sd"] is not None:
-        said += f" ± {100 * value['sd']:.2f}"
-    return said
+COLUMNS = {
+    "accuracy": "Acc %",
+    "se": "Se %",
+    "ppv": "P+ %",
+    "f1_of_means": "F1 %",
+}
 
 
-ours = tables.summary(runs)["models"]
-lines = ["| model | whose | Acc % | Se % | P+ % | F1 % | seeds |"]
-lines.append("|---|---|---|---|---|---|---|")
-for name, row in tables.TABLE_II.items():
-    cells = " | ".join(f"{x:.2f}" for x in row)
-    lines.append(f"| {name} | paper | {cells} | not said |")
-    if name not in ours:
-        lines.append(f"| {name} | ours | not run yet | | | | 0 |")
-        continue
-    cells = " | ".join(percent(ours[name][key]) for key in tables.COLUMNS_II)
-    n = sum(run["model"] == name for run in runs)
-    lines.append(f"| {name} | **ours** | {cells} | {n} |")
-second = published.runs("resnet-tcn", "ours")
-for name, of in tables.summary(second)["models"].items():
-    cells = " | ".join(percent(of[key]) for key in tables.COLUMNS_II)
-    n = sum(run["model"] == name for run in second)
-    lines.append(f"| {name} | ours, our recipe | {cells} | {n} |")
+def row_of_table_ii(name, whose, of_model):
+    """Mean and spread over the seeds of each score of Table II, as text."""
+    if not of_model:
+        return {"model": name, "whose": whose, "Acc %": "not run yet"}
+    means = paper_tables.mean_scores(of_model)
+    cells = {
+        heading: paper_tables.format_spread(means[key])
+        for key, heading in COLUMNS.items()
+    }
+    seeds = str(len(of_model))
+    return {"model": name, "whose": whose, **cells, "seeds": seeds}
+
+
+rows = []
+for name, values in TABLE_II.items():
+    cells = (f"{value:.2f}" for value in values)
+    of_paper = dict(zip(COLUMNS.values(), cells, strict=True))
+    rows.append(
+        {"model": name, "whose": "paper", **of_paper, "seeds": "not given"}
+    )
+    of_model = [run for run in runs if run.model == name]
+    rows.append(row_of_table_ii(name, "**ours**", of_model))
+second = studies.results("reproduction", "resnet-tcn-ours")
+rows.append(row_of_table_ii("resnet-tcn", "ours, our recipe", second))
 table_note = (
-    "The paper's Table II, and our runs of the same recipe on MIT-BIH; below "
-    "them, what is published of our own recipe. "
+    "The paper's Table II, and our runs of the same recipe on MIT-BIH; in the "
+    "last row, the published runs of our own recipe. "
     "Se and P+ are means over the four classes; F1 is the harmonic mean of "
     "these two, as in the paper. Ours: mean ± standard deviation over the "
     "seeds, or the one value there is."
 )
-lines += ["", table_note]
-display(Markdown("\n".join(lines)))
+text = paper_tables.to_markdown(pd.DataFrame(rows).fillna(""))
+display(Markdown(f"{text}\n\n{table_note}"))
 
 # %% [markdown]
 # The paper concludes that the joint model "performs superior to the single ResNet
@@ -167,22 +147,22 @@ wander = {
     f"{name}, {row[0]:.2f} %": 100
     * rng.binomial(n_paper, row[0] / 100, times)
     / n_paper
-    for name, row in tables.TABLE_II.items()
+    for name, row in TABLE_II.items()
 }
 plots.show(
-    plots.hills(
+    figures.density_plot(
         wander, "accuracy (%)", "Simulated: three accuracies, by chance alone"
     )
 )
 
 # %%
-for name, row in tables.TABLE_II.items():
-    se = 100 * comparison.standard_error(row[0] / 100, n_paper)
+for name, row in TABLE_II.items():
+    se = 100 * statistics.standard_error(row[0] / 100, n_paper)
     drawn = wander[f"{name}, {row[0]:.2f} %"].std()
     print(f"{name:10} formula {se:.3f}, drawn {drawn:.3f} points")
 
 # %% [markdown]
-# The first two hills overlap at their feet; the third stands apart. The difference of
+# The first two distributions just overlap; the third stands apart. The difference of
 # two figures with independent errors has the standard error $\sqrt{\mathrm{SE}_1^2 + \mathrm{SE}_2^2}$:
 
 # %% tags=["hide-input"]
@@ -193,10 +173,10 @@ for a, b in [
     ("resnet", "resnet-tcn"),
     ("tcn", "resnet-tcn"),
 ]:
-    p, q = tables.TABLE_II[a][0] / 100, tables.TABLE_II[b][0] / 100
+    p, q = TABLE_II[a][0] / 100, TABLE_II[b][0] / 100
     se = np.hypot(
-        comparison.standard_error(p, n_paper),
-        comparison.standard_error(q, n_paper),
+        statistics.standard_error(p, n_paper),
+        statistics.standard_error(q, n_paper),
     )
     lines.append(
         f"| {a} | {b} | {100 * (q - p):+.2f} points | {100 * se:.3f} | "
@@ -218,13 +198,13 @@ display(Markdown("\n".join(lines)))
 # This is a *parametric bootstrap*.
 
 # %%
-exercises.show_code(comparison.redraw)
+show_code(statistics.resample_beats)
 
 # %%
-entry = published.find("resnet-tcn", recipe="paper")
-matrix = np.array(published.run(entry["name"])["confusion_matrix"])
-dealt = comparison.redraw(matrix, times=2000)
-figures = [tables.figures({"confusion_matrix": m}) for m in dealt]
+(joint_run,) = studies.results("reproduction", "resnet-tcn-paper", seed=0)
+matrix = np.array(joint_run.confusion_matrix)
+dealt = statistics.resample_beats(matrix, draws=2000)
+scores = [paper_tables.scores(m) for m in dealt]
 shown = {
     "accuracy": "accuracy",
     "macro Se": "se",
@@ -233,15 +213,15 @@ shown = {
     "Se of S": "se_S",
     "Se of F": "se_F",
 }
-chance = {k: 100 * np.array([f[v] for f in figures]) for k, v in shown.items()}
+chance = {k: 100 * np.array([f[v] for f in scores]) for k, v in shown.items()}
 plots.show(
-    plots.hills(
+    figures.density_plot(
         chance, "per cent", "One published matrix, its beats dealt anew"
     )
 )
 
 # %% tags=["hide-input"]
-seen = tables.figures({"confusion_matrix": matrix})
+seen = paper_tables.scores(joint_run)
 lines = ["| figure | in the published run | standard deviation by chance |"]
 lines.append("|---|---|---|")
 for name, key in shown.items():
@@ -249,7 +229,7 @@ for name, key in shown.items():
         f"| {name} | {100 * seen[key]:.2f} % | "
         f"{chance[name].std():.2f} points |"
     )
-by_formula = 100 * comparison.standard_error(seen["accuracy"], matrix.sum())
+by_formula = 100 * statistics.standard_error(seen["accuracy"], matrix.sum())
 ratio = chance["macro P+"].std() / chance["accuracy"].std()
 lines += [
     "",
@@ -287,16 +267,17 @@ display(Markdown("\n".join(lines)))
 # ([McNemar 1947](https://doi.org/10.1007/BF02295996)).
 
 # %%
-exercises.show_code(comparison.mcnemar)
+show_code(statistics.mcnemar)
 
 # %% [markdown]
-# The weights of two joint models are published: one trained by the paper's recipe
-# and one by ours, with the same seed and thus the same split. Both classify the
-# test half of the recordings at hand.
+# The weights of two joint models come with the library
+# ([`load_model`](../book/api_train.md#ecgkit.train.weights.load_model)): one trained by
+# the paper's recipe and one by ours, with the same seed and thus the same split. Both
+# classify the test half of the recordings at hand.
 
 # %%
-beats = heartbeats.prepare(source).without_q()
-halves = splits.random_split(beats.labels, seed=0)
+beats = load_beats(source).without_q()
+halves = random_split(beats.labels, seed=0)
 rows = halves.test
 if not full and len(rows) > 6000:  # a sample is enough for the quick profile
     rows = rows[np.linspace(0, len(rows) - 1, 6000).astype(int)]
@@ -304,12 +285,12 @@ tested = beats.select(rows)
 
 correct = {}
 for recipe in ("paper", "ours"):
-    network, about = published.load("resnet-tcn", recipe=recipe)
-    if source.name == "mitdb":
-        assert about["split_hash"] == halves.hash  # none of these was seen
-    predicted = training.predict(network, tested.signals).argmax(axis=1)
+    classifier = load_model(recipe)
+    if source.name == "mitdb":  # none of these beats was seen
+        assert classifier.provenance.split_hash == halves.hash
+    predicted = classifier.predict(tested).argmax(axis=1)
     correct[recipe] = predicted == tested.labels
-found = comparison.mcnemar(correct["paper"], correct["ours"])
+found = statistics.mcnemar(correct["paper"], correct["ours"])
 print(found)
 
 # %% tags=["hide-input"]
@@ -318,7 +299,7 @@ neither = int((~correct["paper"] & ~correct["ours"]).sum())
 b, c = found.only_first, found.only_second
 chi2 = (b - c) ** 2 / (b + c) if b + c else 0.0
 apart = np.hypot(
-    *(comparison.standard_error(x.mean(), found.n) for x in correct.values())
+    *(statistics.standard_error(x.mean(), found.n) for x in correct.values())
 )
 where = (
     "These are synthetic records: the counts show how the test works, and "
@@ -374,7 +355,7 @@ draws = {
     "recordings,\nthe same draw": 100 * np.array(by_record),
 }
 plots.show(
-    plots.hills(
+    figures.density_plot(
         draws,
         "accuracy, our recipe less the paper's (points)",
         "The same two models, test sets drawn three ways",
@@ -436,7 +417,7 @@ display(
 # The paper gives one figure each: no $s$, no interval, nothing to count.
 
 # %%
-exercises.show_code(comparison.compare)
+show_code(statistics.paired_difference)
 
 # %% tags=["hide-input"]
 lines = ["| seeds | half width of the interval | corrected | "]
@@ -491,7 +472,7 @@ for name, g in ratios.items():
         low = d.mean(axis=1) - half * d.std(axis=1, ddof=1)
         shown_real[name].append(np.mean(low > 0))
 plots.show(
-    plots.line_panels(
+    figures.line_panels(
         {"the worse model wins": astray, "the gain is shown": shown_real},
         seeds,
         "seeds",
@@ -524,76 +505,79 @@ display(
 # two its Table II; the paper's gains are the differences in its table, and for
 # Fig. 5 its text has no values.
 #
-# There are two sets of runs. The *whole* ones are of the paper's recipe, 50 epochs of
+# There are two sets of runs. The *full* runs follow the paper's recipe, 50 epochs of
 # beats filled up to N's number: each takes an hour or two without a GPU, so there are
-# few. The *hurried* ones are of three epochs of the training half as it is: minutes
+# few. The *short* runs are three epochs of the training half as it is: minutes
 # each, so that every model has three seeds. They say what a part does early in
 # training, and whether three seeds agree. (Those of the TCN with SE multiplied in
 # bfloat16, on another processor, the rest in float32: one more difference that a strict
 # comparison would not have, and that we cannot tell from luck.)
 
 # %%
-varied = [published.run(e["name"]) for e in published.variations()]
+study = studies.load_study("ambiguities")
+varied = studies.results("ambiguities")
 PARTS = ("no-se", "resnet-alone", "no-inception", "joint")
-hurried = [r for r in varied if r["variation"] in ("squeeze-last", *PARTS)]
-for name in models.MODELS:
-    of = [run for run in hurried if run["model"] == name]
-    seeds = sorted(run["seed"] for run in of)
-    acc = [100 * tables.figures(run)["accuracy"] for run in of]
-    print(f"{name:20} hurried, seeds {seeds}, mean {np.mean(acc):.2f} %")
+short = [run for run in varied if run.row in ("squeeze-last", *PARTS)]
+for name in PAPER_MODELS:
+    of = [run for run in short if run.model == name]
+    seeds = [run.seed for run in of]
+    acc = 100 * paper_tables.mean_scores(of)["accuracy"].mean
+    print(f"{name:20} short runs, seeds {seeds}, mean {acc:.2f} %")
 
 
 # %%
-def gains_of(runs, figure="accuracy"):
+def gains_of(runs, key="accuracy"):
+    """What each part adds, in points, one value per seed."""
     return {
-        part: list(tables.paired(runs, *pair, figure).values())
-        for part, pair in tables.PAIRS.items()
+        part: [100 * gain for gain in by_seed.values()]
+        for part, by_seed in paper_tables.part_gains(runs, key).items()
     }
 
 
-gains = gains_of(runs)
+gains, short_gains = gains_of(runs), gains_of(short)
 papers = {
-    part: tables.TABLE_II[b][0] - tables.TABLE_II[a][0]
-    for part, (a, b) in tables.PAIRS.items()
-    if a in tables.TABLE_II and b in tables.TABLE_II
+    part: TABLE_II[b][0] - TABLE_II[a][0]
+    for part, (a, b) in PAIRS.items()
+    if a in TABLE_II and b in TABLE_II
 }
 
 
 # %% tags=["hide-input"]
 def gains_table(gains, papers):
-    lines = ["| part | adds (points) | 95 % interval | signs, p | verdict | "]
-    lines[0] += "paper |"
-    lines.append("|---|---|---|---|---|---|")
+    rows = []
     for part, values in gains.items():
         paper = f"{papers[part]:+.2f}" if part in papers else "not in its text"
         if not values:
-            lines.append(f"| {part} | no whole runs | | | | {paper} |")
+            rows.append((part, "no full runs", "", "", "", paper))
             continue
-        d = comparison.compare(100 * np.array(values))
+        d = statistics.paired_difference(values)
         adds, interval, p = f"{d.mean:+.2f}", "-", "-"
-        if d.sd is not None:
+        verdict = "one seed: no verdict"
+        if d.n > 1:
             adds += f" ± {d.sd:.2f} (n = {d.n})"
             interval, p = f"{d.low:+.2f} to {d.high:+.2f}", f"{d.p_sign:.2g}"
-        lines.append(
-            f"| {part} | {adds} | {interval} | {p} | {d.verdict} | {paper} |"
-        )
-    return "\n".join(lines)
+            verdict = (
+                f"{'' if d.excludes_zero else 'not '}larger than its spread"
+            )
+        rows.append((part, adds, interval, p, verdict, paper))
+    heads = ["part", "adds (points)", "95 % interval", "signs, p", "verdict"]
+    frame = pd.DataFrame(rows, columns=[*heads, "paper"])
+    return paper_tables.to_markdown(frame)
 
 
-hurried_gains = gains_of(hurried)
-display(Markdown("**Whole runs, the paper's recipe**"))
+display(Markdown("**Full runs, the paper's recipe**"))
 display(Markdown(gains_table(gains, papers)))
-display(Markdown("**Hurried runs, three epochs**"))
-display(Markdown(gains_table(hurried_gains, papers)))
+display(Markdown("**Short runs, three epochs**"))
+display(Markdown(gains_table(short_gains, papers)))
 judged = {
-    part: comparison.compare(values)
-    for part, values in (gains | hurried_gains).items()
+    part: statistics.paired_difference(values)
+    for part, values in short_gains.items()
     if len(values) > 1
 }
-helps = [part for part, d in judged.items() if d.larger and d.mean > 0]
-harms = [part for part, d in judged.items() if d.larger and d.mean < 0]
-unclear = [part for part, d in judged.items() if not d.larger]
-said = ["Judged by the hurried runs, for those with several seeds:"]
+helps = [part for part, d in judged.items() if d.low > 0]
+harms = [part for part, d in judged.items() if d.high < 0]
+unclear = [part for part, d in judged.items() if not d.excludes_zero]
+said = ["Judged by the short runs:"]
 if not judged:
     said = ["No part has runs of several seeds yet, so there is no verdict."]
 turned = [
@@ -604,7 +588,7 @@ turned = [
 if turned:
     said.insert(
         0,
-        "In the whole runs, one seed each, the sign of the "
+        "In the full runs, one seed each, the sign of the "
         f"{', '.join(turned)} is not the paper's.",
     )
 if helps:
@@ -620,14 +604,12 @@ display(Markdown(" ".join(said)))
 
 # %%
 plots.show(
-    plots.differences(
-        {
-            part: [100 * d for d in values]
-            for part, values in hurried_gains.items()
-        },
-        papers,
+    figures.run_points(
+        {"": short_gains},
         "accuracy with the part less without it (points)",
         "What each part adds in three epochs, seed by seed",
+        paper=papers,
+        differences=True,
     )
 )
 
@@ -639,37 +621,41 @@ plots.show(
 # %% tags=["hide-input"]
 def panels_of(runs):
     """Accuracies of the two pairs of Fig. 5, where both models were run."""
-    accuracies = {name: [] for name in models.MODELS}
-    for run in runs:
-        accuracies[run["model"]].append(tables.figures(run)["accuracy"])
-    panels = {
-        part: {name: accuracies[name] for name in pair if accuracies[name]}
-        for part, pair in tables.PAIRS.items()
-        if part in ("Inception stem", "SE block")
+    accuracies = {
+        name: [
+            100 * paper_tables.scores(run)["accuracy"]
+            for run in runs
+            if run.model == name
+        ]
+        for name in PAPER_MODELS
     }
-    return {part: pair for part, pair in panels.items() if len(pair) == 2}
+    panels = {
+        part: {name: accuracies[name] for name in PAIRS[part]}
+        for part in ("Inception stem", "SE block")
+    }
+    return {part: pair for part, pair in panels.items() if all(pair.values())}
 
 
-whole = panels_of(runs)
+full_runs = panels_of(runs)
 plots.show(
-    plots.accuracy_bars(
-        whole or panels_of(hurried),
+    figures.run_points(
+        full_runs or panels_of(short),
+        "accuracy (%)",
         "Our Fig. 5: accuracy without and with each module"
-        + (", whole runs" if whole else ", hurried runs"),
-        reproduce.NOT_THE_PAPERS,
+        + (", full runs" if full_runs else ", short runs"),
     )
 )
 
 # %% [markdown]
 # One more look, because accuracy is nine tenths N: the same differences in the mean
 # of the four classes' F1. Watch whether a part's verdict survives the change of
-# figure.
+# score.
 
 # %% tags=["hide-input"]
-display(Markdown("**Whole runs, the paper's recipe**"))
+display(Markdown("**Full runs, the paper's recipe**"))
 display(Markdown(gains_table(gains_of(runs, "mean_f1"), {})))
-display(Markdown("**Hurried runs, three epochs**"))
-display(Markdown(gains_table(gains_of(hurried, "mean_f1"), {})))
+display(Markdown("**Short runs, three epochs**"))
+display(Markdown(gains_table(gains_of(short, "mean_f1"), {})))
 
 # %% [markdown]
 # ## More of everything
@@ -689,7 +675,7 @@ def count(network):
     return sum(p.numel() for p in network.parameters()), work
 
 
-sizes = {name: count(models.build(name)) for name in models.MODELS}
+sizes = {name: count(build(name)) for name in PAPER_MODELS}
 
 # %% tags=["hide-input"]
 n_joint, work_joint = sizes["resnet-tcn"]
@@ -697,13 +683,13 @@ lines = ["| model | parameters | of the joint model | multiplications | "]
 lines[0] += "of the joint model | paper's Acc % |"
 lines.append("|---|---|---|---|---|---|")
 for name, (n_parameters, work) in sizes.items():
-    paper = tables.TABLE_II.get(name, ("-",))[0]
+    paper = TABLE_II.get(name, ("-",))[0]
     lines.append(
         f"| {name} | {n_parameters:,} | "
         f"{100 * n_parameters / n_joint:.1f} % | {work:,} | "
         f"{100 * work / work_joint:.1f} % | {paper} |"
     )
-modules = [tables.PAIRS["Inception stem"], tables.PAIRS["SE block"]]
+modules = [PAIRS["Inception stem"], PAIRS["SE block"]]
 stem, gate = (sizes[b][0] - sizes[a][0] for a, b in modules)
 change = max(abs(sizes[b][1] / sizes[a][1] - 1) for a, b in modules)
 more = {name: work_joint / sizes[name][1] for name in ("resnet", "tcn")}
@@ -729,14 +715,12 @@ display(Markdown("\n".join(lines)))
 
 # %%
 controls = {
-    "TCN, wider": models.TCN(channels=(40, 80, 176, 352)),
-    "two TCNs": (models.TCN(), models.TCN()),
-    "two ResNets": (models.ResNet(), models.ResNet()),
+    "TCN, wider": ResNetTCN(None, TCN(channels=(40, 80, 176, 352))),
+    "two TCNs": ResNetTCN(TCN(), TCN()),
+    "two ResNets": ResNetTCN(ResNet(), ResNet()),
 }
-for name, parts in controls.items():
-    parts = parts if isinstance(parts, tuple) else (parts,)
-    branches = {f"branch{i}": part for i, part in enumerate(parts)}
-    n_parameters, work = count(models.HeartbeatClassifier(**branches))
+for name, network in controls.items():
+    n_parameters, work = count(network)
     print(
         f"{name:12} {100 * n_parameters / n_joint:6.1f} % of the parameters, "
         f"{100 * work / work_joint:6.1f} % of the multiplications"
@@ -744,7 +728,7 @@ for name, parts in controls.items():
 
 # %% [markdown]
 # Neither the paper nor this book has trained them: with a GPU each is one call of
-# `training.fit`, and a fine project for a course. Other things that an ablation
+# [`fit`](../book/api_train.md#ecgkit.train.fit.fit), and a fine project for a course. Other things that an ablation
 # should hold constant, and the paper does not say whether it did: the split, the
 # number of epochs, how often each variant was tuned, and who looked at the test
 # half when. Our runs of the paper's recipe hold these constant; the learning rate
@@ -761,7 +745,7 @@ for name, parts in controls.items():
 # question is how many digits of Table II bear weight. F1 first:
 
 # %%
-for name, (_, se, ppv, f1) in tables.TABLE_II.items():
+for name, (_, se, ppv, f1) in TABLE_II.items():
     recomputed = metrics.f1(se, ppv)
     print(f"{name:10} F1 {f1:.2f}, 2 Se P+ / (Se + P+) = {recomputed:.2f}")
     assert abs(recomputed - f1) < 0.0051
@@ -771,17 +755,17 @@ for name, (_, se, ppv, f1) in tables.TABLE_II.items():
 # averages. And its macro Se?
 
 # %%
-row = tables.TABLE_I["ResNet-TCN, paper"]
+row = TABLE_I["ResNet-TCN, paper"]
 se, ppv = np.array(row[2::2]), np.array(row[3::2])
 print("Table I, Se of N S V F ", se, f"mean {100 * se.mean():.2f}")
 print("Table I, P+ of N S V F ", ppv, f"mean {100 * ppv.mean():.2f}")
-print("Table II               ", "Se", tables.TABLE_II["resnet-tcn"][1])
+print("Table II               ", "Se", TABLE_II["resnet-tcn"][1])
 print(f"mean F1 of the classes  {100 * metrics.f1(se, ppv).mean():.2f}")
 largest = 100 * (se + 0.0005).mean()
 print(f"largest mean Se that the rounding allows: {largest:.2f}")
 
 # %% tags=["hide-input"]
-gap = tables.TABLE_II["resnet-tcn"][1] / 100 - se.mean()
+gap = TABLE_II["resnet-tcn"][1] / 100 - se.mean()
 display(
     Markdown(
         "The four sensitivities of Table I have the mean "
@@ -799,7 +783,7 @@ display(
 #
 # A short paper cannot say everything, and where this one is silent we had to
 # choose. Is our result a result of the paper's method, or of our choices? Each of
-# them can be turned round, one at a time, which is an ablation of *readings*:
+# them can be changed, one at a time, which is an ablation of *interpretations*:
 #
 # - **SE**: are its gates computed from the last step, which is all that is used, or
 #   from the mean over all steps, as in the image networks it comes from?
@@ -812,33 +796,55 @@ display(
 #   114.
 # - **Strides**: a "step size of 2", but in which of the ResNet's layers?
 #
-# The runs are hurried ones, a few epochs each: they compare readings with each
-# other, not with the paper. Each table is named after its unchanged run, which is
-# made with three seeds. Each change is made with one, and compared with the
-# unchanged run of that seed: same split, same test beats. A difference counts as
-# large where it exceeds two standard deviations (with $n-1$) of the three. That is
-# a coarse sieve. Three runs measure a spread only roughly, and one run of a change
-# has no spread at all: among so many rows some will pass by luck, and what passes
-# has earned more seeds, not a verdict.
+# The runs are short, a few epochs each: they compare interpretations with each other,
+# not with the paper. Each table begins with its unchanged run, which is made with three
+# seeds. Each change is made with one, and compared with the unchanged run of that
+# seed: same split, same test beats. A star marks a difference larger than two standard
+# deviations (with $n-1$) of the three unchanged runs. That is a coarse sieve. Three
+# runs measure a spread only roughly: of two runs that differ by luck alone, 29 % would
+# be farther apart than that, and here, where the split is the same, fewer. What has a
+# star has earned more seeds, not a verdict.
 
 
 # %% tags=["hide-input"]
-def variation_tables(*groups):
-    """Tables of the published variations of these groups, parts left out."""
-    of = variations.VARIATIONS
-    chosen = [r for r in varied if of[r["variation"]].against in groups]
-    chosen = [r for r in chosen if r["variation"] not in PARTS]
-    if not chosen:
-        return "*Not run yet; the table appears once the runs are published.*"
-    text = variations.markdown(chosen)
-    text = text[text.index("## ") :]  # the prose here stands for its own
-    return re.sub(r"^## (.*)$", r"**\1.**", text, flags=re.MULTILINE)
+def study_tables(*baselines):
+    """Tables of the changes made to these rows, parts of the network left out."""
+    texts = []
+    for baseline in baselines:
+        chosen = [
+            run
+            for run in varied
+            if baseline in (run.row, study.rows[run.row].against)
+            and run.row not in PARTS
+        ]
+        if not chosen:
+            texts.append("*Not run yet.*")
+            continue
+        settings = chosen[0].settings
+        sd = {
+            key: studies.compare_rows(study, chosen, key)[0].value.sd
+            for key in ("accuracy", "mean_f1")
+        }
+        frame = studies.comparison_table(study, chosen).drop(columns="beside")
+        texts += [
+            f"**Beside `{baseline}`.** {study.rows[baseline].about} "
+            f"{settings.epochs} epochs of batch {settings.batch}, learning "
+            f"rate {settings.learning_rate:g} ({settings.schedule}), balance "
+            f"{settings.balance:g}; tested on the {chosen[0].tested_on} "
+            f"part. {sum(run.seconds for run in chosen):,.0f} s on "
+            f"{chosen[0].device} in {chosen[0].precision}, all together.",
+            paper_tables.to_markdown(frame),
+            f"Seeds of `{baseline}`: standard deviation "
+            f"{100 * sd['accuracy']:.3f} points of accuracy and "
+            f"{100 * sd['mean_f1']:.3f} of mean F1.",
+        ]
+    return "\n\n".join(texts)
 
 
-display(Markdown(variation_tables("settled", "squeeze-last")))
+display(Markdown(study_tables("baseline", "squeeze-last")))
 
 # %% [markdown]
-# The figures of these tables are of the test half, and no reading was chosen by
+# The scores of these tables are of the test half, and no interpretation was chosen by
 # them: that would be chance of the third kind.
 #
 # ## What each ingredient of our recipe brings
@@ -847,8 +853,8 @@ display(Markdown(variation_tables("settled", "squeeze-last")))
 # differently. In these fields the two differ:
 
 # %% tags=["hide-input"]
-papers_recipe = vars(experiments.RECIPES["paper"])
-our_recipe = vars(experiments.RECIPES["ours"])
+papers_recipe = asdict(RECIPES["paper"])
+our_recipe = asdict(RECIPES["ours"])
 lines = ["| field | paper | ours |", "|---|---|---|"]
 lines += [
     f"| {key} | {value} | {our_recipe[key]} |"
@@ -865,14 +871,14 @@ display(Markdown("\n".join(lines)))
 #
 # It was chosen in two steps, both on a *validation* part, a tenth of the training half,
 # with one exception, which is named below. A first recipe was put together by short trials. Then one
-# ingredient at a time was taken away from it, or changed. Here it is whole with three
+# ingredient at a time was taken away from it, or changed. Here it is complete with three
 # seeds, each change with one, all in six epochs:
 
 # %% tags=["hide-input"]
-display(Markdown(variation_tables("first")))
+display(Markdown(study_tables("first")))
 
 # %% [markdown]
-# A row that is ahead of the whole recipe says that in so few epochs the ingredient costs
+# A row that is ahead of the complete recipe says that in so few epochs the ingredient costs
 # more than it brings. Mind two things before you throw it out. Full balance draws about
 # two and a half times as many beats an epoch, so that row also trains longer. And in a
 # few epochs hardly anything is learnt by heart: noise, or a loss for each branch, which
@@ -882,13 +888,13 @@ display(Markdown(variation_tables("first")))
 # So what cost most was not thrown out but made smaller: less gain, noise and drift, half
 # the loss of the branches, and crops of 90 to 100 % instead of 75 to 100 %, of which the
 # originals then bear more. The hint about the crops is the exception: it came from the
-# readings above, whose figures are of the *test* half. The validation part then confirmed
+# interpretations above, whose scores are of the *test* half. The validation part then confirmed
 # all changes together; still, the test half had a hand in one of them, and the present
-# recipe's figures on it may be flattered by a trace. In these fields the first recipe and
+# recipe's scores on it may be flattered by a trace. In these fields the first recipe and
 # the present one differ:
 
 # %% tags=["hide-input"]
-first_recipe = vars(experiments.RECIPES["first"])
+first_recipe = asdict(study.rows["first-whole"].settings)
 lines = ["| field | first | now |", "|---|---|---|"]
 lines += [
     f"| {key} | {value} | {our_recipe[key]} |"
@@ -901,33 +907,24 @@ display(Markdown("\n".join(lines)))
 # And this is what the present one reaches in the same six epochs, on the same
 # validation beats. The other rows change no ingredient of the training but what the
 # network is shown: a second of the recording instead of half a second, or the half
-# second and, in a third small branch, how early the beat comes (page 11 has the columns).
+# second and, in a third small branch, how early the beat comes (page 13 explains these features).
 
 # %% tags=["hide-input"]
-display(Markdown(variation_tables("ours")))
-
+display(Markdown(study_tables("ours")))
 
 # %% tags=["hide-input"]
-def by_seed(name, figure):
-    """Figure of the runs of a variation, by seed."""
-    return {
-        run["seed"]: 100 * tables.figures(run)[figure]
-        for run in varied
-        if run["variation"] == name
-    }
-
-
 lines = ["| from | to | accuracy | mean F1 |", "|---|---|---|---|"]
 steps = (
     ("first", "ours", "first recipe", "present one"),
     ("ours", "one-second", "half a second", "a second"),
-    ("ours", "rr-intervals", "half a second", "and RR intervals"),
+    ("ours", "rr", "half a second", "and RR intervals"),
 )
 for a, b, before, after in steps:
     said = []
-    for figure in ("accuracy", "mean_f1"):
-        x, y = by_seed(a, figure), by_seed(b, figure)
-        gain = [y[seed] - x[seed] for seed in sorted(x.keys() & y.keys())]
+    for key in ("accuracy", "mean_f1"):
+        pair = ([run for run in varied if run.row == row] for row in (a, b))
+        by_seed = paper_tables.paired_differences(*pair, key)
+        gain = [100 * value for value in by_seed.values()]
         text = f"{np.mean(gain):+.2f}"
         if len(gain) > 1:
             text += f" ± {np.std(gain, ddof=1):.2f} (n = {len(gain)})"
@@ -938,54 +935,52 @@ display(Markdown("\n".join([*lines, "", note])))
 
 # %% [markdown]
 # The first step changes how the network is taught, the others what it is shown. And
-# what is left of these steps in *whole* runs, all epochs, on the test half?
+# what is left of these steps in full runs, all epochs, on the test half?
 
 # %% tags=["hide-input"]
-whole_runs = {
-    "first recipe": published.runs("resnet-tcn", "first"),
+recipes = {
+    "first recipe": studies.results("ambiguities", "first-whole"),
     "present one": second,
-    "present one, beats of a second": published.runs("resnet-tcn", "ours-1s"),
+    "present one, beats of a second": studies.results(
+        "reproduction", "resnet-tcn-ours-1s"
+    ),
 }
-lines = [
-    "| whole runs | epochs | accuracy (%) | mean F1 (%) | errors | seeds |"
-]
-lines.append("|---|---|---|---|---|---|")
-errors = {}
-for name, of in whole_runs.items():
+
+
+def mean_errors(runs):
+    """Wrongly classified beats per run."""
+    matrices = np.array([run.confusion_matrix for run in runs])
+    return matrices.sum() / len(runs) - np.mean(
+        [np.trace(matrix) for matrix in matrices]
+    )
+
+
+rows, errors = [], {}
+for name, of in recipes.items():
     if not of:
         continue
-    figures = tables.summary(of)["models"]["resnet-tcn"]
-    errors[name] = np.mean(
-        [
-            np.sum(r["confusion_matrix"]) - np.trace(r["confusion_matrix"])
-            for r in of
-        ]
+    means = paper_tables.mean_scores(of)
+    errors[name] = mean_errors(of)
+    rows.append(
+        {
+            "full runs": name,
+            "epochs": of[0].settings.epochs,
+            "accuracy (%)": paper_tables.format_spread(means["accuracy"]),
+            "mean F1 (%)": paper_tables.format_spread(means["mean_f1"]),
+            "errors": f"{errors[name]:,.0f}",
+            "seeds": len(of),
+        }
     )
-    lines.append(
-        f"| {name} | {of[0]['config']['epochs']} | "
-        f"{percent(figures['accuracy'])} | {percent(figures['mean_f1'])} | "
-        f"{errors[name]:,.0f} | {len(of)} |"
-    )
-display(Markdown("\n".join(lines)))
-first_runs = whole_runs["first recipe"]
+display(Markdown(paper_tables.to_markdown(pd.DataFrame(rows))))
 paired = [
     (a, b)
-    for a in first_runs
+    for a in recipes["first recipe"]
     for b in second
-    if a["split_hash"] == b["split_hash"]
+    if a.split_hash == b.split_hash
 ]
 if len(errors) == 3 and paired:
-    before, now = (
-        np.mean(
-            [
-                np.sum(run["confusion_matrix"])
-                - np.trace(run["confusion_matrix"])
-                for run in side
-            ]
-        )
-        for side in zip(*paired, strict=True)
-    )
-    n = np.sum(second[0]["confusion_matrix"])
+    before, now = (mean_errors(side) for side in zip(*paired, strict=True))
+    n = np.sum(second[0].confusion_matrix)
     chance = np.sqrt(before + now)  # each counts rare, independent events
     level = (
         "no more than the test beats' chance could make"
@@ -993,7 +988,7 @@ if len(errors) == 3 and paired:
         else "more than the test beats' chance"
     )
     _, of_all, longer = errors.values()
-    seeds = ", ".join(str(a["seed"]) for a, _ in paired)
+    seeds = ", ".join(str(a.seed) for a, _ in paired)
     display(
         Markdown(
             "At full length, on the same split (seed "
@@ -1007,8 +1002,8 @@ if len(errors) == 3 and paired:
 
 # %% [markdown]
 # That is the budget's lesson once more, and we print it as it came: the choice was made
-# in short runs, the long ones were made afterwards, and neither was picked because of its
-# figures in this table. A choice for sixty epochs would have to be made with sixty epochs. The page on
+# in short runs, the full ones were made afterwards, and neither was picked because of its
+# scores in this table. A choice for sixty epochs would have to be made with sixty epochs. The page on
 # evaluation ends with what the longer beats mean for the errors that are left.
 #
 # Ingredients chosen on a validation part look a little better there than they are.
@@ -1025,13 +1020,13 @@ if len(errors) == 3 and paired:
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("10.1", answer)
+check("12.1", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 1
 p, n = 0.9836, 50_338
 answer = 100 * np.sqrt(p * (1 - p) / n)
-exercises.check("10.1", answer)
+check("12.1", answer)
 
 # %% [markdown]
 # ### Exercise 2: predict
@@ -1041,44 +1036,44 @@ exercises.check("10.1", answer)
 
 # %% tags=["exercise"]
 answer = ...
-exercises.check("10.2", answer)
+check("12.2", answer)
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 2
 # All up or all down: 2 of the 2**n ways in which n coins can fall.
 answer = next(n for n in range(1, 20) if 2 / 2**n < 0.05)
-exercises.check("10.2", answer)
+check("12.2", answer)
 
 # %% [markdown]
 # ### Exercise 3: change
 #
-# Table II orders the models by accuracy. Write `ranking(runs, figure)`: the names of
-# the models in `runs`, from best to worst by the *mean over the seeds* of a figure.
-# `tables.figures(run)` gives a run's figures by name, `"accuracy"` and `"mean_f1"`
-# among them; a run has `run["model"]`. Then see whether the order of the published
+# Table II orders the models by accuracy. Write `ranking(runs, key)`: the names of
+# the models in `runs`, from best to worst by the *mean over the seeds* of a score.
+# `paper_tables.scores(run)` gives a run's scores by name, `"accuracy"` and `"mean_f1"`
+# among them; `run.model` is the name of its model. Then see whether the order of the published
 # models is the same by both.
 
 
 # %% tags=["exercise"]
-def ranking(runs, figure):
+def ranking(runs, key):
     return ...  # your code here
 
 
-exercises.check("10.3", ranking)
+check("12.3", ranking)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
 # @title Solution 3
-def ranking(runs, figure):
+def ranking(runs, key):
     of = {}
     for run in runs:
-        of.setdefault(run["model"], []).append(tables.figures(run)[figure])
+        of.setdefault(run.model, []).append(paper_tables.scores(run)[key])
     return sorted(of, key=lambda name: -np.mean(of[name]))
 
 
-for figure in ("accuracy", "mean_f1"):
-    print(f"{figure:9}", " > ".join(ranking(runs, figure)))
-exercises.check("10.3", ranking)
+for key in ("accuracy", "mean_f1"):
+    print(f"{key:9}", " > ".join(ranking(runs, key)))
+check("12.3", ranking)
 
 # %% [markdown]
 # ### Exercise 4: build
@@ -1095,7 +1090,7 @@ def sign_flip(differences):
     return ...  # your code here
 
 
-exercises.check("10.4", sign_flip)
+check("12.4", sign_flip)
 
 
 # %% tags=["solution", "hide-cell"] cellView="form"
@@ -1108,7 +1103,7 @@ def sign_flip(differences):
     return np.mean(np.abs(means) >= real - 1e-12)  # equal up to rounding
 
 
-exercises.check("10.4", sign_flip)
+check("12.4", sign_flip)
 
 # %% [markdown]
 # ## Recall
@@ -1175,11 +1170,12 @@ exercises.check("10.4", sign_flip)
 # the *patients* are new.
 
 # %% tags=["hide-input"]
-joint = sum(run["model"] == "resnet-tcn" for run in runs)
+joint = [run for run in runs if run.model == "resnet-tcn"]
+accuracy = paper_tables.mean_scores(joint)["accuracy"]
 page.stamp(
     "ResNet-TCN by the paper's recipe: "
-    f"{percent(ours['resnet-tcn']['accuracy'])} % accuracy, "
-    f"{joint} seed{'s' * (joint > 1)}; "
+    f"{paper_tables.format_spread(accuracy)} % accuracy, "
+    f"{len(joint)} seed{'s' * (len(joint) > 1)}; "
     + (
         f"{len(helps)} of {len(judged)} parts add more than their spread"
         if judged

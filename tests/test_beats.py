@@ -240,13 +240,6 @@ def test_a_damaged_cache_is_made_again(tiny, unread, damage):
     assert same(load_beats(tiny), first)
 
 
-def test_a_cache_that_cannot_be_written_costs_a_warning(tiny, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.warns(UserWarning, match="written"):
-        assert len(load_beats(tiny)) == 5
-
-
 # Tables
 
 

@@ -118,14 +118,6 @@ def test_validation_takes_a_quarter_of_the_people_whole_and_has_every_class(seed
     assert validation_split(half, labels, seed, people).hash == inner.hash
 
 
-@pytest.mark.parametrize("people", [["a", "b", "c"], ["a", "b", "c", "d", "e"]])
-def test_people_that_cannot_be_divided_are_refused(people):
-    names = np.repeat(people, 4)
-    labels = (names == "a").astype(np.int8)  # a class of one patient
-    with pytest.raises(InputError):
-        validation_split(Split(np.arange(len(names)), np.arange(0)), labels, 0, names)
-
-
 def test_on_mit_bih_the_halves_have_de_chazals_numbers_and_validation_every_class(mitdb_beats):
     # De Chazal et al. 2004, table II, in the mapping of the literature: DS1 944 S, 3,788 V, 415 F;
     # DS2 1,837 S, 3,221 V, 388 F. One V and one F lie too close to the end of their records.

@@ -39,7 +39,7 @@ RECORDS = ROOT / "book" / "data_sheet_records.md"
 
 SPLITS = {
     "random": "Half of the beats, drawn at random with the same share of every class on both "
-    "sides. Every patient is in both halves, so these are scores for patients that the model knows.",
+    "sides. Every patient is in both halves: these are scores for patients that the model knows.",
     "patients": "Trained on the patients of DS1, tested on those of DS2. Records 201, in DS1, and "
     "202, in DS2, are of one person; the other test patients are new to the model.",
 }
@@ -108,8 +108,8 @@ def one_model(name: str, classifier: Classifier, run: Run) -> str:
         f"{path.stat().st_size / 1e6:.1f} MB",
         "File": f"`ecgkit/weights/{path.name}`, SHA-256 "
         f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`",
-        "Input": f"{prepared.n_samples} samples of lead {prepared.lead} around an R peak at 360 Hz, "
-        f"in {'mV' if prepared.units == 'mV' else 'units of the patient'}, "
+        "Input": f"{prepared.n_samples} samples of lead {prepared.lead}, 360 Hz, around an R peak; "
+        f"units: {prepared.units}; "
         f"bands {', '.join(prepared.zeroed)} set to zero; "
         f"features: {', '.join(prepared.features) or 'none'}",
         "Output": "four logits: N, S, V, F",

@@ -1,7 +1,7 @@
 """The page "On this machine": what the last quick run of the notebooks found here.
 
 Written from ``book/_build/runs/status.json``, which ``run_notebooks.py --quick`` leaves. The page
-is git-ignored: it tells of the machine that built the book.
+is git-ignored, because it describes the machine that built the book.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ PAGE = ROOT / "book" / "on_this_machine.md"
 HEAD = """# On this machine
 
 The pages of this book show outputs that were made once, at full scale, on the MIT-BIH recordings.
-This page shows something else: whether the notebooks run *here*, on the machine that built the copy
-you are reading, in the quick profile.
+This page shows whether the notebooks run *here*, on the machine that built the copy you are
+reading, in the quick profile.
 
 """
 
@@ -27,10 +27,9 @@ every one of them end to end and fills this page.
 """
 
 SYNTHETIC = """```{warning}
-These runs used the **synthetic records**, because MIT-BIH was neither on this machine nor to be
-fetched. They show that every page works, and nothing about hearts: the key figures below are no
-results. Set `ECGKIT_DATA` to the folder of the MIT-BIH Arrhythmia Database and run `make book`
-again.
+These runs used the **synthetic records**, because MIT-BIH was neither on this machine nor within
+reach. They show that every page works; the key figures below say nothing about patients. Set
+`ECGKIT_DATA` to the folder of the MIT-BIH Arrhythmia Database and run `make book` again.
 ```
 
 """
@@ -57,7 +56,7 @@ def page_text(status: list[dict[str, object]] | None) -> str:
             f"| {_cell(run['key_figure'])} |\n"
         )
     text += "\nThe code beside the data is its fingerprint: equal ones mean equal recordings. "
-    text += "Pages 00 and 02 read some of the records only, and so have codes of their own.\n"
+    text += "A page that reads some of the records only has a fingerprint of its own.\n"
     for run in status:
         if run["error"]:
             text += f"\n## What failed in {run['page']}\n\n````text\n{run['error']}\n````\n"

@@ -15,9 +15,9 @@ from ecgkit import InputError
 from ecgkit.apply.quality import check_recording
 from ecgkit.apply.readers import Recording, read_recording
 from ecgkit.data import denoising
-from ecgkit.data.cutting import extract_beats, resample
+from ecgkit.data.cutting import extract_beats, resample, resample_peaks
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
-from ecgkit.data.r_peaks import align_r_peaks, detect_r_peaks
+from ecgkit.data.r_peaks import detect_r_peaks
 from ecgkit.data.wfdb_io import Annotations, write_annotations
 from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.files import atomic_write
@@ -168,13 +168,11 @@ def classify(
     for sentence in check_recording(recording):
         warnings.warn(sentence, stacklevel=2)
     signal = resample(recording.signal, recording.fs)
-    scale = SAMPLING_RATE / recording.fs
     annotated = None if detect else recording.r_peaks
     if annotated is None:
         r_peaks = detect_r_peaks(signal)
     else:
-        r_peaks = np.rint(annotated * scale).astype(np.int64)
-        r_peaks = align_r_peaks(signal, r_peaks, int(scale != 1))  # undo the rounding
+        r_peaks = resample_peaks(annotated, recording.fs, signal)
     found = extract_beats(signal, r_peaks, preparation)
     if not found.kept.any():
         raise InputError(
@@ -185,7 +183,8 @@ def classify(
     probabilities = classifier.predict(found.signals, found.features, progress)
     samples, symbols = annotated, None
     if samples is None:
-        samples = np.rint(r_peaks / scale).astype(np.int64).clip(0, len(recording.signal) - 1)
+        samples = np.rint(r_peaks * (recording.fs / SAMPLING_RATE)).astype(np.int64)
+        samples = samples.clip(0, len(recording.signal) - 1)
     elif recording.symbols is not None:
         symbols = recording.symbols[found.kept]
     left_out = int((~found.kept).sum())

@@ -38,25 +38,11 @@ MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
 
 
 def mapping(name: str) -> dict[str, str]:
-    """Look up a mapping, ``"ec57"`` or ``"literature"``.
+    """Look up the table symbol -> class that is called ``"ec57"`` or ``"literature"``.
 
-    Returns
-    -------
-    table : dict[str, str]
-        Annotation symbol -> class.
+    References: WFDB, ``bxb`` (ANSI/AAMI EC57, section 4.2); for example table 1 of
+    doi:10.1155/2021/8642576.
 
-    Raises
-    ------
-    InputError
-        If there is no mapping of that name.
-
-    References
-    ----------
-    ``"ec57"``: WFDB, ``bxb`` (ANSI/AAMI EC57, section 4.2). ``"literature"``: for example table 1
-    of doi:10.1155/2021/8642576.
-
-    Examples
-    --------
     >>> mapping("ec57")["j"], mapping("literature")["j"]
     ('S', 'N')
     """
@@ -68,8 +54,6 @@ def mapping(name: str) -> dict[str, str]:
 def is_beat(symbol: str) -> bool:
     """Whether an annotation symbol marks a heartbeat (not a rhythm, a wave or noise).
 
-    Examples
-    --------
     >>> is_beat("V"), is_beat("+"), is_beat("!")
     (True, False, False)
     """
@@ -77,19 +61,8 @@ def is_beat(symbol: str) -> bool:
 
 
 def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int8]:
-    """Turn the symbols of beats into class numbers (0 N, 1 S, 2 V, 3 F, 4 Q).
+    """Turn the symbols of beats into class numbers (0 N, 1 S, 2 V, 3 F, 4 Q), shape (n_beats,).
 
-    Returns
-    -------
-    labels : ndarray of int8, shape (n_beats,)
-
-    Raises
-    ------
-    InputError
-        If a symbol does not mark a beat.
-
-    Examples
-    --------
     >>> encode(["N", "A", "V", "F", "j"], "literature").tolist()
     [0, 1, 2, 3, 0]
     """
@@ -97,8 +70,8 @@ def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int
     codes = list(symbols)
     if unknown := sorted(set(codes) - set(table)):
         raise InputError(
-            f"{', '.join(map(repr, unknown))} does not mark a heartbeat; the symbols of beats are "
-            f"{' '.join(table)}. Keep only those for which aami.is_beat() is true."
+            f"{', '.join(map(repr, unknown))} does not mark a heartbeat: keep only the symbols "
+            f"of beats, {' '.join(table)}."
         )
     return np.array([table[symbol] for symbol in codes], dtype=np.int8)
 
@@ -106,8 +79,6 @@ def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int
 def counts(labels: NDArray[np.int8]) -> dict[str, int]:
     """Count the beats of each class, zeros included.
 
-    Examples
-    --------
     >>> counts(encode("NNV"))
     {'N': 2, 'S': 0, 'V': 1, 'F': 0, 'Q': 0}
     """

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.data import aami
-from ecgkit.data.preparation import SAMPLING_RATE, Preparation
+from ecgkit.data.preparation import Preparation
 from ecgkit.files import atomic_write, parse_json
 
 # wfdb and PyWavelets are imported where they are used: a saved table needs neither.
@@ -203,11 +203,11 @@ def load_beats(
 
 def _read_beats(source: Source, name: str, preparation: Preparation) -> dict[str, NDArray]:
     """Columns of one record's part of the table."""
-    from ecgkit.data.cutting import extract_beats, resample
+    from ecgkit.data.cutting import extract_beats, resample, resample_peaks
 
     record = source.read(name, preparation.lead)
     signal = resample(record.lead(preparation.lead), record.fs)
-    r_peaks = np.rint(record.r_peaks * (SAMPLING_RATE / record.fs)).astype(np.int64)
+    r_peaks = resample_peaks(record.r_peaks, record.fs, signal)
     found = extract_beats(signal, r_peaks, preparation)
     return {
         "signals": found.signals,

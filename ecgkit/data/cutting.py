@@ -39,6 +39,17 @@ def resample(signal: Signal, fs: float) -> Signal:
     return scipy.signal.resample_poly(signal, up, down, padtype="symmetric")
 
 
+def resample_peaks(r_peaks: NDArray[np.int64], fs: float, signal: Signal) -> NDArray[np.int64]:
+    """Sample numbers at 360 Hz of R peaks at ``fs`` Hz; what rounding moved is moved back.
+
+    ``signal`` is the recording at 360 Hz.
+    """
+    if fs == SAMPLING_RATE:
+        return np.asarray(r_peaks, np.int64)
+    rounded = np.rint(r_peaks * (SAMPLING_RATE / fs)).astype(np.int64)
+    return align_r_peaks(signal, rounded, within=1)
+
+
 def resampling_ratio(fs: float) -> Fraction:
     """Samples at 360 Hz per sample at ``fs`` Hz; InputError if the rate cannot be used.
 
@@ -134,8 +145,9 @@ def cut_beats(
             f"The beat at sample {beyond[0]} extends beyond the signal's {len(signal)} samples: "
             "leave out those for which within_margins() is false."
         )
-    windows = r_peaks[:, None] + preparation.step * np.arange(-before, after)  # (n, 180)
-    return np.asarray(signal, dtype=np.float32)[windows.clip(0, len(signal) - 1)]
+    step = preparation.step
+    x = np.pad(np.asarray(signal, np.float32), (step * before, step * after), mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(x, step * (before + after))[r_peaks, ::step]
 
 
 class Extracted(NamedTuple):

@@ -124,20 +124,29 @@ class _FoldedInception(nn.Module):
         return F.relu_(self.conv(torch.cat([x, self.pool(x)], dim=1)))
 
 
+class _FoldedResidual(nn.Module):
+    """A residual module for inference: norms in the convolutions, results written in place."""
+
+    def __init__(self, module: ResidualModule) -> None:
+        super().__init__()
+        self.conv1 = fuse_conv_bn_eval(module.conv1, module.norm1)
+        self.conv2 = fuse_conv_bn_eval(module.conv2, module.norm2)
+        edge = module.edge
+        self.edge = fuse_conv_bn_eval(*edge) if isinstance(edge, nn.Sequential) else edge
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu_(self.conv2(F.relu_(self.conv1(x))).add_(self.edge(x)))
+
+
 def fold_norms(network: nn.Module) -> nn.Module:
     """Copy a network in which batch norms are part of the convolutions before them.
 
     The network, in ``eval()`` mode, stays as it is; the copy is the same function of its input.
     """
     folded = copy.deepcopy(network)
-    for module in list(folded.modules()):
-        if isinstance(stem := getattr(module, "stem", None), Inception):
-            module.stem = _FoldedInception(stem)
-        if type(module) is ResidualModule:
-            for conv, norm in (("conv1", "norm1"), ("conv2", "norm2")):
-                parts = cast(nn.Conv1d, getattr(module, conv)), getattr(module, norm)
-                setattr(module, conv, fuse_conv_bn_eval(*parts))
-                setattr(module, norm, nn.Identity())
-            if isinstance(module.edge, nn.Sequential):
-                module.edge = fuse_conv_bn_eval(*module.edge)
+    kinds = {Inception: _FoldedInception, ResidualModule: _FoldedResidual}
+    for parent in list(folded.modules()):
+        for name, module in list(parent.named_children()):
+            if type(module) in kinds:
+                setattr(parent, name, kinds[type(module)](module))
     return folded

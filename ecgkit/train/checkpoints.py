@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +47,7 @@ def restore(
     scaler: torch.amp.GradScaler,
     identity: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Read a checkpoint back into network and optimizer and return the curve so far.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged, or belongs to a run of other settings.
-    """
+    """Read a checkpoint back and return the curve; InputError if damaged or of another run."""
     device = next(network.parameters()).device
     try:
         tensors = load_file(path, device=str(device))
@@ -77,26 +70,20 @@ def restore(
             f"{path} holds another network. Give the same one, or another directory."
         ) from error
     try:
-        _restore_optimizer(optimizer, tensors)
+        state: dict[int, dict[str, Tensor]] = {}
+        for i, weight in enumerate(w for group in optimizer.param_groups for w in group["params"]):
+            moments = {k: tensors[f"optimizer/{i}/{k}"] for k in ("exp_avg", "exp_avg_sq")}
+            if any(moment.shape != weight.shape for moment in moments.values()):
+                raise ValueError("Adam's moments do not fit the weights")
+            state[i] = {"step": tensors[f"optimizer/{i}/step"], **moments}
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         scaler.load_state_dict(about["scaler"])
-        curve = about["curve"]
-        epochs = [entry["epoch"] for entry in curve]
-        finite = all(math.isfinite(entry["loss"] + entry["seconds"]) for entry in curve)
-        if epochs != list(range(1, len(epochs) + 1)) or not finite:
-            raise ValueError("its curve is not one")
+        curve: list[dict[str, Any]] = about["curve"]
+        if [entry["epoch"] for entry in curve] != list(range(1, len(curve) + 1)):
+            raise ValueError("its curve has gaps")
+        sum(entry["loss"] + entry["seconds"] for entry in curve)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"{path} is a damaged checkpoint ({error}). Delete it and train again."
         ) from error
     return curve
-
-
-def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put Adam's step and two moments back; KeyError or ValueError if they do not fit."""
-    state: dict[int, dict[str, Tensor]] = {}
-    groups = optimizer.param_groups
-    for i, weight in enumerate(weight for group in groups for weight in group["params"]):
-        state[i] = {k: tensors[f"optimizer/{i}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
-        if not state[i]["exp_avg"].shape == state[i]["exp_avg_sq"].shape == weight.shape:
-            raise ValueError("Adam's moments do not fit the weights")
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

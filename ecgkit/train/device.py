@@ -18,13 +18,7 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ... into a device.
-
-    Raises
-    ------
-    InputError
-        If the device is not on this machine.
-    """
+    """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ... into a device; InputError if it is not here."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -44,11 +38,6 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 only emulates
     it) and CPUs with AMX. Otherwise it is float16 on a GPU and float32 on a CPU; AVX-512 BF16
     without AMX is slower than float32.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or float16 is asked for on a CPU.
     """
     if name == "auto":
         if device.type != "cuda":

@@ -38,17 +38,7 @@ Features = NDArray[np.float32] | None
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is recorded of one epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        From 1 on.
-    loss, seconds : float
-        Mean loss per beat drawn; time of the epoch.
-    scores : dict of str to float
-        What ``evaluate`` returned; empty without it.
-    """
+    """One epoch: its number, mean loss per beat drawn, seconds, and what ``evaluate`` returned."""
 
     epoch: int
     loss: float
@@ -81,25 +71,16 @@ def fit(
     signals, labels : ndarray of float32, shape (n, 180), and of int, shape (n,)
         Training half; labels from 0 (N) to 3 (F).
     recipe : Recipe
-    features : ndarray of float32, shape (n, k), optional
-        Augmentation leaves them as they are.
+    features : ndarray of float32, shape (n, k), optional, not augmented
     seed : int
         Decides order, crops and dropout; the first weights are the caller's.
-    out : Path, optional
-        Directory for a checkpoint after each epoch.
-    resume : bool
-        Go on from the checkpoint in ``out``, where there is one.
+    out, resume : Path, optional, and bool
+        Directory for a checkpoint after each epoch; go on from the one there.
     device, precision : str
         See :mod:`ecgkit.train.device`.
     evaluate : callable, optional
         Called with the network after each epoch; its result joins the epoch's entry. Give it
         validation beats, never the test half.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    curve : list of Epoch
 
     Raises
     ------
@@ -210,7 +191,7 @@ def predict(
     network: nn.Module,
     signals: NDArray[np.float32],
     features: Features = None,
-    batch: int = 1024,
+    batch: int = 256,
     progress: bool = False,
 ) -> NDArray[np.float32]:
     """Class probabilities of beats, in float32 on the network's device.
@@ -219,17 +200,13 @@ def predict(
     ----------
     network : nn.Module
         A trained network, see :func:`fit`.
-    signals : ndarray of float32, shape (n, 180)
-    features : ndarray of float32, shape (n, k), optional
+    signals, features : ndarray of float32, shape (n, 180), and (n, k) where the network reads them
     batch : int
         Beats at a time; decides speed and memory, not the result.
-    progress : bool
-        Show a bar where it takes more than a second.
 
     Returns
     -------
-    probabilities : ndarray of float32, shape (n, 4)
-        Of N, S, V, F.
+    probabilities : ndarray of float32, shape (n, 4), of N, S, V, F
     """
     network.eval()
     place = next(network.parameters()).device
