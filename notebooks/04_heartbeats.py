@@ -372,7 +372,7 @@ plots.show(
     plots.confusion_matrices(
         matrices,
         "One nearest neighbour, three examinations",
-        note="per cent on the diagonal: sensitivity",
+        note="colour of the diagonal: sensitivity",
         synthetic=source.is_synthetic,
     )
 )

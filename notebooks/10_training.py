@@ -456,7 +456,7 @@ print(f"The DataLoader takes {loader_us / resident_us:.1f} times as long.")
 # of small operations, and Python hands them over one by one. How long does the
 # GPU itself need? Record the operations once as a *CUDA graph* and replay it, and Python
 # is out of the way. The joint model on an H100 (80 GB, torch 2.11 with CUDA 13.0), each
-# figure the mean of 40 steps, measured once:
+# time the mean of 40 steps, measured once:
 #
 # | beats a step | precision | a step as the loop calls it (ms) | forward and backward replayed (ms) |
 # |---:|---|---:|---:|
@@ -560,7 +560,7 @@ print(
 assert same(first, second)
 
 # %% [markdown]
-# The last line matters more than it looks. Another seed, another figure: the
+# The last line matters more than it looks. Another seed, another score: the
 # difference between two seeds is the least that a difference between two
 # *networks* has to exceed before it means anything. The chapter on the ablation
 # is about this.

@@ -55,7 +55,7 @@ def test_a_preparation_survives_json(preparation):
         *({"units": "uV"}, {"relative_to": "mode"}, {"mapping": "aami"}, {"mapping": ["ec57"]}),
         *({"wavelet": "db99"}, {"wavelet": "morl"}, {"wavelet": None}, {"extension": "mirror"}),
         *({"align_s": bad} for bad in (-0.01, 0.21, float("nan"), "0.1", None)),
-        {"features": ("shape_qrs",), "before": 91},  # 181 samples have no thirds
+        {"before": 91},  # 181 samples
         {"colour": "red"},
     ],
     ids=repr,

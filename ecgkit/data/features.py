@@ -122,8 +122,6 @@ def _rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
 def _shape_columns(signals: Values) -> dict[str, Values]:
     """Features of the samples, each of shape (n,)."""
     x = np.asarray(signals, float)
-    if x.shape[1] % 3:
-        raise ValueError(f"{x.shape[1]} samples per beat cannot be cut into thirds")
     thirds, usual = np.split(x, 3, axis=1), np.split(previous(x, FAR), 3, axis=1)
     shapes = (1 - _correlation(a, b) for a, b in zip(thirds, usual, strict=True))
     height = np.abs(thirds[1] - np.median(x, axis=1, keepdims=True))  # (n, m / 3)

@@ -9,10 +9,13 @@ from typing import Any
 
 from ecgkit import InputError
 from ecgkit.data import aami
-from ecgkit.data.features import FEATURES, RR_FEATURES
+from ecgkit.data.features import FEATURES
 
 SAMPLING_RATE = 360
 """Samples per second of MIT-BIH; every recording is brought to this rate."""
+
+BEAT_LENGTH = 180
+"""Samples per beat that the networks read."""
 
 
 def band_names(level: int = 9) -> tuple[str, ...]:
@@ -49,8 +52,8 @@ class Preparation:
     step : int
         Take every ``step``-th sample; a beat then lasts ``step`` times as long.
     units : {"mV", "patient"}
-        ``"patient"`` divides each beat by the mean standard deviation of the recording's previous
-        200 beats and its own.
+        ``"patient"`` divides each beat by the mean standard deviation of the recording's last 200
+        beats, its own included.
     relative_to : {"none", "mean", "median"}
         Subtract the mean or median of the recording's previous 200 beats, sample by sample.
     features : tuple of str
@@ -100,6 +103,7 @@ class Preparation:
             if isinstance(getattr(self, name), str):
                 raise InputError(f"{name} is a single text: give a list of names.")
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "zeroed", tuple(sorted(self.zeroed)))
         counts = {"level": 1, "before": 0, "after": 1, "margin_before": 0, "margin_after": 1}
         for name, least in {**counts, "step": 1}.items():
             value, most = getattr(self, name), 16 if name == "level" else 10_000
@@ -112,9 +116,9 @@ class Preparation:
         self._check("features", self.features, tuple(FEATURES))
         self._check("zeroed", self.zeroed, band_names(self.level))
         self._check_wavelet()
-        if self.n_samples % 3 and set(self.features) - set(RR_FEATURES):
+        if self.n_samples != BEAT_LENGTH:
             raise InputError(
-                f"Features of shape cut a beat into thirds, and {self.n_samples} samples have none."
+                f"before + after is {self.n_samples}: a beat has {BEAT_LENGTH} samples."
             )
         if self.margin_before < self.before or self.margin_after < self.after:
             raise InputError(
@@ -139,17 +143,14 @@ class Preparation:
 
     @property
     def n_samples(self) -> int:
-        """Samples per beat."""
         return self.before + self.after
 
     @property
     def n_features(self) -> int:
-        """Features per beat."""
         return len(self.features)
 
     @property
     def align_samples(self) -> int:
-        """:attr:`align_s` in samples at 360 Hz."""
         return math.floor(self.align_s * SAMPLING_RATE + 1e-9)
 
     def to_dict(self) -> dict[str, Any]:
@@ -158,13 +159,7 @@ class Preparation:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preparation:
-        """Make a preparation from :meth:`to_dict`'s result.
-
-        Raises
-        ------
-        InputError
-            If a field or a value is unknown to this version of the library.
-        """
+        """Undo :meth:`to_dict`; InputError if this version does not know a field or a value."""
         known = {field.name for field in fields(cls)}
         if not isinstance(values, Mapping):
             raise InputError(f"The preparation is {values!r:.40}, and not a set of named values.")

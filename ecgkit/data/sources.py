@@ -31,8 +31,8 @@ ADDRESSES = (
 PROBE_TIMEOUT_S, STALL_TIMEOUT_S = 3.0, 30.0
 
 SYNTHETIC_BANNER = (
-    "SYNTHETIC DATA: MIT-BIH is not within reach, so this runs on computer-made ECGs. No number below "
-    "says anything about a patient. For the real data, let ECGKIT_DATA name a folder that holds "
+    "SYNTHETIC DATA: MIT-BIH is not within reach, so this runs on computer-made ECGs. No number "
+    "below says anything about a patient. For the real data, set ECGKIT_DATA to a folder with "
     "MIT-BIH 1.0.0, or run again with a network connection."
 )
 
@@ -144,7 +144,12 @@ def _find_database(database: Database, records: Sequence[str] | None, download: 
             f"{len(sums)} files): download it again, or set {database.variable} to another folder."
         )
     if wrong:
-        _download(database, wrong, directory, _address_that_answers(database, download))
+        if not (address := download and _first_to_answer(database)):
+            raise SourceNotFound(
+                f"The {database.title} is neither in {directory} nor within reach: run this once "
+                f"with network, or set {database.variable} to a folder that holds it."
+            )
+        _download(database, wrong, directory, address)
     return Source(database.name, directory, names, fingerprint(sums))
 
 
@@ -180,8 +185,7 @@ def _find_synthetic(records: Sequence[str] | None) -> Source:
         except OSError as error:
             why = f"{directory} cannot be written ({error.strerror})"
             raise InputError(f"{why}: let XDG_CACHE_HOME name another folder.") from error
-    files = [file for file in synthetic.FILES if Path(file).stem in names]
-    sums = {file: _sha256(directory / file) for file in files}
+    sums = {file: _sha256(directory / file) for file in synthetic.FILES if file[:5] in names}
     return Source("synthetic", directory, names, fingerprint(sums))
 
 
@@ -205,44 +209,38 @@ def _sha256(path: Path) -> str:
 
 def wrong_files(directory: Path, sums: Mapping[str, str]) -> list[str]:
     """Name the files of `sums` that are missing from a folder, unreadable or different."""
-    with ThreadPoolExecutor() as pool:  # hashing releases Python's lock
-        found = pool.map(_sha256, [directory / name for name in sums])
-        return [name for name, sha in zip(sums, found, strict=True) if sha != sums[name]]
+    return [name for name, sha in sums.items() if _sha256(directory / name) != sha]
 
 
-def _address_that_answers(database: Database, download: bool) -> str:
+def _first_to_answer(database: Database) -> str:
     """Find the first address that serves a small file to the byte: in seconds, network or not."""
     import requests
 
     file = next(name for name in database.sha256 if name.endswith(".hea"))
-    addresses = [a.format(name=database.name, version=database.version) for a in ADDRESSES]
     right: list[str] = []
 
     def ask(address: str) -> None:
         with contextlib.suppress(requests.RequestException):
             content = requests.get(address + file, timeout=PROBE_TIMEOUT_S).content
-            right.extend([address] * (hashlib.sha256(content).hexdigest() == database.sha256[file]))
+            if hashlib.sha256(content).hexdigest() == database.sha256[file]:
+                right.append(address)
 
-    for address in addresses if download else ():
+    for template in ADDRESSES:
         # requests' timeout bounds each wait, not all of them together, and no name look-up at all.
+        address = template.format(name=database.name, version=database.version)
         asking = threading.Thread(target=ask, args=(address,), daemon=True)
         asking.start()
         asking.join(PROBE_TIMEOUT_S)
         if right:
             return right[0]
-    tried = f", and neither {' nor '.join(addresses)} answers" if download else ""
-    raise SourceNotFound(
-        f"The {database.title} is not in {cache_directory()}{tried}: run this once with network, "
-        f"or set {database.variable} to a folder that holds it."
-    )
+    return ""
 
 
 def _download(database: Database, names: list[str], directory: Path, address: str) -> None:
     """Download files; pooch moves each into place only after its hash is right."""
     from tqdm import tqdm
 
-    with warnings.catch_warnings():  # pooch takes tqdm.auto, which asks every notebook for widgets
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # pooch's tqdm.auto asks notebooks for widgets
         import pooch
     pooch.get_logger().setLevel("ERROR")
     sums = {name: database.sha256[name] for name in names}

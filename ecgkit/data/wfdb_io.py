@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,30 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """A recording and its annotated beats.
+    """A recording and its annotated beats."""
 
-    Attributes
-    ----------
-    name : str
-        Record name, such as ``"208"``.
-    signals : ndarray of float64, shape (n_samples, n_leads)
-        In mV.
-    fs : float
-        Sampling rate in Hz.
-    leads : tuple of str
-        Name of each column of `signals`.
-    r_peaks : ndarray of int64, shape (n_beats,)
-        Sample numbers of the annotated beats, increasing.
-    symbols : ndarray of str, shape (n_beats,)
-        The annotator's symbols.
-    """
-
-    name: str
-    signals: NDArray[np.float64]
-    fs: float
-    leads: tuple[str, ...]
-    r_peaks: NDArray[np.int64]
-    symbols: NDArray[np.str_]
+    name: str  #: Such as ``"208"``.
+    signals: NDArray[np.float64]  #: In mV, shape (n_samples, n_leads).
+    fs: float  #: Sampling rate in Hz.
+    leads: tuple[str, ...]  #: Name of each column of `signals`.
+    r_peaks: NDArray[np.int64]  #: Sample numbers of the beats, increasing, shape (n_beats,).
+    symbols: NDArray[np.str_]  #: The annotator's symbols, shape (n_beats,).
 
     def lead(self, name: str = "MLII") -> NDArray[np.float64]:
         """Select a lead's signal, shape (n_samples,); ``"first"`` is the first channel."""
@@ -63,50 +47,33 @@ class Record:
 class Annotations:
     """The marks of one annotator in one record: n of them, beats and others.
 
-    Attributes
-    ----------
-    samples : ndarray of int64, shape (n,)
-        Sample numbers, not decreasing.
-    symbols : ndarray of str, shape (n,)
-        WFDB's symbols; the letters of the classes, N S V F Q, are among them.
-    fs : float
-        Sampling rate in Hz.
-    subtypes : ndarray of int64, shape (n,), or None
-        In a noise mark ``~`` they say which signals are unreadable.
-    n_samples : int or None
-        Length of the record, if known.
-    synthetic : bool
-        Whether the record's header says that it is synthetic.
-
-    Examples
-    --------
     >>> Annotations([100, 460], ["N", "V"], 360).samples
     array([100, 460])
     """
 
-    samples: NDArray[np.int64]
-    symbols: NDArray[np.str_]
-    fs: float
-    subtypes: NDArray[np.int64] | None = None
-    n_samples: int | None = None
-    synthetic: bool = False
+    samples: NDArray[np.int64]  #: Sample numbers, not decreasing, shape (n,).
+    symbols: NDArray[np.str_]  #: WFDB's, among them the classes N S V F Q, shape (n,).
+    fs: float  #: Sampling rate in Hz.
+    subtypes: NDArray[np.int64] | None = None  #: Of a noise mark ``~``: which leads, shape (n,).
+    n_samples: int | None = None  #: Length of the record, if known.
+    synthetic: bool = False  #: Whether the record's header says that it is synthetic.
 
     def __post_init__(self) -> None:
-        for name, kind in (("samples", "iu"), ("symbols", "U"), ("subtypes", "iu")):
+        for name, kinds in (("samples", "iu"), ("symbols", "U"), ("subtypes", "iu")):
             if getattr(self, name) is not None:
                 column = np.asarray(getattr(self, name))
-                if column.ndim != 1 or (column.size and column.dtype.kind not in kind):
+                if column.shape != (n := len(self.symbols),):
                     raise InputError(
-                        f"The {name} have shape {column.shape} and type {column.dtype}: give a "
-                        f"sequence of {'strings' if kind == 'U' else 'integers'}."
+                        f"The {name} have shape {column.shape}: give {n}, one a symbol."
                     )
-                object.__setattr__(self, name, column.astype(str if kind == "U" else np.int64))
-        lengths = {len(c) for c in (self.samples, self.symbols, self.subtypes) if c is not None}
-        if len(lengths) > 1:
-            raise InputError(f"The columns have {sorted(lengths)} rows: give one of each per mark.")
+                if n and column.dtype.kind not in kinds:
+                    raise InputError(
+                        f"The {name} are {column.dtype}: give integers, as symbols text."
+                    )
+                object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
         if (np.diff(self.samples, prepend=0) < 0).any():
             raise InputError("The marks are not in order: sort them by sample number, from 0 on.")
-        if not (math.isfinite(self.fs) and self.fs > 0):
+        if not 0 < self.fs < math.inf:
             raise InputError(f"The sampling rate is {self.fs:g} Hz: give a positive number.")
 
 
@@ -127,21 +94,13 @@ def unreadable(path: Path | str, error: Exception) -> InputError:
 
 
 def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
-    """Read a record's ``.hea`` file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not a header, or names a file outside the record's folder.
-    """
+    """Read a record's ``.hea`` file; refuse one that names a file outside the record's folder."""
     import wfdb
 
     try:
         text = Path(f"{path}.hea").read_text("ascii", errors="ignore")
     except OSError as error:
-        raise InputError(
-            f"{path}.hea is missing or cannot be read: put a record's files side by side."
-        ) from error
+        raise InputError(f"{path}.hea is missing: put a record's files side by side.") from error
     lines = [line for line in text.splitlines() if not re.match(r"\s*(#|$)", line)]
     for line in lines[1:]:
         if outside := re.match(r"\s*(\S*[/\\]\S*)\s+\d", line):
@@ -153,7 +112,7 @@ def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
 
 
 def read_record(path: Path | str, lead: str | None = None, annotated: bool = True) -> Record:
-    """Read a record and its beats.
+    """Read a record and its beats; refuse damaged files and samples without a value.
 
     Parameters
     ----------
@@ -162,11 +121,6 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
         Read this lead only, which is faster.
     annotated : bool
         False for a record without annotations: it has no beats.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged, there is no such lead, or a sample has no value.
     """
     import wfdb
 
@@ -179,34 +133,23 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
         raise InputError(f"{error.filename or path} is missing from record {path.name}.") from error
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         raise unreadable(path, error) from error
-    missing = np.flatnonzero(~np.isfinite(signals).all(axis=1))
-    if len(missing):
+    if len(missing := np.flatnonzero(~np.isfinite(signals).all(axis=1))):
         raise InputError(
             f"Record {path.name} has {len(missing)} samples without a value, the first at sample "
             f"{missing[0]}. Cut the record there, or fill the gap, before reading it."
         )
-    none = (np.empty(0, np.int64), np.empty(0, "U1"))
-    beats = read_annotations(path, len(signals)) if annotated else none
+    beats = (np.empty(0, np.int64), np.empty(0, "U1"))
+    if annotated:
+        beats = read_annotations(path, len(signals))
     return Record(path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), *beats)
 
 
 def read_annotations(
     path: Path | str, n_samples: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Read the beats marked in a record's ``.atr`` file (not rhythms, waves and noise).
+    """Read the sample numbers and symbols of the beats that a record's ``.atr`` file marks.
 
     They must lie within `n_samples`, the record's length, or within what its header says.
-
-    Returns
-    -------
-    r_peaks : ndarray of int64, shape (n_beats,)
-        Sample numbers.
-    symbols : ndarray of str, shape (n_beats,)
-
-    Raises
-    ------
-    InputError
-        If the file is missing, cut short, not readable, or marks a beat beyond the record.
     """
     marks = read_annotation_file(path)
     length = n_samples or marks.n_samples or np.inf
@@ -216,10 +159,8 @@ def read_annotations(
     if (np.diff(r_peaks) == 0).any():
         raise InputError(f"{path}.atr is not a readable WFDB annotation file (two beats at once).")
     if (r_peaks > length).any():
-        raise InputError(
-            f"{path}.atr marks a beat at sample {r_peaks[-1]}, but the record has {length}: it "
-            "belongs to another."
-        )
+        where = f"at sample {r_peaks[-1]}, but the record has {length}"
+        raise InputError(f"{path}.atr marks a beat {where}: it belongs to another.")
     return r_peaks, marks.symbols[keep]
 
 
@@ -230,16 +171,10 @@ def read_annotation_file(
 
     Parameters
     ----------
-    path : Path or str
-    extension : str
-        Names the annotator.
+    path, extension : Path or str
+        The record; the extension names the annotator.
     fs : float, optional
         Sampling rate in Hz, for a file that neither says one nor lies beside its header.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged, or the sampling rate is not known.
     """
     import wfdb
 
@@ -252,21 +187,19 @@ def read_annotation_file(
         if not (rate := marks.fs or fs):
             raise ValueError("without a sampling rate: put the record's header beside it")
         known = np.array([isinstance(symbol, str) for symbol in marks.symbol], dtype=bool)
-        samples, subtypes = (np.array(c, np.int64)[known] for c in (marks.sample, marks.subtype))
-        symbols = np.array(marks.symbol, dtype=object)[known].astype("U1")
-        n_samples = header.sig_len if header else None
-        synthetic = header is not None and any("SYNTHETIC" in line for line in header.comments)
-        found = Annotations(samples, symbols, float(rate), subtypes, n_samples, synthetic)
+        columns = (np.array(c)[known] for c in (marks.sample, marks.symbol, marks.subtype))
+        samples, symbols, subtypes = columns
+        found = Annotations(samples, symbols.astype(str), float(rate), subtypes)
+        if header:
+            synthetic = any("SYNTHETIC" in line for line in header.comments)
+            found = replace(found, n_samples=header.sig_len, synthetic=synthetic)
     except FileNotFoundError as error:
         raise InputError(f"{file} is missing: it marks the beats.") from error
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         raise InputError(f"{file} is not a readable WFDB annotation file ({error}).") from error
     if not known.all():
-        warnings.warn(
-            f"{(~known).sum()} of {len(known)} marks in {file} are of no known kind: they are "
-            "left out.",
-            stacklevel=2,
-        )
+        unknown = f"{(~known).sum()} of {len(known)} marks in {file} are of no known kind"
+        warnings.warn(f"{unknown}: they are left out.", stacklevel=2)
     return found
 
 
@@ -276,45 +209,32 @@ def read_annotation_folders(
     extensions: tuple[str, str],
     records: Sequence[str] | None = None,
 ) -> tuple[dict[str, Annotations], dict[str, Annotations]]:
-    """Read two annotators' files of the same records.
+    """Read two annotators' files of the same records, by record name.
 
     Parameters
     ----------
     reference, test : Path or str
-        Folders; they may be the same.
+        Folders, maybe the same. A test file without a sampling rate takes the reference's.
     extensions : tuple of str
         Of the reference's files and of the test's.
     records : sequence of str, optional
         None takes every record of the test, and warns of those that only the reference has.
-
-    Returns
-    -------
-    reference, test : dict[str, Annotations]
-        By record name. A test file without a sampling rate takes the reference's.
-
-    Raises
-    ------
-    InputError
-        If a folder or a file does not exist, or a file cannot be read.
     """
-    places = list(zip((Path(reference), Path(test)), extensions, strict=True))
-    for folder, _ in places:
+    marked = []
+    for folder, extension in zip((Path(reference), Path(test)), extensions, strict=True):
         if not folder.is_dir():
             raise InputError(f"There is no folder {folder}.")
-    known, marked = (
-        {path.stem for path in folder.iterdir() if path.suffix == f".{extension}"}
-        for folder, extension in places
-    )
+        marked.append({path.stem for path in folder.iterdir() if path.suffix == f".{extension}"})
     if records is None:
-        if not marked:
+        records = sorted(marked[1])
+        if not records:
             raise InputError(f"{test} holds no file *.{extensions[1]}: name its extension.")
-        if lacking := sorted(known - marked):
-            sentence = f"Not compared, as {test} has no .{extensions[1]} for them: "
-            warnings.warn(sentence + " ".join(lacking) + ".", stacklevel=2)
+        if lacking := " ".join(sorted(marked[0] - marked[1])):
+            warnings.warn(f"Without a .{extensions[1]}, not compared: {lacking}.", stacklevel=2)
     first, second = {}, {}
-    for name in sorted(marked) if records is None else records:
-        first[name] = read_annotation_file(places[0][0] / name, extensions[0])
-        second[name] = read_annotation_file(places[1][0] / name, extensions[1], first[name].fs)
+    for name in records:
+        first[name] = read_annotation_file(Path(reference, name), extensions[0])
+        second[name] = read_annotation_file(Path(test, name), extensions[1], first[name].fs)
     return first, second
 
 
@@ -323,13 +243,6 @@ def write_annotations(path: Path | str, annotations: Annotations) -> None:
 
     `path` ends with the annotator's extension, letters only: ``runs/208.net``.
 
-    Raises
-    ------
-    InputError
-        If WFDB does not take the name, there is no mark, or the file cannot be written.
-
-    Examples
-    --------
     >>> path = Path(tempfile.mkdtemp()) / "208.net"
     >>> write_annotations(path, Annotations([100, 460], ["N", "V"], 360))
     >>> read_annotation_file(path.with_suffix(""), "net").symbols.tolist()

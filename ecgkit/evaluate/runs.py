@@ -251,7 +251,7 @@ def train_and_test(
     place = next(network.parameters()).device
     run = Run(
         **known,
-        **test_results(tested, _predict(network, tested), split),
+        **result_fields(tested, _predict(network, tested), split),
         precision=str(pick_precision(place, precision)).removeprefix("torch."),
         losses=[entry.loss for entry in curve],
         epoch_seconds=[entry.seconds for entry in curve],
@@ -281,7 +281,7 @@ def _predict(network: torch.nn.Module, beats: Beats) -> NDArray[np.integer]:
     return predict(network, beats.signals, columns).argmax(axis=1)
 
 
-def test_results(tested: Beats, predicted: NDArray[np.integer], split: str) -> dict[str, Any]:
+def result_fields(tested: Beats, predicted: NDArray[np.integer], split: str) -> dict[str, Any]:
     """Fields of a :class:`Run` that follow from the class of each tested beat."""
     found: dict[str, Any] = {
         "confusion_matrix": metrics.confusion_matrix(tested.labels, predicted).tolist(),

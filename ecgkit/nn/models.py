@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ecgkit import InputError
+from ecgkit.data.preparation import BEAT_LENGTH
 from ecgkit.nn.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
 
 N_CLASSES = 4
-BEAT_LENGTH = 180
 
 
 class TCN(nn.Module):

@@ -21,7 +21,7 @@ from ecgbook.studies.summary import comparison_table
 from ecgkit import InputError
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.preparation import Preparation
-from ecgkit.evaluate.runs import RUN, WEIGHTS, Run, split_beats, test_results, train_and_test
+from ecgkit.evaluate.runs import RUN, WEIGHTS, Run, split_beats, result_fields, train_and_test
 from ecgkit.files import atomic_write
 from ecgkit.train.device import pick_device
 from ecgkit.train.weights import load_model
@@ -192,7 +192,7 @@ def _ensemble(runs: Sequence[Run], folders: Sequence[Path], beats: Beats, device
     seeds = ", ".join(str(run.seed) for run in runs)
     found = replace(
         first,
-        **test_results(tested, np.mean(answers, axis=0).argmax(axis=1), first.split),
+        **result_fields(tested, np.mean(answers, axis=0).argmax(axis=1), first.split),
         settings=replace(first.settings, epochs=0),
         losses=[],
         epoch_seconds=[],
