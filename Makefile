@@ -5,17 +5,16 @@ PYTHON ?= python3
 PORT ?= 8000
 PY := .venv/bin/python
 
-# Finds the recordings once and hands them to everything that follows in the same recipe, so that
-# nothing asks the network again. Where they cannot be used (a damaged ECGKIT_DATA), the command
-# has said so in a sentence, and make stops.
+# Finds the recordings once for everything that follows in the same recipe, so that nothing asks the
+# network again. If they cannot be used (a damaged ECGKIT_DATA), the command says so, and make stops.
 FIND_DATA = found=$$($(PY) -m ecgkit data --fetch --json) && \
 	ECGKIT_SOURCE=$$($(PY) -c 'import json, sys; print(json.loads(sys.argv[1])["source"])' "$$found") && \
 	export ECGKIT_SOURCE || exit 2
 
 SAY_DATA = case $$ECGKIT_SOURCE in \
 	mitdb) echo "Data used: MIT-BIH, real recordings ($${ECGKIT_DATA:-per-user cache}).";; \
-	*) echo "Data used: SYNTHETIC records, made by the computer, not MIT-BIH. For the real ones" \
-	        "connect to the network, or set ECGKIT_DATA to the folder that holds them.";; \
+	*) echo "Data used: SYNTHETIC records, not MIT-BIH. For the real ones connect to the network," \
+	        "or set ECGKIT_DATA to the folder that holds them.";; \
 	esac
 
 .PHONY: help install book html pdf zip site serve test check notebooks lab address lock
@@ -50,21 +49,25 @@ serve: .venv/.installed  ## show the rendered book on localhost (PORT=8000)
 	@echo 'The book is at http://localhost:$(PORT)/ until you press Ctrl-C.'
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory book/_build/html
 
-test: .venv/.installed  ## linters, types, tests; about 5 minutes
+# Measuring which lines the tests run adds a fifth to their time; COVERAGE= leaves it out.
+COVERAGE ?= --cov --cov-report=
+
+test: .venv/.installed  ## linters, types, tests; about 4 minutes
 	@$(FIND_DATA); set -e; \
 	$(PY) -m ruff check .; \
 	$(PY) -m ruff format --check .; \
 	$(PY) -m mypy; \
-	$(PY) -m pytest -m 'not slow' --junitxml=.check/test.xml; \
+	$(PY) -m pytest -m 'not slow' $(COVERAGE) --junitxml=.check/test.xml; \
+	$(if $(COVERAGE),echo "The tests run $$($(PY) -m coverage report --format=total) % of the lines.";) \
 	$(SAY_DATA); echo "All passed. Report: $(CURDIR)/.check/test.xml"
 
-check: .venv/.installed  ## the slow rest: installed wheel, headless browser, links
+check: .venv/.installed  ## the slow tests: installed wheel, headless browser, links, MIT-BIH
 	@$(FIND_DATA); set -e; \
 	$(PY) book/tools/render.py; \
 	$(PY) -m pytest -m slow --junitxml=.check/check.xml; \
 	$(SAY_DATA); echo "All passed. Report: $(CURDIR)/.check/check.xml"
 
-notebooks: .venv/.installed  ## run at full scale and store the outputs (PAGE=05: one page)
+notebooks: .venv/.installed  ## run at full scale and store the outputs (PAGE=07: one page)
 	@$(FIND_DATA); $(PY) book/tools/run_notebooks.py --store $(if $(PAGE),--page $(PAGE))
 
 lab: .venv/.installed  ## open the notebooks in JupyterLab
@@ -73,8 +76,8 @@ lab: .venv/.installed  ## open the notebooks in JupyterLab
 address: .venv/.installed  ## show the project's address; URL=https://... rewrites it everywhere
 	@$(PY) book/tools/address.py '$(URL)'
 
-# A virtual environment that is broken (half made, its Python gone) is made anew. The first
-# installation shows pip's progress, because it takes minutes; later ones keep quiet.
+# A broken virtual environment (half made, its Python gone) is made anew. The first installation
+# shows pip's progress, because it takes minutes; later ones are quiet.
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PY) -m pip --version >/dev/null 2>&1 || { \
 		rm -f $@; \
@@ -87,10 +90,9 @@ address: .venv/.installed  ## show the project's address; URL=https://... rewrit
 	@$(PY) -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-# The lock file is for every platform and for every Python the book promises, so:
-# - make it with the oldest one (make lock PYTHON=/path/to/python3.11), which the versions chosen
-#   then run on, as newer Pythons do too;
-# - it leaves out what only PyTorch for Linux asks for (NVIDIA's libraries, triton), which pip adds
+# The lock file is for every platform and for every Python that the book supports, so:
+# - make it with the oldest one (make lock PYTHON=/path/to/python3.11);
+# - it leaves out what only PyTorch for Linux needs (NVIDIA's libraries, triton), which pip adds
 #   there by itself, and writes torch's version without "+cpu", which PyPI does not have.
 # Versions already in the file are kept where pyproject.toml allows; UPGRADE=1 takes the newest.
 lock:  ## renew requirements.lock after a change of pyproject.toml (UPGRADE=1)

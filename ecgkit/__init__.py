@@ -61,25 +61,9 @@ _MODULES = {
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [
-    "TCN",
-    "Beats",
-    "InputError",
-    "Preparation",
-    "Recipe",
-    "ResNet",
-    "ResNetTCN",
-    "classify",
-    "ec57_report",
-    "fit",
-    "load_beats",
-    "load_model",
-    "patient_split",
-    "predict",
-    "random_split",
-    "read_record",
-    "report",
-]
+__all__ = ["TCN", "Beats", "InputError", "Preparation", "Recipe", "ResNet", "ResNetTCN"]
+__all__ += ["classify", "ec57_report", "fit", "load_beats", "load_model", "patient_split"]
+__all__ += ["predict", "random_split", "read_record", "report"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,4 @@
-"""The command line: ``ecgkit`` or ``python -m ecgkit``.
-
-Exit status 0, or 2 with one sentence where a command or its input cannot be used.
-"""
+"""The command line: exit status 0, or 2 with one sentence where an input cannot be used."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +19,6 @@ from ecgkit.data import aami
 # The commands import what they need when they run, so that `ecgkit data` does not wait for torch.
 if TYPE_CHECKING:
     from ecgkit.apply.classify import Classification
-    from ecgkit.data.beats import Beats
     from ecgkit.data.sources import Source
     from ecgkit.evaluate.metrics import Report
     from ecgkit.train.weights import Classifier
@@ -40,23 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(str(error))
             return 2
         except KeyboardInterrupt:
-            say(f"Stopped. {_what_is_kept(options)}")
+            kept = options.command == "train" or getattr(options, "fetch", False)
+            on = "What is complete is kept: the same command goes on, train with --resume."
+            say(f"Stopped. {on if kept else 'Nothing was kept.'}")
             return 130
         except BrokenPipeError:  # `ecgkit ... | head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _what_is_kept(options: argparse.Namespace) -> str:
-    if options.command == "train":
-        return "The same command with --resume goes on after the last finished epoch."
-    if options.command == "data" and options.fetch:
-        return "Complete files are kept: the same command goes on."
-    return "Nothing was kept."
-
-
 def _data(options: argparse.Namespace) -> None:
-    """Find the recordings, count beats."""
     import numpy as np
 
     from ecgkit.data import splits, wfdb_io
@@ -83,13 +72,9 @@ def _data(options: argparse.Namespace) -> None:
         parts = {"DS1": labels[halves.train], "DS2": labels[halves.test]}
     counts = {name: aami.counts(part) for name, part in parts.items()}
     if options.json:
-        result = {
-            "source": source.name,
-            "records": list(source.records),
-            "counts": counts if options.split else counts["beats"],
-            "fingerprint": source.fingerprint,
-        }
-        print(json.dumps(result))
+        shown = counts if options.split else counts["beats"]
+        result = {"source": source.name, "records": list(source.records), "counts": shown}
+        print(json.dumps({**result, "fingerprint": source.fingerprint}))
         return
     _print_banner(source.is_synthetic)
     print(f"{len(source.records)} records in {source.directory}")
@@ -108,13 +93,11 @@ def _source(options: argparse.Namespace, download: bool = True) -> Source:
 
 
 def _print_banner(synthetic: bool) -> None:
-    """Mark results of synthetic records."""
     if synthetic:
         print("=== SYNTHETIC RECORDS, computer-made: no number here is about a patient ===")
 
 
 def _train(options: argparse.Namespace) -> None:
-    """Train and test a model."""
     from ecgkit.data.beats import Beats, load_beats
     from ecgkit.evaluate.runs import RUN, WEIGHTS, train_and_test
     from ecgkit.nn.models import build
@@ -127,25 +110,16 @@ def _train(options: argparse.Namespace) -> None:
         beats = Beats.load(options.beats)
         preparation = given_preparation(options, table=beats.preparation)
     build(options.model, preparation.n_features)  # refuses a wrong name before anything is read
+    names = ("split", "seed", "validation", "out", "resume", "device", "precision")
+    settings = {name: getattr(options, name) for name in names}
     with join_processes():
+        first = rank_and_world()[0] == 0
         if not options.beats:
             beats = load_beats(_source(options), preparation)
-        _, run = train_and_test(
-            beats,
-            options.model,
-            options.recipe,
-            recipe,
-            split=options.split,
-            seed=options.seed,
-            validation=options.validation,
-            out=options.out,
-            resume=options.resume,
-            device=options.device,
-            precision=options.precision,
-            progress=rank_and_world()[0] == 0 and not options.json,
-        )
-        if rank_and_world()[0] != 0:
-            return
+        settings["progress"] = first and not options.json
+        _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
+    if not first:
+        return
     if options.json:
         print(run.to_json())
         return
@@ -155,7 +129,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    """Test trained weights."""
     from ecgkit.data.beats import Beats, load_beats
     from ecgkit.evaluate.runs import evaluate
     from ecgkit.train.weights import load_model
@@ -166,38 +139,32 @@ def _evaluate(options: argparse.Namespace) -> None:
         beats: Beats = Beats.load(options.beats).relabel(preparation.mapping)
     else:
         beats = load_beats(_source(options), preparation)
-    split = options.split or trained.split
     seed = trained.seed if options.seed is None else options.seed
-    report = evaluate(classifier, beats, split, seed, options.device)
+    report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
     if options.json:
-        about = {"weights": _about(options, classifier), "preparation": preparation.to_dict()}
-        print(json.dumps({"source": beats.source, **report.to_dict(), **about}))
-        return
-    _print_report(report, beats.source)
+        result = {"source": beats.source, **report.to_dict(), **_about(options, classifier)}
+        print(json.dumps(result))
+    else:
+        _print_report(report, beats.source)
 
 
 def _about(options: argparse.Namespace, classifier: Classifier) -> dict[str, Any]:
-    """Say which weights were used and where they come from."""
-    mapping = classifier.preparation.mapping
-    return {"from": options.weights, **asdict(classifier.provenance), "mapping": mapping}
+    """Say which weights were used, where they come from and how their beats are prepared."""
+    prepared = classifier.preparation.to_dict()
+    about = {"from": options.weights, **asdict(classifier.provenance)}
+    return {"weights": {**about, "mapping": prepared["mapping"]}, "preparation": prepared}
 
 
 def _classify(options: argparse.Namespace) -> None:
-    """Classify the heartbeats of a recording."""
     from ecgkit.apply.classify import classify
     from ecgkit.apply.readers import read_recording
     from ecgkit.train.weights import load_model
 
     classifier = load_model(options.weights)
+    how = {"detect": options.detect, "device": options.device, "progress": not options.json}
     with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
         recording = read_recording(options.path, options.lead, options.fs, options.units)
-        found = classify(
-            recording,
-            classifier,
-            detect=options.detect,
-            device=options.device,
-            progress=not options.json,
-        )
+        found = classify(recording, classifier, **how)
     if options.out:
         found.write_csv(options.out)
     if options.annotations:
@@ -207,25 +174,18 @@ def _classify(options: argparse.Namespace) -> None:
     doubts = list(dict.fromkeys(str(warning.message) for warning in caught))
     for sentence in doubts:
         say(sentence)
-    result = {
-        "recording": recording.name,
-        "fs": recording.fs,
-        "lead": recording.lead,
-        "seconds": recording.seconds,
-        **found.summary(),
-        "r_peaks": "detected" if found.symbols is None else "annotated",
-        "weights": _about(options, classifier),
-        "preparation": classifier.preparation.to_dict(),
-        "warnings": doubts,
-    }
+    result: dict[str, Any] = {"recording": recording.name, "fs": recording.fs}
+    result |= {"lead": recording.lead, "seconds": recording.seconds, **found.summary()}
+    result["r_peaks"] = "detected" if found.symbols is None else "annotated"
+    result |= {**_about(options, classifier), "warnings": doubts}
     if options.json:
-        print(json.dumps(result if options.out else {**result, "rows": list(found.rows())}))
+        print(json.dumps(result if options.out else {**result, "rows": found.rows()}))
         return
     _print_banner(recording.synthetic)
-    lead = f"lead {recording.lead}" if recording.lead else "lead without a name"
-    print(f"{recording.name}, {lead}, {result['seconds']:.1f} s at {recording.fs:g} Hz")
+    lead = recording.lead or "without a name"
+    print(f"{recording.name}, lead {lead}, {recording.seconds:.1f} s at {recording.fs:g} Hz")
     print(f"{result['beats']} heartbeats, R peaks {result['r_peaks']}, ", end="")
-    print(f"{result['left_out']} too near an end to be classified")
+    print(f"{found.left_out} too near an end to be classified")
     for name, count in result["counts"].items():
         print(f"  {name} {count:7}  {aami.NAMES[name]}")
     print(f"mean heart rate {result['heart_rate_bpm'] or '-'} per minute, ", end="")
@@ -236,13 +196,14 @@ def _classify(options: argparse.Namespace) -> None:
 
 
 def _draw(found: Classification, path: Path) -> None:
-    """Draw the ten seconds with most beats other than N on ECG paper."""
+    """Draw the ten seconds with most beats other than N."""
     from ecgkit.plots import ecg_strip, save
 
     recording, start_s = found.recording, found.busiest()
+    signals = {recording.lead or "lead": recording.signal}
     marks = {} if found.symbols is None else {"annotator": found.symbols}
     figure = ecg_strip(
-        {recording.lead or "lead": recording.signal},
+        signals,
         recording.fs,
         f"{recording.name}, from {start_s:.1f} s",
         start_s=start_s,
@@ -255,7 +216,6 @@ def _draw(found: Classification, path: Path) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    """Write trained weights as an ONNX file, and compare the two on random beats."""
     from ecgkit.apply import onnx
     from ecgkit.train.weights import load_model
 
@@ -265,8 +225,8 @@ def _export(options: argparse.Namespace) -> None:
     expects = onnx.metadata(classifier)
     if options.json:
         result = {"onnx": str(options.onnx), "largest_difference": difference}
-        about = {"weights": _about(options, classifier), "expects": expects}
-        print(json.dumps({**result, **about}))
+        weights = _about(options, classifier)["weights"]
+        print(json.dumps({**result, "weights": weights, "expects": expects}))
         return
     print(f"written: {options.onnx}")
     print(f"on 64 random beats its probabilities are within {difference:.0e} of torch's")
@@ -275,14 +235,12 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _ec57(options: argparse.Namespace) -> None:
-    """Report how a test annotator's beats agree with a reference annotator's."""
     from ecgkit.data.wfdb_io import read_annotation_folders
     from ecgkit.evaluate.ec57 import Settings, ec57_report
 
+    folders = (options.reference_dir, options.test_dir)
     extensions = (options.reference, options.test)
-    reference, test = read_annotation_folders(
-        options.reference_dir, options.test_dir, extensions, options.records
-    )
+    reference, test = read_annotation_folders(*folders, extensions, options.records)
     settings = Settings(options.start, options.end, options.window, options.sveb)
     report = ec57_report(reference, test, settings, annotators=extensions)
     if options.json:
@@ -295,29 +253,22 @@ def _print_report(report: Report, source: str) -> None:
     """Print a confusion matrix and its scores as a table."""
 
     def percent(share: float) -> str:
-        return f"{'-' if share != share else format(100 * share, '.2f'):>8}"
+        return "-" if share != share else f"{100 * share:.2f}"
 
     _print_banner(source == "synthetic")
     print("rows: annotators; columns: model")
     print("  " + "".join(f"{name:>8}" for name in report.classes) + "    Se %    P+ %    F1 %")
     for (name, scores), row in zip(report.classes.items(), report.confusion_matrix, strict=True):
-        cells = "".join(percent(share) for share in (scores.se, scores.ppv, scores.f1))
-        print(f"{name:2}" + "".join(f"{n:8}" for n in row) + cells)
-    macro = report.macro
-    print(f"accuracy {percent(report.accuracy).strip()} %, ", end="")
-    print(f"mean Se {percent(macro.se).strip()} %, mean P+ {percent(macro.ppv).strip()} %")
-    print(f"F1 of the means {percent(macro.f1_of_means).strip()} %, ", end="")
-    print(f"mean of the classes' F1 {percent(macro.mean_f1).strip()} %")
+        shares = (scores.se, scores.ppv, scores.f1)
+        cells = (*row.tolist(), *map(percent, shares))
+        print(f"{name:2}" + "".join(f"{cell:>8}" for cell in cells))
+    names = ("accuracy", "mean Se", "mean P+", "F1 of the means", "mean F1")
+    for name, share in zip(names, (report.accuracy, *astuple(report.macro)), strict=True):
+        print(f"{name} {percent(share)} %")
 
 
-COMMANDS = {
-    "data": _data,
-    "train": _train,
-    "evaluate": _evaluate,
-    "classify": _classify,
-    "export": _export,
-    "ec57": _ec57,
-}
+COMMANDS = {"data": _data, "train": _train, "evaluate": _evaluate, "classify": _classify}
+COMMANDS |= {"export": _export, "ec57": _ec57}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,12 +11,11 @@ from ecgkit import InputError
 from ecgkit.data.wfdb_io import (
     Annotations,
     read_annotation_file,
-    read_annotation_folders,
     write_annotations,
 )
 from ecgkit.evaluate import ec57
 from ecgkit.evaluate.ec57 import ec57_report
-from ecgkit.evaluate.matching import COLUMNS, ROWS, Settings, compare_annotations, match_beats
+from ecgkit.evaluate.matching import COLUMNS, ROWS, Settings, compare_annotations
 
 FS = 360
 WINDOW = 54  # samples: 150 ms at 360 Hz
@@ -49,11 +48,6 @@ def matrix_of(**counts):
 # Which beats are the same
 
 
-def test_the_same_beats_are_the_diagonal():
-    beats = [(1000, "N"), (1300, "A"), (1700, "V"), (2000, "F"), (2300, "Q")]
-    assert counted(beats, beats) == {"Nn": 1, "Ss": 1, "Vv": 1, "Ff": 1, "Qq": 1}
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_150_ms_is_the_same_beat_and_a_sample_more_is_not(sign):
     assert counted([(1000, "N")], [(1000 + sign * WINDOW, "V")]) == {"Nv": 1}
@@ -79,50 +73,16 @@ def test_of_two_beats_near_one_the_nearer_is_it_and_the_other_is_extra():
     assert counted([(970, "V"), (1010, "N")], [(1000, "N")]) == {"Nn": 1, "Vo": 1}
 
 
-def test_of_two_beats_equally_near_the_later_is_it():
-    assert counted([(1000, "N")], [(980, "S"), (1020, "V")]) == {"Nv": 1, "Os": 1}
-
-
-def test_matched_beats_are_the_pairs_that_are_counted():
-    rng = np.random.default_rng(0)
-    beats = np.cumsum(rng.integers(80, 400, 500))
-    found = np.sort(beats[::2] + rng.integers(-70, 70, 250))
-    index = match_beats(beats, found, WINDOW)
-    hit = index >= 0
-    marks = Annotations(beats, ["N"] * 500, FS), Annotations(found, ["V"] * 250, FS)
-    assert hit.sum() == compare_annotations(*marks, Settings(start_s=0))[0, 2] > 150
-    assert (np.abs(found[index[hit]] - beats[hit]) <= WINDOW).all()
-    assert (np.diff(index[hit]) > 0).all()
-
-
 def test_a_beat_that_has_a_nearer_partner_leaves_the_other_to_be_found():
     # The case in the notes to bxb: 128 is as far from 96 as from 160, but 160 has 185
     reference, test = [(96, "N"), (160, "V")], [(128, "N"), (185, "V")]
     assert counted(reference, test, window_s=37 / FS) == {"Nn": 1, "Vv": 1}
 
 
-def test_the_classes_are_those_of_the_standard():
-    symbols = {"N": "NLRB", "S": "JASajen", "V": "VrE", "F": "F", "Q": "Q/f?"}
-    for name, alike in symbols.items():
-        for symbol in alike:
-            assert counted([(999, symbol)], [(999, "N")]) == {f"{name}n": 1}
-            assert counted([(999, "N")], [(999, symbol)]) == {f"N{name.lower()}": 1}
-
-
 def test_without_sveb_s_counts_as_n_on_both_sides():
     beats = [(1000, "j"), (1300, "N"), (1600, "A")], [(1000, "N"), (1300, "e"), (1600, "V")]
     assert counted(*beats) == {"Sn": 1, "Ns": 1, "Sv": 1}
     assert counted(*beats, sveb=False) == {"Nn": 2, "Nv": 1}
-
-
-def test_what_is_no_beat_is_left_out():
-    reference = [(10, "+"), (1000, "N"), (1010, '"'), (1020, "|"), (1030, "x"), (1040, "!")]
-    assert counted(reference, [(1000, "N"), (1100, "T"), (1200, "~")]) == {"Nn": 1}
-
-
-def test_a_symbol_that_wfdb_does_not_know_is_named():
-    with pytest.warns(UserWarning, match="'v' 'z'"):
-        assert counted([(1000, "N")], [(1000, "v"), (1500, "z"), (1600, "v")]) == {"No": 1}
 
 
 # Where counting begins and ends
@@ -135,19 +95,10 @@ def test_the_learning_period_of_five_minutes_is_not_counted():
     assert counted(beats, beats, end_s=400) == {"Nn": 2, "Vv": 1}
 
 
-def test_a_beat_just_inside_may_be_found_just_outside():
-    reference = [(3600, "V"), (4000, "N")]
-    assert counted(reference, [(3590, "V"), (4000, "N")], start_s=10) == {"Vv": 1, "Nn": 1}
-
-
-def test_a_beat_just_outside_may_be_found_just_inside_and_is_not_extra():
-    reference = [(3590, "V"), (4000, "N")]
-    assert counted(reference, [(3600, "V"), (4000, "N")], start_s=10) == {"Nn": 1}
-
-
-def test_an_extra_beat_a_window_after_the_start_counts():
-    beats = [(4000, "N")], [(3600 + WINDOW + 1, "V"), (4000, "N")]
-    assert counted(*beats, start_s=10) == {"Ov": 1, "Nn": 1}
+def test_a_beat_just_outside_may_be_found_just_inside_and_the_other_way_round():
+    outside, inside = [(3590, "V"), (4000, "N")], [(3600, "V"), (4000, "N")]
+    assert counted(outside, inside, start_s=10) == {"Nn": 1}
+    assert counted(inside, outside, start_s=10) == {"Vv": 1, "Nn": 1}
 
 
 def test_beats_after_the_end_are_not_counted_but_may_be_partners():
@@ -170,9 +121,6 @@ def test_beats_found_in_flutter_are_not_counted():
     reference = [(500, "N"), (1000, "["), (1200, "!"), (1300, "V"), (2000, "]"), (2500, "N")]
     test = [(500, "N"), (1300, "V"), (1600, "V"), (2100, "V"), (2500, "N")]
     assert counted(reference, test) == {"Nn": 2, "Ov": 1}
-
-
-def test_flutter_that_is_not_ended_lasts():
     assert counted([(500, "N"), (1000, "[")], [(500, "N"), (9000, "V")]) == {"Nn": 1}
 
 
@@ -212,15 +160,6 @@ def test_each_beat_is_counted_once(reference, test):
         assert columns == sum(symbol in symbols for _, symbol in test)
 
 
-@settings(deadline=None, max_examples=200)
-@given(*2 * [st.sets(st.integers(1, 3000), min_size=1, max_size=30).map(sorted)])
-def test_the_two_annotators_may_change_places(one, other):
-    one, other = [(sample, "N") for sample in one], [(sample, "V") for sample in other]
-    found, turned = counted(one, other), counted(other, one)
-    same = {"Nv": "Vn", "No": "On", "Ov": "Vo"}
-    assert found == {cell: turned[same[cell]] for cell in same if same[cell] in turned}
-
-
 # Scores
 
 BY_HAND = matrix_of(
@@ -247,11 +186,6 @@ def test_the_scores_are_those_worked_out_by_hand():
         # true negatives N 85, V 23, F 9, Q 6, O 8, X 2 = 133
         "sveb_fpr": (5, 138),
     }
-
-
-def test_fusion_and_unclassifiable_beats_called_v_are_no_false_veb():
-    found = ec57.scores(matrix_of(Vv=1, Fv=7, Qv=9, Nn=10))
-    assert (found["veb_ppv"], found["veb_fpr"]) == (1, 0)
 
 
 def test_unclassifiable_beats_called_s_are_no_false_sveb_but_fusion_beats_are():
@@ -307,12 +241,6 @@ def test_gross_pools_the_beats_and_average_the_records(report):
     assert np.isnan([gross["sveb_se"], average["sveb_se"]]).all()
 
 
-def test_the_average_is_over_the_records_that_have_the_score():
-    beats = {"a": marks_of((900, "N")), "b": marks_of((900, "N"), (1300, "V"))}
-    average = ec57_report(beats, beats, Settings(start_s=0)).average
-    assert (average["veb_se"], average["qrs_se"]) == (1, 1)
-
-
 def test_paced_records_are_excluded_and_named(report):
     assert report.paced == ("paced",)
     assert list(report.matrices) == ["one", "many"]
@@ -327,9 +255,7 @@ def test_the_report_is_ready_for_json(report):
     assert found["gross"]["figures"]["veb_se"] == 3 / 5
     assert found["average"]["figures"]["sveb_se"] is None
     assert (found["reference"], found["test"], found["paced"]) == ("atr", "net", ["paced"])
-    assert (found["start_s"], found["end_s"], found["window_s"], found["sveb"]) == (
-        0, None, 0.15, True
-    )  # fmt: skip
+    assert (found["start_s"], found["end_s"], found["window_s"]) == (0, None, 0.15)
     assert (found["rows"], found["columns"]) == (list("NSVFQOX"), list("nsvfqox"))
 
 
@@ -345,24 +271,13 @@ def test_text_and_markdown_hold_the_matrix_and_the_scores_in_percent(report):
     ]
     for text in (report.text(), report.markdown().replace("|", " ")):
         assert set(expected) <= {" ".join(line.split()) for line in text.splitlines()}
-        assert "QRS complexes: 12. VEB: 5. SVEB: 0." in text
-
-
-def test_without_sveb_the_report_has_no_scores_of_it():
-    beats = {"a": marks_of((900, "A"), (1300, "V"))}
+    beats = {"a": marks_of((900, "A"), (1300, "V"), synthetic=True)}
     report = ec57_report(beats, beats, Settings(start_s=0, sveb=False))
     for text in (report.text(), report.markdown()):
-        assert "SVEB" not in text
-        assert "S Se" not in text
-    assert not any(key.startswith("sveb_") for key in report.to_dict()["gross"]["figures"])
-
-
-def test_synthetic_records_are_marked():
-    beats = {"a": marks_of((900, "N"), synthetic=True)}
-    report = ec57_report(beats, beats, Settings(start_s=0))
-    assert report.to_dict()["synthetic"]
-    for text in (report.text(), report.markdown()):
         assert text.startswith("SYNTHETIC")
+        assert "S Se" not in text
+    found = report.to_dict()
+    assert (found["synthetic"], "sveb_se" in found["gross"]["figures"]) == (True, False)
 
 
 # Errors
@@ -372,7 +287,7 @@ def test_synthetic_records_are_marked():
     ("options", "word"),
     [
         ({}, "Record a"),
-        ({"start_s": 1, "end_s": 2}, "before"),
+        ({"start_s": 1, "end_s": 2}, "beat"),
         ({"start_s": -1}, "time"),
         ({"start_s": 0, "window_s": float("nan")}, "nan"),
         ({"start_s": 1e308}, "time"),
@@ -450,10 +365,6 @@ BXB = {
         "83 0 31 15 17 32 13, 0 0 0 0 0 0 0, 29 0 15 6 3 17 6, 9 0 7 4 3 11 3, "
         "20 0 8 1 4 4 1, 42 0 12 9 8 0 0, 12 0 5 4 4 0 0"
     ),
-    "100": (
-        "1501 19 23 19 23 287 0, 1 23 0 0 1 4 0, 0 0 1 0 0 0 0, 0 0 0 0 0 0 0, "
-        "0 0 0 0 0 0 0, 190 26 20 24 1 0 0, 0 0 0 0 0 0 0"
-    ),
     "105": (
         "1699 23 28 22 27 322 0, 0 0 0 0 0 0 0, 0 0 22 0 1 6 0, 0 0 0 0 0 0 0, "
         "0 0 0 0 4 1 0, 216 25 27 24 2 0 0, 0 0 0 1 0 0 0"
@@ -469,10 +380,6 @@ BXB = {
     "208": (
         "1064 12 16 16 18 182 0, 0 2 0 0 0 0 0, 26 15 638 12 9 124 0, 12 3 2 229 4 51 0, "
         "0 0 0 0 2 0 0, 143 24 97 55 1 0 0, 0 0 0 0 0 0 0"
-    ),
-    "210": (
-        "1607 22 30 18 28 305 0, 0 16 0 0 0 4 0, 9 2 127 5 1 21 0, 0 0 0 9 0 0 0, "
-        "0 0 0 0 0 0 0, 207 28 34 27 1 0 0, 0 0 0 0 0 0 0"
     ),
 }
 """What was compared -> the rows N S V F Q O X of its matrix."""
@@ -494,14 +401,6 @@ def test_records_of_mit_bih_are_counted_as_bxb_counts_them(mitdb, name):
     # 203 and 208 have an unreadable stretch, 105 has four, 207 has flutter after five minutes
     reference = read_annotation_file(mitdb.directory / name)
     assert compare_annotations(reference, altered(reference)).tolist() == printed(name)
-
-
-def test_mit_bih_agrees_with_itself(mitdb):
-    names = ["100", "207", "208"]
-    folders = mitdb.directory, mitdb.directory
-    report = ec57_report(*read_annotation_folders(*folders, ("atr", "atr"), names))
-    assert report.gross["qrs_se"] == report.gross["veb_ppv"] == report.average["sveb_se"] == 1
-    assert report.paced == ()
 
 
 # The command
@@ -549,10 +448,7 @@ def test_input_that_the_command_cannot_use(run, folders):
     (there / "one.cut").write_bytes((there / "one.net").read_bytes()[:-3])
     test = ("--test", "net", "--records", "one")
     for arguments, word in [
-        ((here / "no", there, *test), "no"),
         ((here, there, "--test", "qrs"), ".qrs"),
-        ((here, there, "--test", ".net"), ".net"),
-        ((here, there, "--test", "net", "--records", "three"), "three.atr"),
         ((here, there, "--test", "cut"), "one.cut"),
         ((here, there, *test), "300"),
         ((here, there, *test, "--start", "inf"), "inf"),
@@ -560,16 +456,3 @@ def test_input_that_the_command_cannot_use(run, folders):
         status, output, errors = run("ec57", *arguments)
         assert (status, output, errors.count("\n")) == (2, "", 1)
         assert word in errors
-
-
-def test_what_classify_writes_can_be_compared(run, synthetic_source, tmp_path):
-    record, path = synthetic_source.directory / "syn02", tmp_path / "syn02.net"
-    assert run("classify", record, "--annotations", path, "--device", "cpu")[0] == 0
-    arguments = ("ec57", synthetic_source.directory, tmp_path, "--test", "net", "--records")
-    status, output, errors = run(*arguments, "syn02", "--json")
-    assert (status, errors) == (0, "")
-    found = json.loads(output)
-    assert found["synthetic"]
-    matrix = np.array(found["gross"]["matrix"])  # R peaks were given: none missed but at the end
-    assert matrix[:5, 5:].sum() <= 1
-    assert matrix[5:].sum() == 0

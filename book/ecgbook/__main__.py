@@ -17,27 +17,19 @@ def _seeds(words: Sequence[str] | None) -> list[int] | None:
     """Read ``--seeds 3`` as 0, 1, 2 and ``--seeds 0 4`` as these two."""
     if not words:
         return None
-    try:
-        numbers = [int(word) for word in words]
-    except ValueError:
-        raise InputError(f"--seeds {' '.join(words)}: give whole numbers.") from None
-    if min(numbers) < 0 or numbers == [0]:
+    if not all(word.isdecimal() for word in words) or words == ["0"]:
         raise InputError("--seeds takes a number of seeds from 1 on, or two seeds and more.")
+    numbers = [int(word) for word in words]
     return list(range(numbers[0])) if len(numbers) == 1 else numbers
 
 
 def _study(options: argparse.Namespace) -> None:
-    import torch
-
     from ecgbook import studies
     from ecgkit.data.beats import Beats
 
-    study = studies.load_study(options.name)
-    seeds = _seeds(options.seeds)
+    study, seeds = studies.load_study(options.name), _seeds(options.seeds)
     with contextlib.suppress(AttributeError, OSError):  # not on every system
         os.nice(10)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     out = options.out or Path("runs") / study.name
     runs = studies.run_study(
         study,
@@ -49,7 +41,6 @@ def _study(options: argparse.Namespace) -> None:
         test=options.test,
         beats=[Beats.load(path) for path in options.beats],
         device=options.device,
-        precision=options.precision,
         progress=sys.stderr.isatty(),
     )
     if options.json:
@@ -70,19 +61,15 @@ def _publish(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from ecgbook import bench
 
-    found = {}
-    for part, scores in bench.run(options.only):
-        found[part] = scores
-        if not options.json:
-            print(bench.table(part, scores), flush=True)
     if options.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(dict(bench.run(options.only)), indent=1))
+        return
+    for part, measured in bench.run(options.only):
+        print(bench.table(part, measured), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ecgbook", description="Make the book's numbers."
-    )
+    parser = argparse.ArgumentParser("python -m ecgbook", description="Make the book's numbers.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     study = commands.add_parser("study", help="make the training runs of a study, resumable")
     study.set_defaults(command=_study)
@@ -93,12 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME")
     study.add_argument("--quick", action="store_true", help="a few minutes, no results")
     study.add_argument("--test", action="store_true", help="test the settled rows on DS2")
-    study.add_argument(
-        "--beats", type=Path, nargs="+", default=[], metavar="FILE", help="`ecgkit data --save`'s"
-    )
-    study.add_argument("--threads", type=int, choices=(1, 2), help="of torch; default: its own")
+    study.add_argument("--beats", type=Path, nargs="+", default=[], help="by `ecgkit data --save`")
     study.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
-    study.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
     study.add_argument("--json", action="store_true", help="print JSON, nothing else")
     publish = commands.add_parser("publish", help="add finished runs to the book's results")
     publish.set_defaults(command=_publish)
@@ -120,9 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ecgbook: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "ecgbook: stopped; a study goes on where it was at the same command.", file=sys.stderr
-        )
+        print("ecgbook: stopped; the same command goes on with a study.", file=sys.stderr)
         return 130
     return 0
 

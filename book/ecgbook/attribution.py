@@ -37,15 +37,9 @@ def gradient_times_input(network: nn.Module, signals: Signals, classes: Classes)
     Parameters
     ----------
     network : nn.Module
-        Turns beats of shape (n, 180) into logits of shape (n, 4); set to evaluation mode.
-    signals : ndarray, shape (n, 180)
-        Beats in mV.
-    classes : ndarray of int, shape (n,)
-        The class of each beat to explain.
-
-    Returns
-    -------
-    attribution : ndarray, shape (n, 180)
+        Turns beats, shape (n, 180), into logits, shape (n, 4); set to evaluation mode.
+    signals, classes : ndarray, shapes (n, 180) and (n,)
+        Beats in mV, and the class of each to explain. The result has the shape of the beats.
     """
     x, c = _to_network(network, signals, classes)
     return (_gradient(network, x, c) * x).numpy(force=True)
@@ -57,14 +51,7 @@ def integrated_gradients(
     """Mean gradient of the score on the straight line from zero to the beat, times the beat.
 
     The numbers of a beat add up to ``score(x) - score(0)``, up to the error of the midpoint rule
-    (*completeness*).
-
-    Parameters
-    ----------
-    network, signals, classes
-        See :func:`gradient_times_input`, as for the result.
-    steps : int
-        Points on the line.
+    with ``steps`` points (*completeness*). Parameters as in :func:`gradient_times_input`.
 
     References
     ----------
@@ -83,14 +70,8 @@ def occlusion(
 ) -> Signals:
     """Fall of the score when a segment is hidden, averaged over the segments around a sample.
 
-    A straight line between its neighbours hides a segment: zeros would add two edges.
-
-    Parameters
-    ----------
-    network, signals, classes
-        See :func:`gradient_times_input`, as for the result.
-    width, stride : int
-        Samples per segment (18 are 50 ms), and from one segment to the next.
+    A straight line between its neighbours hides a segment: zeros would add two edges. A segment is
+    ``width`` samples long (18 are 50 ms); the next begins ``stride`` samples later.
 
     References
     ----------

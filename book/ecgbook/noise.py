@@ -1,8 +1,7 @@
 """Noise stress test: real noise added to a recording in measured amounts, as WFDB's ``nst`` does.
 
-The noise is that of the MIT-BIH Noise Stress Test Database (Moody, Muldrow and Mark 1984): half an
-hour each of baseline wander and muscle artefact (its third kind, electrode motion, is not used
-here). The rules are those of ``nst(1)`` and ``sigamp(1)`` in the WFDB Applications Guide.
+The noise is that of the MIT-BIH Noise Stress Test Database (Moody, Muldrow and Mark 1984); the
+rules are those of ``nst(1)`` and ``sigamp(1)`` in the WFDB Applications Guide.
 """
 
 from __future__ import annotations
@@ -20,11 +19,7 @@ from ecgkit import InputError
 from ecgkit.data.sources import SourceNotFound, find_source
 
 FS = 360
-"""Samples per second of MIT-BIH and of its noise records."""
-
 KINDS = {"bw": "baseline wander", "ma": "muscle artefact"}
-"""Name of a noise record to what it holds."""
-
 SNRS_DB = (24, 18, 12, 6, 0, -6)
 """Signal-to-noise ratios of the database's own test records."""
 
@@ -53,19 +48,17 @@ class Noise:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether the computer made the noise."""
         return self.source == "synthetic"
 
 
-def find_noise(synthetic: bool = False, download: bool = True) -> Noise:
-    """Find the noise records, as :func:`ecgkit.data.sources.find_source` finds the database nstdb.
+def find_noise(synthetic: bool = False) -> Noise:
+    """Find the noise records, or draw ``synthetic`` noise, as ``ECGKIT_SOURCE`` may ask for, too.
 
-    Where they are nowhere to be had, synthetic noise stands in for them, with a warning; with
-    ``synthetic``, or where ``ECGKIT_SOURCE`` asks for it, without one.
+    Synthetic noise also stands in, with a warning, where the records are nowhere to be had.
     """
     if not synthetic and os.environ.get("ECGKIT_SOURCE") != "synthetic":
         try:
-            source = find_source("nstdb", download=download)
+            source = find_source("nstdb", download=True)
             signals = {kind: source.read(kind).signals[:, 0] for kind in source.records}
             return Noise("nstdb", {kind: x.astype(np.float64) for kind, x in signals.items()})
         except SourceNotFound:
@@ -74,10 +67,7 @@ def find_noise(synthetic: bool = False, download: bool = True) -> Noise:
 
 
 def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
-    """Draw Gaussian noise in the frequencies of a kind (a key of :data:`KINDS`).
-
-    Every call gives the same, shape (n_samples,).
-    """
+    """Draw Gaussian noise in the frequencies of a kind (a key of :data:`KINDS`), always the same."""
     rng = np.random.default_rng(list(KINDS).index(kind))
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     hz = np.fft.rfftfreq(n_samples, 1 / FS)
@@ -89,25 +79,10 @@ def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
 def qrs_amplitude(
     signal: NDArray[np.floating], r_peaks: NDArray[np.integer], symbols: NDArray[np.str_]
 ) -> float:
-    """Measure a recording's QRS complexes from peak to peak, as ``sigamp -a`` does.
+    """Measure the QRS complexes of a lead from peak to peak, in its mV, as ``sigamp -a`` does.
 
-    Parameters
-    ----------
-    signal : ndarray, shape (samples,)
-        One lead, in mV.
-    r_peaks, symbols : ndarray, shape (n,)
-        Sample numbers and annotation symbols.
-
-    Returns
-    -------
-    amplitude_mv : float
-        Mean of the first 300 beats of :data:`NORMAL_QRS` without the largest and smallest 5 %, each
-        measured from 50 ms before to 50 ms after the R peak.
-
-    Raises
-    ------
-    InputError
-        If there is no such beat.
+    Each within 50 ms of the R peak; the mean of the first 300 beats of :data:`NORMAL_QRS` without
+    the largest and smallest 5 %. InputError if there is no such beat.
 
     Examples
     --------
@@ -128,7 +103,7 @@ def qrs_amplitude(
 def noise_rms(noise: Signal) -> float:
     """Measure noise as ``sigamp`` does: its RMS around the mean of each of the first 300 seconds.
 
-    The result is the mean over these seconds without the largest and smallest 5 %.
+    Of these the mean without the largest and smallest 5 %.
 
     Examples
     --------
@@ -154,10 +129,7 @@ def gain(amplitude_mv: float, rms: float, snr_db: float) -> float:
 
 
 def noisy_samples(n_samples: int, first_s: float = 300, turn_s: float = 120) -> NDArray[np.bool_]:
-    """Which samples get noise: none in the first seconds, then noise and no noise in turn.
-
-    The defaults are those of ``nst``.
-    """
+    """Which samples get noise: from ``first_s`` on in turns with and without, as in ``nst``."""
     turn = (np.arange(n_samples) - round(first_s * FS)) // round(turn_s * FS)
     return (turn >= 0) & (turn % 2 == 0)
 
@@ -166,19 +138,14 @@ def noise_track(noise: Signal, noisy: NDArray[np.bool_]) -> Signal:
     """Lay noise along a recording without steps where it begins and ends.
 
     As in ``nst`` the noise runs on under the parts that get none, an offset removes each step, and
-    noise that is too short is repeated.
+    noise that is too short is repeated. Multiply the result by :func:`gain` and add it.
 
     Parameters
     ----------
     noise : ndarray, shape (any,)
         Noise at 360 Hz.
     noisy : ndarray of bool, shape (n,)
-        From :func:`noisy_samples`.
-
-    Returns
-    -------
-    track : ndarray, shape (n,)
-        Multiply it by :func:`gain` and add it to the recording.
+        From :func:`noisy_samples`; the result has its shape.
 
     Examples
     --------

@@ -45,12 +45,15 @@ def find_browser() -> str | None:
 
 
 def parts() -> list[tuple[str, list[str]]]:
-    """The book's parts, in order: caption, and its pages' names such as ``book/glossary``."""
+    """The book's parts, in order: caption, and its pages' names such as ``book/glossary``.
+
+    Without the pages of the API, which are for looking up, by searching.
+    """
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf-8"))
-    chapters = [
-        (part["caption"], [chapter["file"] for chapter in part["chapters"]])
-        for part in toc["parts"]
-    ]
+    chapters = []
+    for part in toc["parts"]:
+        pages = [chapter["file"] for chapter in part["chapters"]]
+        chapters.append((part["caption"], [p for p in pages if not p.startswith("book/api_")]))
     return [("", [toc["root"]]), *chapters]
 
 

@@ -3,7 +3,7 @@
 ::
 
     python book/tools/run_notebooks.py --quick               # copies and a status for the book
-    python book/tools/run_notebooks.py --store [--page 05]   # full scale, stored in notebooks/
+    python book/tools/run_notebooks.py --store [--page 07]   # full scale, stored in notebooks/
     python book/tools/run_notebooks.py --isolated            # with the wheel, without this folder
     python book/tools/run_notebooks.py --colab               # the install cell does the installing
 

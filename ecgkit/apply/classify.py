@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgkit import InputError
@@ -32,11 +32,8 @@ class Classification:
     Attributes
     ----------
     recording : Recording
-        What was classified.
-    samples : ndarray of int64, shape (n,)
-        R peaks as sample numbers of the recording.
-    probabilities : ndarray of float32, shape (n, 4)
-        Of N, S, V, F.
+    samples, probabilities : ndarray of int64, shape (n,), and of float32, shape (n, 4)
+        R peaks as sample numbers of the recording; probabilities of N, S, V, F.
     symbols : ndarray of str, shape (n,), or None
         The annotators' symbols; None where R peaks were detected.
     left_out : int
@@ -72,47 +69,26 @@ class Classification:
             "left_out": self.left_out,
         }
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield sample, time, class, probabilities and any annotated symbol of each beat."""
-        time_s = self.time_s
-        for i, name in enumerate(self.classes.tolist()):
-            row: dict[str, Any] = {"sample": int(self.samples[i])}
-            row |= {"time_s": round(float(time_s[i]), 4), "class": name}
-            for c, p in zip(CLASSES, self.probabilities[i].tolist(), strict=True):
-                row[c] = round(p, 4)
-            if self.symbols is not None:
-                row["symbol"] = str(self.symbols[i])
-            yield row
+    def rows(self) -> list[dict[str, Any]]:
+        """Sample, time, class, probabilities and any annotated symbol of each beat."""
+        table = pd.DataFrame({"sample": self.samples, "time_s": self.time_s.round(4)})
+        table["class"] = self.classes
+        table[list(CLASSES)] = self.probabilities.astype(float).round(4)
+        if self.symbols is not None:
+            table["symbol"] = self.symbols
+        return table.to_dict("records")
 
     def write_csv(self, path: Path | str) -> None:
-        """Write one line per beat.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written.
-        """
-        with atomic_write(path) as draft, draft.open("w", encoding="utf-8") as file:
-            for i, row in enumerate(self.rows()):
-                if i == 0:
-                    print(*row, sep=",", file=file)
-                print(*row.values(), sep=",", file=file)
+        """Write one line per beat; InputError if that fails."""
+        with atomic_write(path) as draft:
+            pd.DataFrame(self.rows()).to_csv(draft, index=False, lineterminator="\n")
 
     def write_annotations(self, path: Path | str) -> None:
-        """Write R peaks and classes as a WFDB annotation file.
+        """Write R peaks and classes as a WFDB annotation file, such as ``208.net``.
 
         N, S, V and F are WFDB symbols, too. Beats too near an end to be classified are missing from
-        the file, so a comparison with a complete annotation counts them as missed.
-
-        Parameters
-        ----------
-        path : Path or str
-            With an extension of letters, such as ``208.net``.
-
-        Raises
-        ------
-        InputError
-            If WFDB does not accept the name, or the file cannot be written.
+        the file, so a comparison with a complete annotation counts them as missed. InputError if
+        WFDB does not accept the name, or the file cannot be written.
         """
         write_annotations(path, Annotations(self.samples, self.classes, self.recording.fs))
 
@@ -123,8 +99,7 @@ class Classification:
             return 0.0
         inside = np.searchsorted(other, other + seconds * 0.9) - np.arange(len(other))
         start = other[int(inside.argmax())] - seconds * 0.05
-        last = len(self.recording.signal) / self.recording.fs - seconds
-        return float(np.clip(start, 0, max(last, 0)))
+        return float(np.clip(start, 0, max(self.recording.seconds - seconds, 0)))
 
 
 def classify(
@@ -137,6 +112,8 @@ def classify(
 ) -> Classification:
     """Find and classify every heartbeat of a recording.
 
+    InputError if it cannot be read, is shorter than one beat, flat, or without a heartbeat.
+
     Parameters
     ----------
     recording : Recording, Path or str
@@ -144,67 +121,45 @@ def classify(
     classifier : Classifier, optional
         From :func:`ecgkit.train.weights.load_model`, whose default is the default here. Beats are
         prepared as its ``preparation`` says.
-    detect : bool
-        Detect R peaks even where they are annotated.
-    device : str
-        See :func:`ecgkit.train.device.pick_device`.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    classification : Classification
-
-    Raises
-    ------
-    InputError
-        If the recording cannot be read, is shorter than one beat, flat, or without a heartbeat.
+    detect, device, progress : bool, str, bool
+        Detect R peaks even where they are annotated; for the network; show a bar.
     """
     if not isinstance(recording, Recording):
         recording = read_recording(recording)
     classifier = classifier or load_model()
-    preparation = classifier.preparation
-    _check_length(recording, preparation)
+    _check_length(recording, classifier.preparation)
     for sentence in check_recording(recording):
         warnings.warn(sentence, stacklevel=2)
-    signal = resample(recording.signal, recording.fs)
-    annotated = None if detect else recording.r_peaks
-    if annotated is None:
+    fs, symbols = recording.fs, None
+    signal = resample(recording.signal, fs)
+    if detect or recording.r_peaks is None:
         r_peaks = detect_r_peaks(signal)
+        samples = np.rint(r_peaks * (fs / SAMPLING_RATE)).astype(np.int64)
+        samples = samples.clip(0, len(recording.signal) - 1)
     else:
-        r_peaks = resample_peaks(annotated, recording.fs, signal)
-    found = extract_beats(signal, r_peaks, preparation)
+        samples, symbols = recording.r_peaks, recording.symbols
+        r_peaks = resample_peaks(samples, fs, signal)
+    found = extract_beats(signal, r_peaks, classifier.preparation)
     if not found.kept.any():
-        raise InputError(
-            f"No heartbeat was found in {recording.name}, lead {recording.lead or 'without a name'}"
-            ": try another lead."
-        )
+        lead = recording.lead or "without a name"
+        raise InputError(f"{recording.name}, lead {lead}, has no heartbeat: try another lead.")
     classifier.network.to(pick_device(device))
     probabilities = classifier.predict(found.signals, found.features, progress)
-    samples, symbols = annotated, None
-    if samples is None:
-        samples = np.rint(r_peaks * (recording.fs / SAMPLING_RATE)).astype(np.int64)
-        samples = samples.clip(0, len(recording.signal) - 1)
-    elif recording.symbols is not None:
-        symbols = recording.symbols[found.kept]
+    symbols = None if symbols is None else symbols[found.kept]
     left_out = int((~found.kept).sum())
     return Classification(recording, samples[found.kept], probabilities, symbols, left_out)
 
 
 def _check_length(recording: Recording, preparation: Preparation) -> None:
     """Refuse less than one beat; warn where the wavelets reach beyond both ends."""
-    seconds = len(recording.signal) / recording.fs
-    least_s = (preparation.margin_before + preparation.margin_after) / SAMPLING_RATE
-    if seconds < least_s:
-        raise InputError(
-            f"{recording.name} lasts {seconds:.2f} s, less than one heartbeat: give at least "
-            f"{least_s:.1f} s, and better a minute."
-        )
-    reach_s = denoising.reach(preparation.wavelet, preparation.level) / SAMPLING_RATE
-    if preparation.zeroed and seconds < reach_s:
+    lasts, p = f"{recording.name} lasts {recording.seconds:.2f} s", preparation
+    least_s = (p.margin_before + p.margin_after) / SAMPLING_RATE
+    if recording.seconds < least_s:
+        raise InputError(f"{lasts}, less than one heartbeat: give at least {least_s:.1f} s.")
+    reach_s = denoising.reach(p.wavelet, p.level) / SAMPLING_RATE
+    if p.zeroed and recording.seconds < reach_s:
         warnings.warn(
-            f"{recording.name} lasts {seconds:.1f} s, but its baseline drift is estimated over "
-            f"{reach_s:.1f} s: the signal is extended by its mirror image, and the classes are "
-            "less certain.",
+            f"{lasts}, but its baseline drift is estimated over {reach_s:.1f} s: the signal is "
+            "extended by its mirror image, and the classes are less certain.",
             stacklevel=3,
         )

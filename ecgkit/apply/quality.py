@@ -9,30 +9,12 @@ import numpy as np
 from ecgkit import InputError
 from ecgkit.apply.readers import Recording
 
-SMALLEST_MV, LARGEST_MV = 0.1, 20.0
-"""Spans between which a signal can be an ECG in mV."""
-
-BEYOND_MV = 1e6
-"""No electrode gives this much: larger values mark missing samples."""
+SMALLEST_MV, LARGEST_MV = 0.1, 20.0  # between these spans a signal can be an ECG
+BEYOND_MV = 1e6  # no electrode gives this much: larger values mark missing samples
 
 
 def check_recording(recording: Recording) -> list[str]:
-    """Check a signal for missing samples, flat or clipped parts, and an impossible size.
-
-    Parameters
-    ----------
-    recording : Recording
-        At least one sample long.
-
-    Returns
-    -------
-    warnings : list of str
-        One sentence for each doubt; empty if there is none.
-
-    Raises
-    ------
-    InputError
-        If samples are missing, or the whole signal is flat.
+    """Return one sentence per doubt about a signal; InputError if it is flat or has gaps.
 
     Examples
     --------
@@ -47,9 +29,8 @@ def check_recording(recording: Recording) -> list[str]:
     if not (low > -BEYOND_MV and high < BEYOND_MV):
         missing = np.flatnonzero(~(np.abs(x) < BEYOND_MV))
         raise InputError(
-            f"{name} has {len(missing)} samples without a value or beyond {BEYOND_MV / 1e6:g} kV, "
-            f"the first at sample {missing[0]} ({missing[0] / fs:.2f} s): cut there, or fill the "
-            "gap."
+            f"{name} has {len(missing)} samples without a value or beyond 1 kV, the first at "
+            f"sample {missing[0]} ({missing[0] / fs:.2f} s): cut there, or fill the gap."
         )
     if low == high:
         raise InputError(f"{name} is flat: lead {recording.lead} never changes. Take another lead.")
@@ -59,14 +40,13 @@ def check_recording(recording: Recording) -> list[str]:
     flat_s = int((seconds.min(axis=1) == seconds.max(axis=1)).sum())
     if flat_s:
         doubts.append(
-            f"{name} is flat for {flat_s} of its {len(x) / fs:.0f} s: was an electrode off?"
+            f"{name} is flat for {flat_s} of its {recording.seconds:.0f} s: no electrode?"
         )
     clipped = sum(int((at[1:] & at[:-1]).sum()) for at in (x == low, x == high))
-    if clipped > max(5, 1e-4 * len(x)) and clipped > 2 * flat_s * fs:
+    if clipped > max(5, 1e-4 * len(x), 2 * flat_s * fs):
         doubts.append(
-            f"{name} is clipped: {100 * clipped / len(x):.2f} % of its samples stay at its lowest "
-            f"or highest value ({low:.3g} to {high:.3g} mV). Beats cut off there may be "
-            "misclassified."
+            f"{name} is clipped: {100 * clipped / len(x):.2f} % of its samples stay at its limits "
+            f"({low:.3g} to {high:.3g} mV). Beats cut off there may be misclassified."
         )
     # The median over stretches, because drift may add up to any span over a day.
     stretches = np.array_split(x, math.ceil(len(x) / 65_536))

@@ -1,7 +1,6 @@
 """Any recording, read as one lead: a float32 array in mV at the file's sampling rate.
 
-Each format has one function, which lists the channels of a file. The rules for every format are
-here: lead, unit, sampling rate. What a file does not say is asked for, or guessed with a warning.
+What a file does not say of lead, unit and rate is asked for, or guessed with a warning.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,14 +20,12 @@ from numpy.typing import NDArray
 from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
 from ecgkit.apply.edf_reader import read_edf
-from ecgkit.apply.signal_file import Channel, Signal, SignalFile, read_blocks
+from ecgkit.apply.signal_file import Channel, Signal, read_blocks
 from ecgkit.data import wfdb_io
 
-MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "V": 1e3}
-"""One of each unit in mV."""
-
-TRAINED_ON = ("MLII", "II")
-"""Leads like the one that the published weights were trained on."""
+READERS = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".edf": read_edf}
+MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "v": 1e3}  # one of each unit
+TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
 
 @dataclass(frozen=True)
@@ -37,17 +34,12 @@ class Recording:
 
     Attributes
     ----------
-    name : str
-    fs : float
-        Sampling rate in Hz.
-    lead : str
-        ``""`` where the lead has no name.
+    name, fs, lead : str, float, str
+        Sampling rate in Hz; ``""`` where the lead has no name.
     signal : ndarray of float32, shape (samples,)
         In mV; NaN where the file has no value.
-    r_peaks : ndarray of int64, shape (n_beats,), or None
-        Sample numbers of the annotated beats.
-    symbols : ndarray of str, shape (n_beats,), or None
-        The annotator's symbol of each beat.
+    r_peaks, symbols : ndarray of int64 and of str, shape (n_beats,), or None
+        Sample number and symbol of each annotated beat.
     synthetic : bool
         Whether the file says that a computer made it.
     """
@@ -62,14 +54,13 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """Length of the recording."""
         return len(self.signal) / self.fs
 
 
 def read_recording(
     path: Path | str, lead: str | None = None, fs: float | None = None, units: str | None = None
 ) -> Recording:
-    """Read one lead of a WFDB record, a CSV file or an EDF file.
+    """Read one lead of a WFDB record, CSV or EDF file; InputError if that is not possible.
 
     Parameters
     ----------
@@ -77,19 +68,9 @@ def read_recording(
         A file, or a WFDB record's path with or without extension.
     lead : str, optional
         Name of the lead, or ``"first"``. None takes MLII, else II, else the first with a warning.
-    fs : float, optional
-        Sampling rate in Hz, needed for a CSV file; the other formats state it.
-    units : str, optional
-        ``"mV"``, ``"uV"`` or ``"V"``, where the file states none or a wrong one.
-
-    Returns
-    -------
-    recording : Recording
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged, has no such lead, or does not say what must be known.
+    fs, units : float, str, optional
+        Sampling rate in Hz, which a CSV file does not state; ``"mV"``, ``"uV"`` or ``"V"``, where
+        the file states no unit or a wrong one.
 
     Examples
     --------
@@ -100,55 +81,53 @@ def read_recording(
     >>> recording.lead, recording.signal
     ('MLII', array([ 0.1 , -0.25], dtype=float32))
     """
-    path = Path(path)
-    file = _open(path)
-    channel = file.channels[_pick_lead([c.lead for c in file.channels], lead, path)]
+    path, list_channels = _find_reader(Path(path))
+    channels = list_channels(path)
+    channel = channels[_pick_lead([c.lead for c in channels], lead, path)]
     rate = _sampling_rate(channel.fs, fs, path)
     with np.errstate(all="ignore"):  # what overflows becomes infinite, and is reported as missing
         signal = channel.read()
         if not len(signal):
             raise InputError(f"{path} holds no samples: record or export it again.")
         signal *= np.float32(_millivolts(channel, signal, units, path))
-    marks = file.r_peaks, file.symbols
-    return Recording(file.name, rate, channel.lead, signal, *marks, file.synthetic)
+    if list_channels is not read_wfdb:
+        return Recording(path.stem, rate, channel.lead, signal)
+    synthetic = any("SYNTHETIC" in comment for comment in wfdb_io.read_header(path).comments)
+    annotated = Path(f"{path}.atr").exists()
+    beats = wfdb_io.read_annotations(path, len(signal)) if annotated else (None, None)
+    return Recording(path.name, rate, channel.lead, signal, beats[0], beats[1], synthetic)
 
 
-def _open(path: Path) -> SignalFile:
-    """Choose the reader by the file's suffix."""
+def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]]]:
+    """Choose the reader of a file by its suffix; a WFDB record's path loses its suffix."""
     suffix = path.suffix.lower()
-    if suffix in (".hea", ".dat", ".atr"):
-        return read_wfdb(path.with_suffix(""))
-    if Path(f"{path}.hea").exists():
-        return read_wfdb(path)
+    record = path.with_suffix("") if suffix in (".hea", ".dat", ".atr") else path
+    if record != path or Path(f"{path}.hea").exists():
+        return record, read_wfdb
     if not path.exists():
         raise InputError(f"There is no recording at {path}: neither this file nor {path}.hea.")
     if suffix not in READERS:
-        known = ", ".join(READERS)
-        raise InputError(f"{path} has no known format: give a WFDB record or one of {known} files.")
-    return READERS[suffix](path)
+        raise InputError(f"{path} has no known format: give a WFDB record, {', '.join(READERS)}.")
+    return path, READERS[suffix]
 
 
-def _pick_lead(leads: Sequence[str], wanted: str | None, path: Path) -> int:
+def _pick_lead(leads: list[str], wanted: str | None, path: Path) -> int:
     """Return the number of the lead wanted; warn where the weights were trained on another."""
     plain = [re.sub(r"^(ECG|EKG)[\s_-]*", "", lead.strip(), flags=re.I).upper() for lead in leads]
     if not leads:
         raise InputError(f"{path} has no signal: record or export it again.")
+    if wanted in leads:
+        return leads.index(wanted)
+    for name in TRAINED_ON if wanted is None else (wanted.upper(),):
+        if name in plain:
+            return plain.index(name)
     if wanted not in (None, "first"):
-        for names, word in ((leads, wanted), (plain, wanted.upper())):
-            if word in names:
-                return list(names).index(word)
-        raise InputError(
-            f"{path} has no lead {wanted!r}: name one of {', '.join(leads)}, or take 'first'."
-        )
-    for known in TRAINED_ON if wanted is None else ():
-        if known in plain:
-            return plain.index(known)
+        known = ", ".join(leads)
+        raise InputError(f"{path} has no lead {wanted!r}: name one of {known}, or take 'first'.")
     if plain[0] not in TRAINED_ON:
-        taken = f"lead {leads[0]}" if plain[0] else "a lead without a name"
-        others = f" (there are {', '.join(leads)}; choose with --lead)" if len(leads) > 1 else ""
         warnings.warn(
-            f"{path}: {taken} is read{others}. The published weights were trained on MLII only: "
-            "expect more mistakes on any other lead.",
+            f"{path}: lead {leads[0] or 'without a name'} is read (--lead chooses another). The "
+            "published weights were trained on MLII only: expect mistakes on any other lead.",
             stacklevel=3,
         )
     return 0
@@ -157,65 +136,46 @@ def _pick_lead(leads: Sequence[str], wanted: str | None, path: Path) -> int:
 def _sampling_rate(stated: float | None, given: float | None, path: Path) -> float:
     """Return the sampling rate that the file states, or the one given where it states none."""
     rate = given if stated is None else stated
-    if rate is None:
-        raise InputError(f"{path} does not state its sampling rate: give it with --fs, in Hz.")
-    if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"{path} cannot have a sampling rate of {rate:g} Hz: correct it.")
-    if given is not None and not abs(given - rate) <= 1e-6 * rate:
+    if rate is None or not 0 < rate < math.inf:
+        raise InputError(f"{path} has no sampling rate ({rate}): give one with --fs, in Hz.")
+    if given is not None and not math.isclose(given, rate, rel_tol=1e-6):
         raise InputError(f"{path} states a sampling rate of {rate:g} Hz, not {given:g}: omit --fs.")
     return rate
 
 
 def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path) -> float:
-    """Return what one of the channel's units is in mV."""
+    """Return what one of the channel's units is in mV; guess a unit that nobody states."""
     unit = given or channel.unit
-    unit = _guess_unit(signal, path) if unit is None else unit.strip()
-    known = {name.lower(): factor for name, factor in MILLIVOLTS.items()}
-    word = unit.lower().replace("µ", "u").replace("μ", "u")
-    if word not in known:
-        raise InputError(
-            f"Lead {channel.lead} of {path} is in {unit or 'no unit'}, not in a voltage: take "
-            f"another lead, or state the unit with --units {', '.join(MILLIVOLTS)}."
+    if unit is None:
+        start = signal[:65_536]
+        start = start[np.isfinite(start)]
+        span = float(np.ptp(np.percentile(start, [0.5, 99.5]))) if len(start) else 0.0
+        unit = "uV" if span > 50 else "V" if 0 < span < 0.05 else "mV"  # an ECG: 0.1 to 10 mV
+        warnings.warn(
+            f"{path} does not state its unit: a span of {span:.3g} looks like {unit}, which is "
+            "assumed. State it with --units; steps of a converter have none that is right.",
+            stacklevel=3,
         )
-    return known[word]
+    word = unit.strip().lower().replace("µ", "u").replace("μ", "u")
+    if word not in MILLIVOLTS:
+        raise InputError(
+            f"Lead {channel.lead} of {path} is in {unit or 'no unit'}: state it with --units mV, "
+            "uV or V, or take another lead."
+        )
+    return MILLIVOLTS[word]
 
 
-def _guess_unit(signal: Signal, path: Path) -> str:
-    """Guess a unit from the span of the first samples; an ECG spans 0.1 to 10 mV."""
-    start = signal[:65_536]
-    start = start[np.isfinite(start)]
-    span = float(np.ptp(np.percentile(start, [0.5, 99.5]))) if len(start) else 0.0
-    unit = "uV" if span > 50 else "V" if 0 < span < 0.05 else "mV"
-    doubt = " (or steps of a converter, for which no unit is right)" if unit == "uV" else ""
-    warnings.warn(
-        f"{path} does not state its unit: a span of {span:.3g} looks like {unit}{doubt}, which is "
-        "assumed; --units overrides it.",
-        stacklevel=4,
-    )
-    return unit
-
-
-def read_wfdb(path: Path) -> SignalFile:
-    """List the channels of a WFDB record, given without extension, and its annotated beats."""
-    import wfdb
-
+def read_wfdb(path: Path) -> list[Channel]:
+    """List the channels of a WFDB record, given without extension."""
     header = wfdb_io.read_header(path)
-    if isinstance(header, wfdb.MultiRecord):
+    if hasattr(header, "seg_name"):
         raise InputError(f"{path} consists of several records: give one of them.")
     if not header.sig_len:
-        raise InputError(
-            f"{path}.hea does not state the number of samples: write it behind the sampling rate "
-            "in the first line."
-        )
-    channels = [
+        raise InputError(f"{path}.hea does not state the number of samples: write it in line 1.")
+    return [
         Channel(lead or "", header.units[i], float(header.fs), partial(_read_wfdb, path, header, i))
         for i, lead in enumerate(header.sig_name or ())
     ]
-    synthetic = any("SYNTHETIC" in comment for comment in header.comments)
-    if not Path(f"{path}.atr").exists():
-        return SignalFile(path.name, channels, synthetic=synthetic)
-    marks = wfdb_io.read_annotations(path, header.sig_len)
-    return SignalFile(path.name, channels, *marks, synthetic)
 
 
 def _read_wfdb(path: Path, header: Any, i: int) -> Signal:
@@ -234,24 +194,13 @@ def _read_wfdb(path: Path, header: Any, i: int) -> Signal:
 
     try:
         signal = read_blocks(header.sig_len, read)
-    except FileNotFoundError as error:
-        missing = error.filename or header.file_name[i]
-        raise InputError(f"{missing} is missing from record {path.name}: copy it, too.") from error
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         raise wfdb_io.unreadable(path, error) from error
     stated = header.checksum[i]
     exact = header.samps_per_frame[i] == 1 and not any(header.skew)
     if stated is not None and exact and (total - stated) % 65_536:
         raise InputError(
-            f"{header.file_name[i]} is damaged: lead {header.sig_name[i]} adds up to "
-            f"{(total + 32_768) % 65_536 - 32_768}, its header says {stated}. Copy or fetch record "
-            f"{path.name} again; if the header is wrong, correct the checksum there."
+            f"{header.file_name[i]} is damaged: lead {header.sig_name[i]} does not add up to the "
+            f"checksum in its header, {stated}. Copy or fetch record {path.name} again."
         )
     return signal
-
-
-READERS: dict[str, Callable[[Path], SignalFile]] = {
-    **dict.fromkeys((".csv", ".tsv", ".txt"), read_csv),
-    ".edf": read_edf,
-}
-"""Suffix -> function that lists the channels; a WFDB record is recognized by its ``.hea`` file."""

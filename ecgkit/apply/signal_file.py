@@ -1,10 +1,10 @@
-"""What the reader of every file format returns: channels, read once a lead is chosen."""
+"""What the reader of every file format lists: channels, read once a lead is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 from ecgkit import InputError
 
 Signal = NDArray[np.float32]  # (samples,)
-
-BLOCK = 1 << 20
-"""Samples converted at a time: the libraries return float64 or int64, too much for a day."""
+BLOCK = 1 << 20  # samples converted at a time: a day as float64 or int64 would be too much
 
 
-@dataclass(frozen=True)
-class Channel:
+class Channel(NamedTuple):
     """One signal of a file. Unit and sampling rate (Hz) are None where the format has neither."""
 
     lead: str
@@ -27,23 +24,11 @@ class Channel:
     read: Callable[[], Signal]  # the whole signal, in its unit; InputError if it is damaged
 
 
-@dataclass(frozen=True)
-class SignalFile:
-    """The channels of a recording, and the annotated beats where there are any."""
-
-    name: str
-    channels: list[Channel]
-    r_peaks: NDArray[np.int64] | None = None
-    symbols: NDArray[np.str_] | None = None
-    synthetic: bool = False
-
-
 def read_blocks(n_samples: int, read: Callable[[int, int], NDArray]) -> Signal:
     """Fill one array block by block with what ``read(start, stop)`` returns."""
     signal = np.empty(n_samples, np.float32)
     for start in range(0, n_samples, BLOCK):
-        stop = min(start + BLOCK, n_samples)
-        signal[start:stop] = read(start, stop)
+        signal[start : start + BLOCK] = read(start, min(start + BLOCK, n_samples))
     return signal
 
 

@@ -1,21 +1,8 @@
 """Synthetic records: seeded two-lead ECGs in MIT-BIH's own file format.
 
-They stand in where the MIT-BIH Arrhythmia Database cannot be had. No patient was recorded, and no
-sample or fitted template of a real recording is in here: a beat is a sum of Gaussian waves (the
-idea of McSharry et al., 2003, doi:10.1109/TBME.2003.808805) with rounded textbook values, and a
-rhythm is a sinus node that ectopic beats reset (atrial ones) or do not (ventricular ones).
-
-====== =================== ============================ ====================================
-class  prematurity, pause  P wave                       QRS and T
-====== =================== ============================ ====================================
-N      on time             0.15-0.19 s before R         narrow, or bundle branch block
-S      early, short pause  of another shape, or none    the patient's own N, unchanged
-V      early, full pause   none (sinus P, dissociated)  wide, tall, T of the opposite sign
-F      on time             the sinus P                  N and V blended
-====== =================== ============================ ====================================
-
-So S differs from N in its interval and in a tenth of a millivolt of P wave, and half a second of
-one lead hardly shows it: as in real recordings.
+They stand in where MIT-BIH cannot be had. A beat is a sum of Gaussian waves with textbook values
+(the idea of McSharry et al., 2003, doi:10.1109/TBME.2003.808805); a rhythm is a sinus node that
+atrial beats reset and ventricular beats do not.
 """
 
 from __future__ import annotations
@@ -29,22 +16,17 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 
-VERSION = 1
-"""Raised whenever the bytes would change; part of the name of the cache folder."""
-
-FS = 360
-LEADS = ("MLII", "V1")
-
+VERSION = 1  #: Raised whenever the bytes would change; part of the name of the cache folder.
+FS, LEADS = 360, ("MLII", "V1")
 _SEED, _DURATION_S = 20240, 360
 _N_SAMPLES = _DURATION_S * FS
 _GAIN, _BASELINE, _ADC_BITS = 200, 1024, 11  # adu/mV, adu at 0 mV, as in MIT-BIH's headers
 
 Array = NDArray[np.float64]
+Rng = np.random.Generator
 
 
 class _Patient(NamedTuple):
-    """What is not drawn from the patient's own random generator."""
-
     heart_rate: float  # beats per minute, sinus rhythm, at rest
     conduction: str  # symbol of the sinus beats: N, or L and R for bundle branch block
     pvc: str  # the signs of the PVCs' QRS in MLII, one for each ventricular focus
@@ -68,11 +50,8 @@ _PATIENTS = {
     "syn12": _Patient(58, "N", "+", {"A": 0.08, "j": 0.04, "V": 0.10, "F": 0.06}),
 }
 
-NAMES: tuple[str, ...] = tuple(_PATIENTS)
-"""Twelve patients: the odd ones play DS1, the even ones DS2 of the split between patients."""
-
+NAMES: tuple[str, ...] = tuple(_PATIENTS)  #: The odd ones play DS1, the even ones DS2.
 FILES = tuple(f"{name}.{kind}" for name in NAMES for kind in ("hea", "dat", "atr"))
-"""Names of all files."""
 
 
 class _Beat(NamedTuple):
@@ -83,31 +62,23 @@ class _Beat(NamedTuple):
 
 
 def write_records(directory: Path, names: Iterable[str] = NAMES) -> None:
-    """Write synthetic records as WFDB files: ``.hea``, ``.dat`` (format 212) and ``.atr``.
+    """Write synthetic records as WFDB files, ``.hea``, ``.dat`` and ``.atr``, to an empty folder.
 
-    Each record holds 6 minutes of MLII and V1 at 360 Hz, 200 adu/mV, 11 bits around 1024, as
-    MIT-BIH's do, and one annotation per beat at its R peak, after a ``+`` that names the rhythm.
-    The bytes depend on the record's name and on `VERSION` only (given numpy's random streams).
-
-    Raises
-    ------
-    InputError
-        If the folder does not exist or already holds one of the records, or a name is unknown.
+    Each holds 6 minutes of MLII and V1 at 360 Hz, 200 adu/mV, 11 bits around 1024, as MIT-BIH's do,
+    and one annotation per beat, after a ``+``. The bytes depend on name and `VERSION` only.
     """
     directory, names = Path(directory), list(names)
     if not directory.is_dir():
         raise InputError(f"{directory} is not a folder: create it before writing records to it.")
-    for name in names:
-        if name not in _PATIENTS:
-            raise InputError(f"No synthetic record {name!r}: use {NAMES[0]} to {NAMES[-1]}.")
-        if found := sorted(directory.glob(f"{name}.*")):
-            raise InputError(f"{found[0]} exists and is not overwritten: give an empty folder.")
+    if unknown := set(names) - set(NAMES):
+        raise InputError(f"No synthetic record {unknown.pop()!r}: use {NAMES[0]} to {NAMES[-1]}.")
+    if found := [path for path in directory.iterdir() if path.stem in names]:
+        raise InputError(f"{found[0]} exists and is not overwritten: give an empty folder.")
     for name in names:
         _write(directory, name)
 
 
 def _write(directory: Path, name: str) -> None:
-    """Simulate one patient and write the record's three files."""
     import wfdb
 
     patient, number = _PATIENTS[name], NAMES.index(name) + 1
@@ -116,7 +87,9 @@ def _write(directory: Path, name: str) -> None:
     breath_hz = rng.uniform(0.18, 0.35)
     beats = _rhythm(patient, breath_hz, rng)
     clean_mv = _heartbeats(patient, beats, breath_hz, rng)
-    r_peaks = _r_peaks(clean_mv[:, 0], beats)
+    # Each mark moves to the extremum of its QRS in MLII, at most 30 ms away.
+    around = np.rint([beat.r_s * FS for beat in beats]).astype(int)[:, None] + np.arange(-11, 12)
+    r_peaks = around[:, 0] + np.abs(clean_mv[around, 0]).argmax(axis=1)
     unclear_s = [beat.r_s for beat in beats if beat.symbol == "Q"]
     ecg_mv = clean_mv + _noise(breath_hz, unclear_s, rng)
     # Rounding to 1/200 mV swallows the last bits in which processors' exp and sin differ.
@@ -131,13 +104,12 @@ def _write(directory: Path, name: str) -> None:
     record = wfdb.Record(d_signal=adu, **size, **columns)
     record.set_d_features()  # first values and checksums
     record.wrsamp(write_dir=str(directory))
-    samples = np.concatenate([[18], r_peaks])  # 18: where MIT-BIH's first rhythm mark is, too
     symbols, notes = ["+", *(beat.symbol for beat in beats)], ["(N"] + [""] * len(beats)
+    samples = np.array([18, *r_peaks])  # 18: where MIT-BIH's first rhythm mark is, too
     wfdb.wrann(name, "atr", samples, symbols, aux_note=notes, write_dir=str(directory))
 
 
-def _rhythm(patient: _Patient, breath_hz: float, rng: np.random.Generator) -> list[_Beat]:
-    """Draw the order and the times of the beats."""
+def _rhythm(patient: _Patient, breath_hz: float, rng: Rng) -> list[_Beat]:
     pr_s, coupling = rng.uniform(0.15, 0.19), rng.uniform(0.60, 0.72)
     breathing, drift = rng.uniform(0.02, 0.05), rng.uniform(0.02, 0.06)
     symbols, odds = [*patient.odds, patient.conduction], list(patient.odds.values())
@@ -175,7 +147,7 @@ def _rhythm(patient: _Patient, breath_hz: float, rng: np.random.Generator) -> li
 
 
 # A wave is a row: middle (s after R), sd before and after its middle (s), height in MLII, V1 (mV).
-def _sinus_waves(patient: _Patient, rng: np.random.Generator) -> tuple[Array, Array]:
+def _sinus_waves(patient: _Patient, rng: Rng) -> tuple[Array, Array]:
     """Draw the patient's P wave, one row, and QRS, ST and T, five rows."""
     axis = np.deg2rad(rng.uniform(25, 85))  # of the QRS in the frontal plane; lead II looks from 60
     r_mv = rng.uniform(1.1, 1.6) * np.cos(axis - np.pi / 3)
@@ -202,7 +174,7 @@ def _sinus_waves(patient: _Patient, rng: np.random.Generator) -> tuple[Array, Ar
     return np.array([p]), np.array([q, r, s, st, t])
 
 
-def _pvc_waves(sign: str, rng: np.random.Generator) -> Array:
+def _pvc_waves(sign: str, rng: Rng) -> Array:
     """Draw a ventricular focus: QRS of 0.13-0.17 s, T of the opposite sign, four rows."""
     main_mv = rng.uniform(1.6, 2.3) * (1 if sign == "+" else -1)
     v1_mv, sd = rng.uniform(0.9, 1.5) * rng.choice([-1, 1]), rng.uniform(0.024, 0.029)
@@ -213,10 +185,8 @@ def _pvc_waves(sign: str, rng: np.random.Generator) -> Array:
     return np.array([onset, main, end, t])
 
 
-def _heartbeats(
-    patient: _Patient, beats: list[_Beat], breath_hz: float, rng: np.random.Generator
-) -> Array:
-    """Give each beat its waves and add them up: (n samples, 2 leads) in mV, without noise."""
+def _heartbeats(patient: _Patient, beats: list[_Beat], breath_hz: float, rng: Rng) -> Array:
+    """Add up the waves of each beat, without noise: (n samples, 2 leads) in mV."""
     p_wave, sinus = _sinus_waves(patient, rng)
     pvcs = [_pvc_waves(sign, rng) for sign in patient.pvc]
     ectopic_p = rng.uniform(-0.3, 1.3)  # the P wave of another place in the atria
@@ -233,19 +203,7 @@ def _heartbeats(
         if not np.isnan(beat.p_s):
             height = rng.normal(ectopic_p if beat.symbol == "A" else 1, 0.2)
             rows.append(_place(p_wave, beat.p_s, swing * height))
-    return _add_up(np.concatenate(rows))
-
-
-def _place(waves: Array, at_s: float, height: float, width: float = 1, qt: float = 1) -> Array:
-    """Waves as above, moved to a time and stretched; the last row, T, moves with QT too."""
-    placed = waves * [width, width, width, height, height]
-    placed[-1, 0] *= qt
-    placed[:, 0] += at_s
-    return placed
-
-
-def _add_up(waves: Array) -> Array:
-    """Sum of waves, rows of (middle s, sd before s, sd after s, MLII mV, V1 mV), as samples."""
+    waves = np.concatenate(rows)
     middle, before, after = (waves[:, [column]] * FS for column in range(3))  # (waves, 1) each
     reach = int(4 * max(before.max(), after.max()))
     samples = np.rint(middle).astype(int) + np.arange(-reach, reach + 1)  # (waves, 2 reach + 1)
@@ -255,30 +213,29 @@ def _add_up(waves: Array) -> Array:
     return np.stack([np.bincount(samples[inside], lead, _N_SAMPLES) for lead in leads], axis=1)
 
 
-def _r_peaks(mlii_mv: Array, beats: list[_Beat]) -> NDArray[np.int64]:
-    """Move each beat's mark to the extremum of its QRS in MLII, at most 30 ms away."""
-    reach = round(0.030 * FS)
-    marks = np.rint([beat.r_s * FS for beat in beats]).astype(np.int64)
-    around = marks[:, None] + np.arange(-reach, reach + 1)  # (beats, samples around R)
-    return marks - reach + np.abs(mlii_mv[around]).argmax(axis=1)
+def _place(waves: Array, at_s: float, height: float, width: float = 1, qt: float = 1) -> Array:
+    """Move waves to a time and stretch them; the last row, T, moves with QT, too."""
+    placed = waves * [width, width, width, height, height]
+    placed[-1, 0] *= qt
+    placed[:, 0] += at_s
+    return placed
 
 
-def _band(low_hz: float, high_hz: float, rng: np.random.Generator) -> Array:
-    """Gaussian noise of unit variance within a band of frequencies."""
-    spectrum = np.fft.rfft(rng.standard_normal(_N_SAMPLES))
-    frequency = np.fft.rfftfreq(_N_SAMPLES, 1 / FS)
-    spectrum[(frequency < low_hz) | (frequency > high_hz)] = 0
+def _band(low_hz: float, high_hz: float, rng: Rng) -> Array:
+    """Draw Gaussian noise of unit variance within a band of frequencies."""
+    spectrum, hz = np.fft.rfft(rng.standard_normal(_N_SAMPLES)), np.fft.rfftfreq(_N_SAMPLES, 1 / FS)
+    spectrum[(hz < low_hz) | (hz > high_hz)] = 0
     noise = np.fft.irfft(spectrum, _N_SAMPLES)
     return noise / noise.std()
 
 
 def _swells(at_s: Iterable[float], sd_s: float) -> Array:
-    """Sum of Gaussian bells of height 1 at some times."""
+    """Add up Gaussian bells of height 1."""
     time_s = np.arange(_N_SAMPLES) / FS
     return np.sum([np.exp(-0.5 * ((time_s - at) / sd_s) ** 2) for at in at_s] or [0 * time_s], 0)
 
 
-def _noise(breath_hz: float, unclear_s: list[float], rng: np.random.Generator) -> Array:
+def _noise(breath_hz: float, unclear_s: list[float], rng: Rng) -> Array:
     """Baseline wander, mains, muscle, and electrode motion that makes beats unclear: mV."""
     turns = 2 * np.pi * np.arange(_N_SAMPLES) / FS  # of 1 Hz, in radians
     leads = []

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +87,8 @@ def _channel(record: str, leads: Sequence[str], name: str) -> int:
 
 def unreadable(path: Path | str, error: Exception) -> InputError:
     """Describe why a record could not be read."""
-    return InputError(
-        f"Record {path} cannot be read: its header and signal file do not fit "
-        f"({' '.join(str(error).split())}). Compare them with the SHA-256 list they came with."
-    )
+    why = " ".join(str(error).split())
+    return InputError(f"Record {path}: its files do not fit ({why}). Compare their SHA-256.")
 
 
 def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
@@ -129,8 +127,6 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
     channels = None if lead is None else [_channel(path.name, leads, lead)]
     try:
         signals, fields = wfdb.rdsamp(str(path), channels=channels)
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename or path} is missing from record {path.name}.") from error
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         raise unreadable(path, error) from error
     if len(missing := np.flatnonzero(~np.isfinite(signals).all(axis=1))):
@@ -187,14 +183,11 @@ def read_annotation_file(
         if not (rate := marks.fs or fs):
             raise ValueError("without a sampling rate: put the record's header beside it")
         known = np.array([isinstance(symbol, str) for symbol in marks.symbol], dtype=bool)
-        columns = (np.array(c)[known] for c in (marks.sample, marks.symbol, marks.subtype))
-        samples, symbols, subtypes = columns
-        found = Annotations(samples, symbols.astype(str), float(rate), subtypes)
-        if header:
-            synthetic = any("SYNTHETIC" in line for line in header.comments)
-            found = replace(found, n_samples=header.sig_len, synthetic=synthetic)
-    except FileNotFoundError as error:
-        raise InputError(f"{file} is missing: it marks the beats.") from error
+        samples, subtypes = (np.array(c, np.int64)[known] for c in (marks.sample, marks.subtype))
+        symbols = np.array(marks.symbol, dtype=object)[known].astype("U1")
+        n_samples, comments = (header.sig_len, header.comments) if header else (None, ())
+        synthetic = any("SYNTHETIC" in line for line in comments)
+        found = Annotations(samples, symbols, float(rate), subtypes, n_samples, synthetic)
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         raise InputError(f"{file} is not a readable WFDB annotation file ({error}).") from error
     if not known.all():

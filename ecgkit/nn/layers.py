@@ -15,17 +15,9 @@ class CausalConv1d(nn.Module):
     """Dilated causal convolution, weight-normalised (paper, equation (1) and section III-B).
 
     ``F(x)_s = sum over i of f(i) x_{s - d i}``: output s sees inputs s, s - d, ..., s - (k - 1) d
-    and none after s; before the first sample the input counts as zero.
+    and none after s; before the first sample the input counts as zero. The ``kernel_size`` is k,
+    the ``dilation`` d.
 
-    Parameters
-    ----------
-    c_in, c_out : int
-        Channels in and out.
-    kernel_size, dilation : int
-        Number k of filter coefficients; distance d between the samples they read.
-
-    Examples
-    --------
     >>> CausalConv1d(1, 32, kernel_size=7, dilation=4)(torch.zeros(2, 1, 180)).shape
     torch.Size([2, 32, 180])
     """
@@ -35,15 +27,13 @@ class CausalConv1d(nn.Module):
         self.padding = (kernel_size - 1) * dilation
         self.conv = weight_norm(nn.Conv1d(c_in, c_out, kernel_size, dilation=dilation))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Filter x, (b, c_in, n) -> (b, c_out, n)."""
+    def forward(self, x: Tensor) -> Tensor:  # (b, c_in, n) -> (b, c_out, n)
         return self.conv(F.pad(x, (self.padding, 0)))
 
     def decimated(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Filter a sequence that holds only every d-th sample, without padding.
+        """Filter a sequence that holds only every d-th sample: there the filter is a plain one.
 
-        (b, c_in, m) -> (b, c_out, (m - k) // stride + 1). On such a sequence the dilated filter is
-        a plain one.
+        (b, c_in, m) -> (b, c_out, (m - k) // stride + 1), without padding.
         """
         return F.conv1d(x, self.conv.weight, self.conv.bias, stride=stride)
 
@@ -51,14 +41,8 @@ class CausalConv1d(nn.Module):
 class TemporalBlock(nn.Module):
     """Two dilated causal convolutions and a residual edge (paper, section III-B and Fig. 3).
 
-    Parameters
-    ----------
-    c_in, c_out : int
-        Channels in and out; where they differ, the residual edge is a 1x1 convolution.
-    kernel_size, dilation : int
-        Of both convolutions.
-    dropout : float
-        Share of activations dropped after each ReLU in training.
+    In training, ``dropout`` is the share of activations dropped after each ReLU. Where the channels
+    differ, the residual edge is a 1x1 convolution.
     """
 
     def __init__(
@@ -71,17 +55,15 @@ class TemporalBlock(nn.Module):
         self.edge = nn.Identity() if c_in == c_out else nn.Conv1d(c_in, c_out, 1)
         self.reach = 2 * (kernel_size - 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute every position, (b, c_in, n) -> (b, c_out, n)."""
+    def forward(self, x: Tensor) -> Tensor:  # (b, c_in, n) -> (b, c_out, n)
         h = self.dropout(F.relu(self.conv1(x)))
         h = self.dropout(F.relu(self.conv2(h)))
         return F.relu(h + self.edge(x))
 
     def decimated(self, x: Tensor, stride: int) -> Tensor:
-        """Compute only every ``stride``-th position of a sequence that holds every d-th sample.
+        """Compute every ``stride``-th position, up to the last, of every d-th sample.
 
-        (b, c_in, m) -> (b, c_out, (m - 2 (k - 1) - 1) // stride + 1); the last position is the last
-        one of x.
+        (b, c_in, m) -> (b, c_out, (m - 2 (k - 1) - 1) // stride + 1).
         """
         h = self.dropout(F.relu(self.conv1.decimated(x)))
         h = self.dropout(F.relu(self.conv2.decimated(h, stride)))
@@ -91,13 +73,8 @@ class TemporalBlock(nn.Module):
 class SqueezeExcitation(nn.Module):
     """Channel attention: a gate between 0 and 1 for each channel (Hu et al. 2018; paper, III-B).
 
-    Parameters
-    ----------
-    channels, reduction : int
-        Number c of channels; the two linear layers go through ``channels // reduction`` units.
+    Two linear layers compute the gates, through ``channels // reduction`` units.
 
-    Examples
-    --------
     >>> SqueezeExcitation(256).gates(torch.zeros(1, 256)).shape
     torch.Size([1, 256])
     """
@@ -111,8 +88,7 @@ class SqueezeExcitation(nn.Module):
         """Turn one number per channel into its gate, (b, c) -> (b, c)."""
         return torch.sigmoid(self.expand(F.relu(self.reduce(squeezed))))
 
-    def forward(self, x: Tensor, squeezed: Tensor) -> Tensor:
-        """Multiply the channels of x, (b, c), by the gates of ``squeezed``, (b, c)."""
+    def forward(self, x: Tensor, squeezed: Tensor) -> Tensor:  # both (b, c) -> (b, c)
         return x * self.gates(squeezed)
 
 
@@ -121,13 +97,6 @@ class Inception(nn.Module):
 
     Each of the four branches gives a quarter of the channels; the length stays.
 
-    Parameters
-    ----------
-    c_in, c_out : int
-        Channels in and out; ``c_out`` is a multiple of 4.
-
-    Examples
-    --------
     >>> Inception(1, 32)(torch.zeros(2, 1, 180)).shape
     torch.Size([2, 32, 180])
     """
@@ -142,8 +111,7 @@ class Inception(nn.Module):
         self.conv_pool = nn.Conv1d(c_in, quarter, 1)
         self.norm = nn.BatchNorm1d(c_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Filter x at all scales, (b, c_in, n) -> (b, c_out, n)."""
+    def forward(self, x: Tensor) -> Tensor:  # (b, c_in, n) -> (b, c_out, n)
         branches = [self.conv1(x), self.conv3(x), self.conv5(x), self.conv_pool(self.pool(x))]
         return F.relu(self.norm(torch.cat(branches, dim=1)))
 
@@ -151,10 +119,7 @@ class Inception(nn.Module):
 class ResidualModule(nn.Module):
     """Two convolutions of width 3 and a residual edge (He et al. 2016; paper, III-C).
 
-    Parameters
-    ----------
-    c_in, c_out, stride : int
-        Channels in and out; stride of the first convolution, of which 2 halves the length.
+    The ``stride`` is that of the first convolution; 2 halves the length.
     """
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
@@ -169,8 +134,7 @@ class ResidualModule(nn.Module):
                 nn.Conv1d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm1d(c_out)
             )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Filter x, (b, c_in, n) -> (b, c_out, ceil(n / stride))."""
+    def forward(self, x: Tensor) -> Tensor:  # (b, c_in, n) -> (b, c_out, ceil(n / stride))
         h = F.relu(self.norm1(self.conv1(x)))
         h = self.norm2(self.conv2(h))
         return F.relu(h + self.edge(x))

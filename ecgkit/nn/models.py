@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, cast
 
 import torch
@@ -26,18 +27,12 @@ class TCN(nn.Module):
 
     Parameters
     ----------
-    channels : sequence of int
-        Kernels of each temporal block; block i has dilation 2**i.
-    kernel_size : int
-        Coefficients of each filter.
-    dropout : float
-        Share of activations dropped in training.
+    channels : sequence of int, kernels of each temporal block; block i has dilation 2**i
+    kernel_size, dropout : int, float, coefficients of each filter, share dropped in training
     squeeze : {"last", "time", None}
         What the squeeze-and-excitation gates are computed from: the last step, the mean over time,
         or no gates at all.
 
-    Examples
-    --------
     >>> tcn = TCN()
     >>> tcn.receptive_field, tcn(torch.zeros(2, 180)).shape
     (181, torch.Size([2, 256]))
@@ -51,12 +46,9 @@ class TCN(nn.Module):
         squeeze: Literal["last", "time"] | None = "last",
     ) -> None:
         super().__init__()
-        pairs = zip((1, *channels), channels, strict=False)
-        blocks = (
-            TemporalBlock(c_in, c_out, kernel_size, 2**i, dropout)
-            for i, (c_in, c_out) in enumerate(pairs)
-        )
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential()
+        for i, (c_in, c_out) in enumerate(pairwise((1, *channels))):
+            self.blocks.append(TemporalBlock(c_in, c_out, kernel_size, 2**i, dropout))
         self.kernel_size = kernel_size
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2 ** len(channels) - 1)
         self.n_features = channels[-1]
@@ -68,15 +60,13 @@ class TCN(nn.Module):
         return self.blocks(x)
 
     def last_step(self, x: Tensor) -> Tensor:
-        """Compute the last block at the last position alone, (b, 1, n) -> (b, c).
+        """Compute ``sequence(x)[..., -1]``, and nothing that it does not need: (b, 1, n) -> (b, c).
 
-        The same function as ``sequence(x)[..., -1]``. What that one position reads is a cone: block
-        i needs its input only at every 2**i-th position back from the end. On the sequence of just
-        these the dilated filters are plain ones, so each block runs without dilation and computes
-        every second position: 181 -> 175 -> 85 -> 79 -> 37 -> 31 -> 13 -> 7 -> 1 samples.
-
-        Below ``receptive_field - kernel_size + 1`` samples hidden layers are read before their
-        first position, where they count as zero; there the plain definition is used.
+        What the last position reads is a cone: block i needs its input only at every 2**i-th
+        position back from the end. On the sequence of just these the filters are plain ones, and
+        each block computes every second position: 181 -> 175 -> 85 -> ... -> 7 -> 1 samples. In
+        shorter inputs, hidden layers are read before their first position, where they count as
+        zero: there the definition is used.
         """
         n = x.shape[-1]
         if n < self.receptive_field - self.kernel_size + 1:
@@ -87,8 +77,7 @@ class TCN(nn.Module):
             x = block.decimated(x, stride=2)
         return last.decimated(x, stride=1).squeeze(-1)
 
-    def forward(self, beats: Tensor) -> Tensor:
-        """Extract the features of beats, (b, n) -> (b, c)."""
+    def forward(self, beats: Tensor) -> Tensor:  # (b, n) -> (b, c)
         x = beats.unsqueeze(1)  # (b, 1, n)
         if self.se is None:
             return self.last_step(x)
@@ -103,17 +92,9 @@ class ResNet(nn.Module):
     """Residual network with an Inception stem and no global pooling (paper, III-C, Fig. 4).
 
     Three layers of two residual modules with 32, 48 and 64 kernels, the second and third entered
-    with stride 2: 180 -> 90 -> 45 samples, flattened to 64 x 45 = 2880 features.
+    with stride 2: 180 -> 90 -> 45 samples, flattened to 64 x 45 = 2880 features. Without
+    ``inception`` the stem is a convolution of width 7.
 
-    Parameters
-    ----------
-    inception : bool
-        Begin with the Inception module; otherwise with a convolution of width 7.
-    strides : sequence of int
-        Stride on entering each of the three layers.
-
-    Examples
-    --------
     >>> ResNet()(torch.zeros(2, 180)).shape
     torch.Size([2, 2880])
     """
@@ -129,8 +110,7 @@ class ResNet(nn.Module):
         )
         self.n_features = 64 * math.ceil(BEAT_LENGTH / math.prod(strides))
 
-    def forward(self, beats: Tensor) -> Tensor:
-        """Extract the features of beats, (b, 180) -> (b, 2880)."""
+    def forward(self, beats: Tensor) -> Tensor:  # (b, 180) -> (b, 2880)
         x = self.stem(beats.unsqueeze(1))  # (b, 32, 180)
         return self.layers(x).flatten(1)  # (b, 64, 45) -> (b, 2880)
 
@@ -139,36 +119,22 @@ class FeatureBranch(nn.Sequential):
     """Two linear layers on the features of a beat, (b, k) -> (b, 64)."""
 
     def __init__(self, n_inputs: int) -> None:
-        super().__init__(
-            nn.BatchNorm1d(n_inputs),
-            nn.Linear(n_inputs, 64),
-            nn.ReLU(),
-            nn.Linear(64, 64),
-            nn.ReLU(),
-        )
+        first, second = nn.Linear(n_inputs, 64), nn.Linear(64, 64)
+        super().__init__(nn.BatchNorm1d(n_inputs), first, nn.ReLU(), second, nn.ReLU())
         self.n_features = 64
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Extract features, (b, k) -> (b, 64); a batch of one has no variance of its own."""
-        self[0].train(self.training and len(features) > 1)
+    def forward(self, features: Tensor) -> Tensor:  # (b, k) -> (b, 64)
+        self[0].train(self.training and len(features) > 1)  # one beat alone has no variance
         return super().forward(features)
 
 
 class ResNetTCN(nn.Module):
     """The joint model: branches side by side and a linear layer on both (paper, III-A, Fig. 2).
 
-    Parameters
-    ----------
-    resnet, tcn : nn.Module or None
-        Branches that turn beats (b, 180) into (b, ``n_features``); None leaves one out.
-    n_features : int
-        Features read beside the samples, by a third branch; 0 for the paper's network.
+    The branches turn beats (b, 180) into (b, ``n_features``); None leaves one out. A third one
+    reads ``n_features`` beside the samples, 0 in the paper's network.
 
-    Examples
-    --------
     >>> ResNetTCN(ResNet(), TCN())(torch.zeros(2, 180)).shape
-    torch.Size([2, 4])
-    >>> ResNetTCN(tcn=TCN(), n_features=6)(torch.zeros(2, 180), torch.zeros(2, 6)).shape
     torch.Size([2, 4])
     """
 
@@ -177,8 +143,7 @@ class ResNetTCN(nn.Module):
     ) -> None:
         super().__init__()
         branches = {"resnet": resnet, "tcn": tcn}
-        if n_features:
-            branches["features"] = FeatureBranch(n_features)
+        branches["features"] = FeatureBranch(n_features) if n_features else None
         self.branches = nn.ModuleDict({name: b for name, b in branches.items() if b is not None})
         self.n_features = n_features
         widths = [cast(int, branch.n_features) for branch in self.branches.values()]
@@ -187,14 +152,10 @@ class ResNetTCN(nn.Module):
     def branch_outputs(self, signals: Tensor, features: Tensor | None = None) -> list[Tensor]:
         """Output of each branch, (b, n_features) each."""
         if bool(self.n_features) != (features is not None):
-            raise InputError(
-                f"This network reads {self.n_features} features per beat beside the samples: call "
-                f"it with {'model(signals, features)' if self.n_features else 'model(signals)'}."
-            )
-        return [
-            branch(features if name == "features" else signals)
-            for name, branch in self.branches.items()
-        ]
+            needed = "signals and features" if self.n_features else "signals alone"
+            raise InputError(f"This network reads {needed}: call it with just these.")
+        inputs = {"resnet": signals, "tcn": signals, "features": features}
+        return [branch(inputs[name]) for name, branch in self.branches.items()]
 
     def forward(
         self, signals: Tensor, features: Tensor | None = None, each: bool = False
@@ -223,20 +184,15 @@ MODELS: dict[str, Callable[[int], ResNetTCN]] = {
     "resnet-tcn-early-stride": lambda k: ResNetTCN(ResNet(strides=(2, 2, 2)), TCN(), k),
     "features": lambda k: ResNetTCN(None, None, k),
 }
-"""The joint model and the four others of the paper's ablation (Table II, Fig. 5); two other
-interpretations of the paper; a network of the features alone."""
+"""Five of the paper, two other interpretations of it, and a network of the features alone."""
 
-PAPER_MODELS = tuple(MODELS)[:5]
+PAPER_MODELS = tuple(MODELS)[:5]  # the joint model and the ablation (Table II, Fig. 5)
 
 
 def build(name: str, n_features: int = 0) -> ResNetTCN:
     """Make an untrained network; call ``torch.manual_seed`` before to decide its first weights.
 
-    Parameters
-    ----------
-    name, n_features : str, int
-        A key of :data:`MODELS`, and the number of features read beside the samples; InputError if
-        there is no network of that name, or it would read nothing.
+    The name is a key of :data:`MODELS`; ``n_features`` are read beside the samples.
     """
     if name not in MODELS:
         raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")

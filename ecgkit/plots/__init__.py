@@ -1,8 +1,8 @@
 """Figures: ECG on ECG paper, beats by class, confusion matrices, learning curves.
 
-Every function returns a Matplotlib figure whose label is its alt text; :func:`show` displays a
-figure with it. Colours are told apart with every common colour blindness, and each class has its
-letter as a second cue.
+Every function returns a Matplotlib figure whose label is its alt text; ``synthetic`` marks it as
+one of synthetic records. Colours are told apart with every common colour blindness, and each class
+has its letter as a second cue.
 """
 
 from ecgkit.plots.ecg import beats_by_class, ecg_paper, ecg_strip
@@ -10,17 +10,6 @@ from ecgkit.plots.learning import learning_curves
 from ecgkit.plots.results import confusion_matrices, confusion_matrix
 from ecgkit.plots.style import DPI, SYNTHETIC_MARK, WIDTH_IN, finish, save, show
 
-__all__ = [
-    "DPI",
-    "SYNTHETIC_MARK",
-    "WIDTH_IN",
-    "beats_by_class",
-    "confusion_matrices",
-    "confusion_matrix",
-    "ecg_paper",
-    "ecg_strip",
-    "finish",
-    "learning_curves",
-    "save",
-    "show",
-]
+__all__ = ["DPI", "SYNTHETIC_MARK", "WIDTH_IN", "beats_by_class", "confusion_matrices"]
+__all__ += ["confusion_matrix", "ecg_paper", "ecg_strip", "finish", "learning_curves"]
+__all__ += ["save", "show"]

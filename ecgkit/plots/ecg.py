@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,38 +12,30 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgkit import InputError
 from ecgkit.data import aami
+from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.plots.style import TRACE, finish, panel_grid
-
-if TYPE_CHECKING:
-    from ecgkit.data.beats import Beats
 
 
 def ecg_paper(axes: Axes, label_every: tuple[float, float] = (1, 1)) -> None:
     """Rule axes as ECG paper: small squares of 0.04 s by 0.1 mV, large ones of 0.2 s by 0.5 mV.
 
-    Parameters
-    ----------
-    axes : Axes
-        Seconds on x, millivolts on y.
-    label_every : tuple of float
-        Seconds and millivolts between two numbers on the axes.
+    ``label_every`` has the seconds and millivolts between two numbers on the axes.
     """
     axes.set_facecolor("#FFFBF8")
     squares = (axes.xaxis, 0.04, 0.2), (axes.yaxis, 0.1, 0.5)
     for (axis, small, large), every in zip(squares, label_every, strict=True):
         axis.set_minor_locator(MultipleLocator(small))
         axis.set_major_locator(MultipleLocator(large))
-        axis.set_major_formatter(FuncFormatter(partial(_label_multiples, every)))
+
+        def label(value: float, _: int, every: float = every) -> str:
+            return f"{value:g}" if abs(value / every - round(value / every)) < 1e-6 else ""
+
+        axis.set_major_formatter(FuncFormatter(label))
     axes.grid(which="minor", color="#F7DAD3", linewidth=0.4)
     axes.grid(which="major", color="#E8AFA3", linewidth=0.8)
     axes.tick_params(which="both", length=0)
     axes.set_axisbelow(True)
-
-
-def _label_multiples(every: float, value: float, _: int) -> str:
-    """Write a number if it is a multiple of ``every``."""
-    return f"{value:g}" if abs(value / every - round(value / every)) < 1e-6 else ""
 
 
 def write_symbols(axes: Axes, places: ArrayLike, rows: Mapping[str, NDArray[np.str_]]) -> str:
@@ -55,8 +45,8 @@ def write_symbols(axes: Axes, places: ArrayLike, rows: Mapping[str, NDArray[np.s
         axes.text(-0.02, height, name, transform=axes.transAxes, ha="right", size=10)
         for x, letter in zip(np.asarray(places), letters, strict=True):
             text = axes.text(x, height, letter, transform=axes.transAxes, ha="center")
-            text.set_color(aami.COLORS.get(str(letter), TRACE))
-            text.set_fontweight("normal" if letter == "N" else "bold")
+            weight = "normal" if letter == "N" else "bold"
+            text.set(color=aami.COLORS.get(str(letter), TRACE), weight=weight)
     return "; ".join(f"{name} {' '.join(map(str, given))}" for name, given in rows.items())
 
 
@@ -75,32 +65,20 @@ def ecg_strip(
 
     Parameters
     ----------
-    signals : dict of str to array, shape (samples,)
-        Name of the lead -> signal in mV; one panel per lead.
-    fs : float
-        Sampling rate in Hz.
-    title : str
-        Title of the figure.
+    signals, fs : dict of str to array, shape (samples,), and float
+        Name of the lead -> signal in mV, one panel per lead; sampling rate in Hz.
     start_s, seconds : float
-        Start and length of the stretch.
-    r_peaks : array_like of int, shape (n,)
-        Sample numbers of the R peaks.
-    marks : dict of str to array_like of str, shape (n,)
-        Name of a row -> one letter per beat, such as ``{"annotator": symbols, "model": classes}``.
-    synthetic : bool
-        Whether the recording is synthetic.
-
-    Raises
-    ------
-    InputError
-        If the stretch lies outside the recording.
+        Start and length of the stretch; InputError if it lies outside the recording.
+    r_peaks, marks : array_like of int, shape (n,), and dict of str to array_like of str
+        Sample numbers of the beats; name of a row -> one letter per beat, such as
+        ``{"annotator": symbols, "model": classes}``.
     """
     a, b = round(start_s * fs), round((start_s + seconds) * fs)
     length = min(map(len, signals.values()))
     if not 0 <= a < b <= length:
+        end_s = f"{start_s + seconds:g} s"
         raise InputError(
-            f"{start_s:g} to {start_s + seconds:g} s is not within the recording: choose a stretch "
-            f"between 0 and {length / fs:.1f} s."
+            f"{start_s:g} to {end_s} is not within the recording's {length / fs:.1f} s."
         )
     marks, peaks = marks or {}, np.asarray(r_peaks, dtype=int)
     inside = np.flatnonzero((peaks >= a) & (peaks < b))
@@ -118,15 +96,7 @@ def ecg_strip(
 
 
 def beats_by_class(beats: Beats, title: str) -> Figure:
-    """Draw the median beat of each class, and the band between its 10th and 90th percentiles.
-
-    Parameters
-    ----------
-    beats : Beats
-        Classes without a beat get no panel.
-    title : str
-        Title of the figure.
-    """
+    """Draw the median beat of each class, and the band between its 10th and 90th percentiles."""
     counts = {name: n for name, n in aami.counts(beats.labels).items() if n}
     n_rows = (len(counts) + 1) // 2
     figure, grid = panel_grid(2.6 * n_rows, n_rows, 2, sharex=True, sharey=True)

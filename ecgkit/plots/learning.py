@@ -22,23 +22,13 @@ def learning_curves(
 ) -> Figure:
     """Draw the training loss of each epoch, and the validation accuracy where it is known.
 
-    Parameters
-    ----------
-    losses : dict of str to sequence of float
-        Name of a training run -> loss of each epoch; at most four.
-    title : str
-        Title of the figure.
-    accuracies : dict of str to sequence of float
-        Name of a training run -> validation accuracy of each epoch, between 0 and 1.
-    log : bool
-        Whether the axis of the loss is logarithmic.
-    synthetic : bool
-        Whether the runs were trained on synthetic records.
+    Both are those of at most four training runs, by name; ``log`` makes the axis of the loss
+    logarithmic.
     """
     percent = {name: [100 * a for a in curve] for name, curve in (accuracies or {}).items()}
-    drawn = [("training loss", losses), ("validation accuracy (%)", percent)][
-        : 1 + any(percent.values())
-    ]
+    drawn: list[tuple[str, Mapping[str, Sequence[float]]]] = [("training loss", losses)]
+    if any(percent.values()):
+        drawn.append(("validation accuracy (%)", percent))
     figure, panels = panel_grid(3.2, columns=len(drawn))
     looks = zip(("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
     look_of = dict(zip(losses, looks, strict=False))

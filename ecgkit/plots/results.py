@@ -15,17 +15,7 @@ from ecgkit.plots.style import TRACE, finish, panel_grid
 
 
 def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) -> Figure:
-    """Draw a confusion matrix: counts, and colours for the percentages of the row.
-
-    Parameters
-    ----------
-    matrix : array_like of int, shape (4, 4)
-        Rows reference, columns predicted, in the order N, S, V, F.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the beats are of synthetic records.
-    """
+    """Draw a (4, 4) confusion matrix: counts, and colours for the percentages of the row."""
     figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
     rows = _heat_map(axes, matrix, alone=True)
     axes.set(xlabel="model", ylabel="annotators")
@@ -35,17 +25,7 @@ def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) 
 def confusion_matrices(
     matrices: Mapping[str, ArrayLike], title: str, *, note: str = "", synthetic: bool = False
 ) -> Figure:
-    """Draw confusion matrices in two columns.
-
-    Parameters
-    ----------
-    matrices : dict of str to array_like of int, shape (4, 4)
-        Name -> rows reference, columns predicted, in the order N, S, V, F.
-    title, note : str
-        Title of the figure, and a line under it.
-    synthetic : bool
-        Whether the beats are of synthetic records.
-    """
+    """Draw (4, 4) confusion matrices by name in two columns, and a note under them."""
     n_rows = (len(matrices) + 1) // 2
     figure, grid = panel_grid(3.3 * n_rows + 0.7, n_rows, 2)
     seen = []

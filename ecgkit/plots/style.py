@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError, files
 
-WIDTH_IN = 7.0
-"""Width of every figure: the book's column, still legible on a telephone."""
-DPI = 200
-"""Pixels per inch of the files: twice as many as a page shows, for sharp screens."""
+WIDTH_IN = 7.0  # of every figure: the book's column, still legible on a telephone
+DPI = 200  # of the files: twice as many pixels as a page shows, for sharp screens
 TRACE = "#1A1A1A"
 SYNTHETIC_MARK = "SYNTHETIC RECORD - no patient"
 
@@ -33,23 +31,9 @@ def panel_grid(
 
 
 def finish(figure: Figure, title: str, seen: str = "", synthetic: bool = False) -> Figure:
-    """Give a figure its title, its alt text and, where it is due, the mark of synthetic data.
+    """Return a figure, drawn but for its title, alt text and mark of synthetic data, with these.
 
-    Parameters
-    ----------
-    figure : Figure
-        Everything else is drawn.
-    title : str
-        Title of the figure, and the first sentence of its alt text.
-    seen : str
-        The rest of the alt text: what a reader sees.
-    synthetic : bool
-        Whether the figure shows synthetic records.
-
-    Returns
-    -------
-    figure : Figure
-        The same figure; its label is its alt text.
+    The alt text, which becomes the figure's label, is the title and what a reader has ``seen``.
     """
     figure.suptitle(title, x=0.01, ha="left")
     alt = f"{title}. {seen}".replace("\n", " ").rstrip(". ") + "."
@@ -65,13 +49,7 @@ def finish(figure: Figure, title: str, seen: str = "", synthetic: bool = False) 
 
 
 def show(figure: Figure) -> None:
-    """Display a figure in a notebook as a PNG with its alt text, and close it.
-
-    Raises
-    ------
-    InputError
-        If the figure has no alt text.
-    """
+    """Display a figure in a notebook as a PNG with its alt text, and close it."""
     from IPython.display import Image, display  # only notebooks have it
 
     alt = str(figure.get_label())

@@ -1,7 +1,8 @@
 """Crop-and-resize: more beats of the rare classes (paper, section IV-A).
 
 A random part of a beat is cut out and stretched back to full length by linear interpolation.
-Everything happens on the device that holds the beats, and is drawn anew in each epoch.
+Everything happens on the device that holds the beats, and is drawn anew in each epoch; generators
+are on that device, too.
 """
 
 from __future__ import annotations
@@ -24,12 +25,8 @@ def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
     ----------
     beats : Tensor of float, shape (b, n)
     start, length : Tensor of int, shape (b,)
-        First sample and number of samples kept, at least 2; ``start + length <= n``.
-
-    Returns
-    -------
-    crops : Tensor of float, shape (b, n)
-        The first and last columns are the first and last samples kept.
+        First sample and number of samples kept, at least 2; ``start + length <= n``. The first and
+        last samples kept are the first and last of the result.
 
     Examples
     --------
@@ -46,14 +43,9 @@ def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
 
 
 def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.75) -> Tensor:
-    """Crop each beat at a random place to a random length and stretch it back.
+    """Crop each beat, (b, n), at a random place to a random length and stretch it back.
 
-    Parameters
-    ----------
-    beats : Tensor of float, shape (b, n)
-    generator : torch.Generator, on the beats' device
-    shortest : float
-        Length of the shortest crop as a share of n; lengths are uniform from there to n.
+    Lengths are uniform from ``shortest``, a share of n, to n.
     """
     b, n = beats.shape
     place = beats.device
@@ -68,7 +60,7 @@ def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: fl
     Parameters
     ----------
     beats : Tensor of float, shape (b, n), in mV, half a second each
-    generator : torch.Generator, on the beats' device
+    generator : torch.Generator
     gain : float
         Standard deviation of the logarithm of the factor that a beat is multiplied by.
     noise_mv : float
@@ -88,18 +80,11 @@ def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: fl
 
 
 def target_counts(counts: Tensor, balance: float = 1.0) -> Tensor:
-    """How many beats of each class an epoch holds.
+    """How many beats of each class an epoch holds, given those in the training half.
 
-    Parameters
-    ----------
-    counts : Tensor of int, shape (classes,)
-        Beats of each class in the training half.
-    balance : float
-        1 raises every class to the most frequent one (the paper), 0 leaves them as they are, 0.5
-        takes the geometric mean of the two.
+    A ``balance`` of 1 raises every class to the most frequent one (the paper), 0 leaves them as
+    they are, 0.5 takes the geometric mean of the two.
 
-    Examples
-    --------
     >>> target_counts(torch.tensor([100, 25]), 1.0).tolist()
     [100, 100]
     >>> target_counts(torch.tensor([100, 25]), 0.5).tolist()
@@ -114,34 +99,23 @@ def epoch_order(
 ) -> tuple[Tensor, Tensor]:
     """Draw one epoch: every beat once, and copies of the rare classes, in random order.
 
-    Parameters
-    ----------
-    labels : Tensor of int, shape (n,)
-        Class of each training beat, 0 N, 1 S, 2 V, 3 F.
-    generator : torch.Generator, on the labels' device
-    balance : float, see :func:`target_counts`
+    The labels, shape (n,), are from 0 (N) to 3 (F); for ``balance`` see :func:`target_counts`.
 
     Returns
     -------
     rows, is_copy : Tensor of int64 and of bool, shape (draws,)
         Which beats, and whether each is a copy, to be cropped.
-
-    Raises
-    ------
-    InputError
-        If a class below the highest one present has no beat, so that nothing can be copied.
     """
     counts = torch.bincount(labels)
     if (counts == 0).any():
-        empty = [aami.CLASSES[c] for c in torch.nonzero(counts == 0).flatten().tolist()]
+        empty = ", ".join(aami.CLASSES[c] for c in torch.nonzero(counts == 0).flatten().tolist())
         raise InputError(
-            f"The training half has no beat of class {', '.join(empty)}: it cannot be balanced. "
-            "Take more records, or a split that has beats of every class."
+            f"The training half has no beat of class {empty}, so it cannot be balanced: take more "
+            "records, or a split that has beats of every class."
         )
-    extra = target_counts(counts, balance) - counts
     place = labels.device
     rows = [torch.arange(len(labels), device=place)]
-    for c, missing in enumerate(extra.tolist()):
+    for c, missing in enumerate((target_counts(counts, balance) - counts).tolist()):
         members = torch.nonzero(labels == c).flatten()
         drawn = torch.randint(len(members), (missing,), device=place, generator=generator)
         rows.append(members[drawn])

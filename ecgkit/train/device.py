@@ -11,8 +11,7 @@ from importlib.metadata import version
 import torch
 from torch import distributed
 
-import ecgkit
-from ecgkit import InputError
+from ecgkit import InputError, __version__
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -22,14 +21,11 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"The device {name!r} is not available here ({str(error).splitlines()[0]}). Use cpu, "
-            "or auto."
-        ) from error
-    return device
+        why = str(error).splitlines()[0]
+        raise InputError(f"There is no device {name!r} here ({why}): use cpu, or auto.") from error
+    return torch.device(name)
 
 
 def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
@@ -39,17 +35,15 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     it) and CPUs with AMX. Otherwise it is float16 on a GPU and float32 on a CPU; AVX-512 BF16
     without AMX is slower than float32.
     """
-    if name == "auto":
-        if device.type != "cuda":
-            has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
-            return torch.bfloat16 if has_amx else torch.float32
+    if name == "auto" and device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if native else torch.float16
+    if name == "auto":
+        has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+        return torch.bfloat16 if has_amx else torch.float32
     if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
-        raise InputError(
-            f"No precision {name!r} on {device.type}: use auto, float32 or bfloat16 (on a GPU "
-            "also float16)."
-        )
+        choices = "auto, float32, bfloat16 or, on a GPU, float16"
+        raise InputError(f"There is no precision {name!r} on {device.type}: use {choices}.")
     return PRECISIONS[name]
 
 
@@ -70,9 +64,8 @@ def join_processes() -> Iterator[None]:
 
 def rank_and_world() -> tuple[int, int]:
     """This process's number, and of how many that train together: (0, 1) without torchrun."""
-    if distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    return 0, 1
+    joined = distributed.is_available() and distributed.is_initialized()
+    return (distributed.get_rank(), distributed.get_world_size()) if joined else (0, 1)
 
 
 def describe_device(device: torch.device) -> str:
@@ -85,10 +78,5 @@ def describe_device(device: torch.device) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    packages = {name: version(name) for name in ("numpy", "scikit-learn")}
-    return {
-        "ecgkit": ecgkit.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        **packages,
-    }
+    found = {"ecgkit": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    return found | {name: version(name) for name in ("numpy", "scikit-learn")}

@@ -1,9 +1,8 @@
 """Training: one loop for CPU and GPU, mixed precision, checkpoints and exact resume.
 
 The beats (72 MB) stay on the device; sampling and augmentation happen there, so no worker process
-loads data. Each epoch seeds its own random numbers from the run's seed and its own number: a run
-that was cut off goes on from its last complete epoch and ends in the same weights as one that was
-not.
+loads data. Each epoch draws its random numbers from the run's seed and its own number: a run that
+is resumed after its last complete epoch ends in the same weights as one that was never cut off.
 
 Under ``torchrun`` each process takes its share of every batch and gradients are averaged, so the
 steps are those of one process with the whole batch, except that batch norm sees shares.
@@ -23,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import AdamW
 from tqdm import tqdm
 
 from ecgkit import InputError
@@ -63,30 +63,24 @@ def fit(
 ) -> list[Epoch]:
     """Train a network in place; the last epoch's weights are the result.
 
+    It is an InputError if the training half does not fit together, has missing values, class Q or
+    no beat of a class, if the loss becomes infinite, or if the checkpoint belongs to another run.
+
     Parameters
     ----------
     network : nn.Module
         Called as ``network(signals)`` or, with features, ``network(signals, features)``; with
         ``each=True`` where the recipe has a loss per branch.
-    signals, labels : ndarray of float32, shape (n, 180), and of int, shape (n,)
-        Training half; labels from 0 (N) to 3 (F).
-    recipe : Recipe
-    features : ndarray of float32, shape (n, k), optional, not augmented
+    signals, labels, features : ndarray of float32 (n, 180), of int (n,), of float32 (n, k) or None
+        Training half; labels from 0 (N) to 3 (F). Features are not augmented.
     seed : int
         Decides order, crops and dropout; the first weights are the caller's.
     out, resume : Path, optional, and bool
         Directory for a checkpoint after each epoch; go on from the one there.
-    device, precision : str
-        See :mod:`ecgkit.train.device`.
+    device, precision : str, see :mod:`ecgkit.train.device`
     evaluate : callable, optional
         Called with the network after each epoch; its result joins the epoch's entry. Give it
         validation beats, never the test half.
-
-    Raises
-    ------
-    InputError
-        If signals, labels and features do not fit together or hold missing values or Q, a class is
-        empty, the loss becomes infinite, or the checkpoint belongs to another run.
     """
     _check(signals, labels, features)
     place = pick_device(device)
@@ -97,8 +91,7 @@ def fit(
     draws = int(target_counts(torch.bincount(y), recipe.balance).sum())
     weights = class_weights(y, recipe)
     steps_per_epoch = math.ceil(draws / recipe.batch)
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
+    optimizer = AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
     scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
     rank, world = rank_and_world()
     digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
@@ -140,16 +133,12 @@ def fit(
             distributed.all_reduce(total)
         mean_loss = total.item() / draws
         if not math.isfinite(mean_loss):
-            raise InputError(
-                f"The loss is {mean_loss} in epoch {epoch + 1}: lower the learning rate "
-                f"({recipe.learning_rate:g}) or train in float32."
-            )
+            raise InputError(f"The loss of {name} is {mean_loss}: lower the learning rate.")
         seconds = round(time.perf_counter() - start, 3)
-        scores = {} if evaluate is None else evaluate(network)
-        curve.append(Epoch(epoch + 1, mean_loss, seconds, scores))
+        curve.append(Epoch(epoch + 1, mean_loss, seconds, evaluate(network) if evaluate else {}))
         if out is not None and rank == 0:
-            entries = [asdict(entry) for entry in curve]
-            checkpoints.save(out / CHECKPOINT, network, optimizer, scaler, identity, entries)
+            about = {"identity": identity, "curve": [asdict(entry) for entry in curve]}
+            checkpoints.save(out / CHECKPOINT, network, optimizer, scaler, about)
     return curve
 
 
@@ -174,10 +163,7 @@ def _batches(
 def _check(signals: NDArray[np.float32], labels: NDArray[np.integer], z: Features) -> None:
     """Refuse a training half that cannot be trained on."""
     if signals.ndim != 2 or labels.shape != (len(signals),) or not len(signals):
-        raise InputError(
-            f"Beats of shape {signals.shape} and labels of shape {labels.shape} do not make a "
-            "training half: give (n, 180) and (n,), n at least 1."
-        )
+        raise InputError(f"Beats {signals.shape} and labels {labels.shape}: give (n, 180), (n,).")
     if labels.min() < 0 or labels.max() > 3:
         raise InputError("A label is not in 0 (N) to 3 (F): leave class Q out.")
     if z is not None and (z.ndim != 2 or len(z) != len(signals)):
@@ -194,30 +180,20 @@ def predict(
     batch: int = 256,
     progress: bool = False,
 ) -> NDArray[np.float32]:
-    """Class probabilities of beats, in float32 on the network's device.
+    """Class probabilities of beats, float32 of shape (n, 4), on the network's device.
 
-    Parameters
-    ----------
-    network : nn.Module
-        A trained network, see :func:`fit`.
-    signals, features : ndarray of float32, shape (n, 180), and (n, k) where the network reads them
-    batch : int
-        Beats at a time; decides speed and memory, not the result.
-
-    Returns
-    -------
-    probabilities : ndarray of float32, shape (n, 4), of N, S, V, F
+    The beats have shape (n, 180) and the features, where the network reads them, (n, k). The number
+    of beats per batch decides speed and memory, not the result.
     """
     network.eval()
     place = next(network.parameters()).device
     folded = fold_norms(network) if len(signals) > 256 else network
     x = torch.from_numpy(np.ascontiguousarray(signals, dtype=np.float32))
     z = None if features is None else torch.from_numpy(np.ascontiguousarray(features, np.float32))
-    starts = range(0, len(x), batch)
     parts = [torch.empty(0, 4)]
-    for start in tqdm(starts, "classifying", disable=not progress, delay=1, leave=False):
-        rows = slice(start, start + batch)
-        inputs = [part[rows].to(place) for part in (x, z) if part is not None]
+    starts = range(0, len(x), batch)
+    for i in tqdm(starts, "classifying", disable=not progress, delay=1, leave=False):
+        inputs = [part[i : i + batch].to(place) for part in (x, z) if part is not None]
         with fast(place):
             parts.append(folded(*inputs).softmax(dim=1).cpu())
     return torch.cat(parts).numpy()

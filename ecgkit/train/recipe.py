@@ -20,32 +20,20 @@ class Recipe:
 
     Parameters
     ----------
-    epochs, batch : int
-        Passes over the balanced training half; beats per step.
+    epochs, batch : int, passes over the balanced training half, and beats per step
     learning_rate, schedule : float, {"constant", "one-cycle"}
-        Adam's step size. A one-cycle schedule rises to it over the first tenth of the steps and
-        falls with a cosine to zero.
-    weight_decay : float
-        Decoupled, as in AdamW; 0 makes it Adam.
-    label_smoothing : float
-        Share of the target spread over all classes.
-    balance, shortest_crop : float
-        See :func:`ecgkit.train.augmentation.target_counts` and
-        :func:`~ecgkit.train.augmentation.random_crops`.
-    cropped_originals : float
-        Share of the training beats themselves that are cropped like the copies, drawn anew in each
-        epoch.
-    gain, noise_mv : float
-        See :func:`ecgkit.train.augmentation.disturb`; for copies and originals.
-    each_branch : float
-        Weight of the loss of each branch alone, beside that of all together.
+        Adam's step size. One-cycle rises to it in a tenth of the steps and falls by a cosine to 0.
+    weight_decay, label_smoothing : float
+        As in AdamW, decoupled; share of the target spread over all classes.
+    balance, shortest_crop, gain, noise_mv : float, see :mod:`ecgkit.train.augmentation`
+    cropped_originals : float, share of the training beats themselves that are cropped like copies
+    each_branch : float, weight of the loss of each branch alone, beside that of all together
     class_weights : float
         A beat's loss is multiplied by (m / n) to this power, n being how often its class occurs in
         an epoch and m the most frequent class; the mean factor stays 1.
     focal : float
         A beat's loss is multiplied by (1 - p) to this power, p being the probability given to its
         class (Lin et al. 2017, arXiv:1708.02002).
-
     """
 
     epochs: int = 50
@@ -65,9 +53,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1:
-            raise InputError(
-                f"{self.epochs} epochs of batch {self.batch} train nothing: use at least 1 of each."
-            )
+            raise InputError(f"Epochs {self.epochs}, batch {self.batch}: use at least 1 of each.")
         if self.schedule not in ("constant", "one-cycle"):
             raise InputError(f"No schedule {self.schedule!r}: use constant or one-cycle.")
 
@@ -95,23 +81,18 @@ RECIPES = {
 def find_recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
     """Return a recipe by name, with another number of epochs or batch size where given.
 
-    Examples
-    --------
     >>> find_recipe("paper").epochs, find_recipe("paper", epochs=2).epochs
     (50, 2)
     """
     if name not in RECIPES:
         raise InputError(f"There is no recipe {name!r}: use one of {', '.join(RECIPES)}.")
-    recipe = RECIPES[name]
-    recipe = recipe if epochs is None else replace(recipe, epochs=epochs)
-    return recipe if batch is None else replace(recipe, batch=batch)
+    given: dict[str, Any] = {"epochs": epochs, "batch": batch}
+    return replace(RECIPES[name], **{k: v for k, v in given.items() if v is not None})
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Step size of one of ``steps`` optimizer steps.
 
-    Examples
-    --------
     >>> cycle = Recipe(learning_rate=1.0, schedule="one-cycle")
     >>> [round(learning_rate(cycle, step, 101), 3) for step in (0, 5, 10, 55, 100)]
     [0.04, 0.52, 1.0, 0.5, 0.0]
@@ -125,12 +106,8 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 
 def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
-    """Factors of the classes' losses, shape (classes,); None where all are alike.
+    """Factors of the classes' losses, (classes,), for labels (n,); None where all are alike.
 
-    ``labels``, of shape (n,), are the classes of the training half.
-
-    Examples
-    --------
     >>> labels = torch.tensor([0] * 90 + [1] * 10)  # rates 1 : 9, mean (90 * a + 10 * 9 a) / 100
     >>> class_weights(labels, Recipe(balance=0.0, class_weights=1.0)).tolist()
     [0.5555555820465088, 5.0]
@@ -143,20 +120,11 @@ def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
 
 
 def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None = None) -> Tensor:
-    """Cross-entropy summed over a batch.
+    """Cross-entropy of logits (b, 4) and labels (b,), summed over the batch.
 
-    Parameters
-    ----------
-    logits : Tensor of float, shape (b, 4) or (1 + branches, b, 4)
-        Of all branches together, or as ``network(..., each=True)`` returns them; then the branches'
-        own losses are added, times ``recipe.each_branch``.
-    labels : Tensor of int, shape (b,)
-    recipe : Recipe
-        ``label_smoothing``, ``focal`` and ``each_branch`` are used.
-    weights : Tensor of float, shape (classes,), optional, from :func:`class_weights`
+    Logits of shape (1 + branches, b, 4) are those of ``network(..., each=True)``: the branches' own
+    losses are added, times ``recipe.each_branch``. ``weights`` come from :func:`class_weights`.
 
-    Examples
-    --------
     >>> logits, labels = torch.zeros(1, 4), torch.tensor([0])  # p = 1/4, and -log p = 1.386
     >>> [round(float(loss(logits, labels, Recipe(focal=g))), 3) for g in (0, 1, 2)]
     [1.386, 1.04, 0.78]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -27,34 +25,17 @@ DIRECTORY = Path(__file__).parent.parent / "weights"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where weights come from.
+    """Where weights come from."""
 
-    Attributes
-    ----------
-    model, recipe : str
-        Names of the network and of how it was trained.
-    split, seed : str, int
-        How the beats were divided, and the seed of the division and of the training.
-    source, fingerprint : str
-        Database, see :class:`ecgkit.data.sources.Source`.
-    split_hash : str
-        Of the training and test halves, see :class:`ecgkit.data.splits.Split`; the test half has
-        not been seen, whether or not part of the training half was set aside for validation.
-    trained_on : tuple of str
-        Names of the records with beats in the training half.
-    ecgkit, note : str
-        Version of the library that wrote the file; anything else a user should know.
-    """
-
-    model: str
+    model: str  #: Name of the network, and of how it was trained.
     recipe: str
-    split: str
+    split: str  #: How the beats were divided, and the seed of the division and of the training.
     seed: int
-    source: str
+    source: str  #: Database, see :class:`ecgkit.data.sources.Source`.
     fingerprint: str
-    split_hash: str
-    trained_on: tuple[str, ...]
-    ecgkit: str = ecgkit.__version__
+    split_hash: str  #: Of the training and test halves, validation beats being part of the former.
+    trained_on: tuple[str, ...]  #: Names of the records with beats in the training half.
+    ecgkit: str = ecgkit.__version__  #: Version of the library that wrote the file.
     note: str = ""
 
 
@@ -62,8 +43,6 @@ class Provenance:
 class Classifier:
     """A trained network, how its beats are prepared, and where its weights come from.
 
-    Examples
-    --------
     >>> classifier = load_model("paper")
     >>> classifier.preparation.zeroed, classifier.provenance.recipe
     (('A9', 'D1', 'D2'), 'paper')
@@ -84,17 +63,12 @@ class Classifier:
         Parameters
         ----------
         signals : ndarray of float32, shape (n, 180), or Beats
-        features : ndarray of float32, shape (n, k), optional
-            Needed where the preparation names features; a table of beats brings its own.
+            A table of beats brings its features; InputError if it was prepared in another way.
+        features : ndarray of float32, shape (n, k), where the preparation names some
 
         Returns
         -------
         probabilities : ndarray of float32, shape (n, 4), of N, S, V, F
-
-        Raises
-        ------
-        InputError
-            If a table of beats was prepared in another way.
         """
         if isinstance(signals, Beats):
             self.check_preparation(signals)
@@ -116,10 +90,8 @@ class Classifier:
 
 def save_model(path: Path | str, classifier: Classifier) -> None:
     """Write a classifier to a safetensors file, all or nothing."""
-    about = {
-        "preparation": json.dumps(classifier.preparation.to_dict()),
-        "provenance": json.dumps(asdict(classifier.provenance)),
-    }
+    about = {"preparation": classifier.preparation.to_dict()}
+    about["provenance"] = asdict(classifier.provenance)
     write_safetensors(Path(path), classifier.network.state_dict(), about)
 
 
@@ -129,18 +101,10 @@ def model_names() -> tuple[str, ...]:
 
 
 def load_model(name: Path | str = "ours") -> Classifier:
-    """Load a trained network with its preparation and provenance.
+    """Load a trained network: one of :func:`model_names`, or a file of :func:`save_model`.
 
-    Parameters
-    ----------
-    name : str or Path
-        One of :func:`model_names`, or a file that ``ecgkit train`` or :func:`save_model` wrote.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it is no safetensors file (a pickle is refused unread), was not
-        written by this library, or needs beats prepared in a way that this version does not know.
+    It is an InputError if there is no such file, it is no safetensors file (a pickle is refused
+    unread), or its network or its preparation is not one that this version can make.
     """
     path = DIRECTORY / f"{name}.safetensors" if str(name) in model_names() else Path(name)
     try:
@@ -153,19 +117,19 @@ def load_model(name: Path | str = "ours") -> Classifier:
         ) from error
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(
-            f"{path} holds no safetensors weights, or damaged ones ({error}). Pickled weights are "
-            "not read: they can run any program."
+            f"{path} is no safetensors file, or a damaged one ({error}). A pickle is not read: "
+            "it can run any program."
         ) from error
     try:
-        prepared: dict[str, Any] = parse_json(about["preparation"])
+        prepared = parse_json(about["preparation"])
         provenance = Provenance(**parse_json(about["provenance"]))
         if not (isinstance(provenance.model, str) and isinstance(provenance.trained_on, list)):
             raise TypeError("a field is of another type")
         provenance = replace(provenance, trained_on=tuple(provenance.trained_on))
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path} does not say how its beats are prepared or what it was trained on: train the "
-            "network with `ecgkit train`, which writes both."
+            f"{path} does not say how its beats are prepared and what it was trained on: use a "
+            "file that `ecgkit train` wrote."
         ) from error
     preparation = Preparation.from_dict(prepared)
     network = build(provenance.model, preparation.n_features)

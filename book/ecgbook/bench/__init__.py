@@ -55,7 +55,7 @@ def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
     if only is not None and only not in PARTS:
         raise InputError(f"There is no part {only!r} to measure: use one of {', '.join(PARTS)}.")
     for name in PARTS if only is None else (only,):
-        yield name, _rounded(PARTS[name]())
+        yield name, PARTS[name]()
     yield "machine", machine()
 
 
@@ -81,19 +81,10 @@ def _lines(part: str, measured: dict[str, Any], indent: str = "  ") -> Iterator[
                 yield f"{indent}{key}{f' {i + 1}' if isinstance(value, list) else ''}"
                 yield from _lines(part, nested, indent + "  ")
             continue
-        shown = f"{value:,.6g}" if isinstance(value, float) else str(value)
+        shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
         line = f"{indent}{key:24} {shown}"
         if (part, key) in GOALS and measured.get("source", "mitdb") == "mitdb":
             bound, goal = GOALS[part, key]
             met = value <= goal if bound == "at most" else value >= goal
             line += f"  (goal: {bound} {goal:g}; {'met' if met else 'missed'})"
         yield line
-
-
-def _rounded(measured: Any) -> Any:
-    """Round all numbers to four digits; more is noise."""
-    if isinstance(measured, dict):
-        return {key: _rounded(value) for key, value in measured.items()}
-    if isinstance(measured, list):
-        return [_rounded(value) for value in measured]
-    return float(f"{measured:.4g}") if isinstance(measured, float) else measured

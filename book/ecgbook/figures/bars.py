@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -30,30 +29,22 @@ def proportion_bars(
     ----------
     quantities : dict of str to dict of str to float
         Title of a panel, which may be empty -> name of a part -> amount.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     height = sum(0.32 * len(parts) + 0.6 for parts in quantities.values()) + 0.8
     figure, panels = panel_grid(height, len(quantities), sharex=True)
     seen = []
     for axes, (quantity, parts) in zip(panels[:, 0], quantities.items(), strict=True):
         percent = 100 * np.array(list(parts.values())) / sum(parts.values())
-        colors = [
-            aami.COLORS.get(part, color)
-            for part, color in zip(parts, itertools.cycle(COLORS), strict=False)
-        ]
-        bars = axes.barh(list(parts), percent, color=colors, edgecolor="white")
-        for bar, hatch in zip(bars, itertools.cycle(HATCHES), strict=False):
-            bar.set_hatch(hatch)
-        labels = [f"{n:,.0f} ({p:.3g} %)" for n, p in zip(parts.values(), percent, strict=True)]
+        looks = zip(parts, itertools.cycle(COLORS), itertools.cycle(HATCHES), strict=False)
+        colors, hatches = zip(*((aami.COLORS.get(k, c), h) for k, c, h in looks), strict=True)
+        bars = axes.barh(list(parts), percent, color=colors, hatch=hatches, edgecolor="white")
+        pairs = zip(parts.values(), percent, strict=True)
+        labels = [f"{n:,.0f} ({p:.{1 if p >= 1 else 2}f} %)" for n, p in pairs]
         axes.bar_label(bars, labels, padding=4, size=10)
         axes.set(xlim=(0, 135), xticks=[0, 25, 50, 75, 100])
         axes.invert_yaxis()
         axes.set_title(quantity, loc="left")
-        pairs = ", ".join(f"{part} {label}" for part, label in zip(parts, labels, strict=True))
-        seen.append(f"{quantity} {pairs}".strip())
+        seen.append(f"{quantity} {_pairs(parts, labels)}".strip())
     panels[-1, 0].set_xlabel("percentage of the whole")
     sns.despine(figure)
     return finish(figure, title, f"Bars: {'; '.join(seen)}.", synthetic)
@@ -67,42 +58,35 @@ def stacked_bars(
     digits: int = 0,
     synthetic: bool = False,
 ) -> Figure:
-    """Draw totals as bars made of their parts.
+    """Draw totals, to ``digits`` decimals, as bars made of their parts.
 
     Parameters
     ----------
     rows : dict of str to dict of str to float
         Name of a row -> name of a part -> amount; up to six parts in all.
-    x_label : str
-        Name and unit of the amounts.
-    title : str
-        Title of the figure.
-    digits : int
-        Decimals of the totals.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     figure, ((axes,),) = panel_grid(max(1.7 + 0.36 * len(rows), 3.0))
     parts = list(dict.fromkeys(part for row in rows.values() for part in row))
     start = np.zeros(len(rows))
     for part, color, hatch in zip(parts, COLORS, HATCHES, strict=False):
         width = np.array([row.get(part, 0) for row in rows.values()])
-        color = aami.COLORS.get(part, color)
-        style = {"color": color, "hatch": hatch, "edgecolor": "white", "label": part}
-        axes.barh(list(rows), width, left=start, **style)
+        style = {"color": aami.COLORS.get(part, color), "hatch": hatch, "edgecolor": "white"}
+        axes.barh(list(rows), width, left=start, label=part, **style)
         start += width
     totals = [f"{total:,.{digits}f}" for total in start]
     for y, (x, total) in enumerate(zip(start, totals, strict=True)):
         axes.text(x, y, f" {total}", va="center", size=11)
-    axes.set_xlim(0, 1.16 * max(start.max(), 1e-9))
+    axes.set(xlim=(0, 1.16 * max(start.max(), 1e-9)), xlabel=x_label)
     axes.invert_yaxis()
-    axes.set_xlabel(x_label)
     columns = 4 if len("".join(parts)) < 40 else 2
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=10)
     sns.despine(figure)
-    pairs = ", ".join(f"{name} {total}" for name, total in zip(rows, totals, strict=True))
-    alt = f"Bars of {x_label}, made of {', '.join(parts)}. Totals: {pairs}."
+    alt = f"Bars of {x_label}, made of {', '.join(parts)}. Totals: {_pairs(rows, totals)}."
     return finish(figure, title, alt, synthetic)
+
+
+def _pairs(names: Mapping[str, object], texts: list[str]) -> str:
+    return ", ".join(map(" ".join, zip(names, texts, strict=True)))
 
 
 def errors_by_record(
@@ -116,25 +100,17 @@ def errors_by_record(
 ) -> Figure:
     """Draw in which records the wrongly classified beats are, by the annotators' class.
 
-    Parameters
-    ----------
-    records, labels, predicted : array, shape (n,)
-        Record name, class number and predicted class number of each beat.
-    title : str
-        Title of the figure.
-    top : int
-        Number of records with a bar of their own, those with most errors; the rest share one.
-    synthetic : bool
-        Whether the records are synthetic.
+    The ``top`` records with most errors have a bar of their own; the rest share one. ``labels`` and
+    ``predicted`` are class numbers.
     """
     wrong = labels != predicted
     names, counts = np.unique(records[wrong], return_counts=True)
     first = names[np.argsort(-counts, kind="stable")[:top]].tolist()
-    rows = {name: wrong & (records == name) for name in first}
+    rows = {name: labels[wrong & (records == name)] for name in first}
     if others := len(np.unique(records)) - len(first):
-        rows[f"{others} others"] = wrong & ~np.isin(records, first)
+        rows[f"{others} others"] = labels[wrong & ~np.isin(records, first)]
     counted = {
-        name: {k: int((labels[row] == c).sum()) for c, k in enumerate(metrics.CLASSES)}
+        name: {k: int((row == c).sum()) for c, k in enumerate(metrics.CLASSES)}
         for name, row in rows.items()
     }
     x_label = "wrongly classified beats, by the annotators' class"
@@ -144,17 +120,7 @@ def errors_by_record(
 def counts_by_record(
     records: NDArray[np.str_], labels: NDArray[np.int8], title: str, *, synthetic: bool = False
 ) -> Figure:
-    """Draw how many beats of S, V and F each record has.
-
-    Parameters
-    ----------
-    records, labels : array, shape (n,)
-        Record name and class number of each beat.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the records are synthetic.
-    """
+    """Draw how many beats of S, V and F each record has; ``labels`` are class numbers."""
     names, of_record = np.unique(records, return_inverse=True)
     figure, panels = panel_grid(5.6, 3, sharex=True)
     seen = []
@@ -162,63 +128,47 @@ def counts_by_record(
         of_class = of_record[labels == aami.CLASSES.index(name)]
         counts = np.bincount(of_class, minlength=len(names))
         axes.bar(names, counts, color=aami.COLORS[name])
-        axes.margins(x=0.01)
         first = [i for i in np.argsort(-counts, kind="stable")[:2] if counts[i]]
         percent = 100 * counts[first].sum() / max(counts.sum(), 1)
         text = f"{counts.sum():,} beats, {percent:.0f} % in {' and '.join(names[first])}"
         axes.set_title(f"{name}: {text}", loc="left", size=11)
         seen.append(f"{name} {text}")
     panels[1, 0].set_ylabel("beats")
-    _record_axis(figure, panels[-1, 0])
+    _name_records(figure)
     return finish(figure, title, f"Bars of beats per record. {'; '.join(seen)}.", synthetic)
 
 
 def splits_by_record(
-    records: NDArray[np.str_],
-    splits: Mapping[str, Split],
-    title: str,
-    *,
-    synthetic: bool = False,
+    records: NDArray[np.str_], splits: Mapping[str, Split], title: str, *, synthetic: bool = False
 ) -> Figure:
-    """Draw which percentage of each record's beats a split trains on and tests on.
+    """Draw which percentage of each record's beats is in each half of a split.
 
-    Parameters
-    ----------
-    records : array of str, shape (n,)
-        Record name of each beat.
-    splits : dict of str to Split
-        Title of a panel -> row numbers of the two halves.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the records are synthetic.
+    ``splits`` maps the title of a panel to the row numbers of both halves.
     """
     names, of_record = np.unique(records, return_inverse=True)
-    n = np.bincount(of_record, minlength=len(names))
     figure, panels = panel_grid(1.6 * len(splits) + 1.2, len(splits), sharex=True)
     seen = []
     for axes, (name, split) in zip(panels[:, 0], splits.items(), strict=True):
-        train, test = (
-            100 * np.bincount(of_record[rows], minlength=len(names)) / n
-            for rows in (split.train, split.test)
-        )
+        halves = split.train, split.test
+        counts = [np.bincount(of_record[rows], minlength=len(names)) for rows in halves]
+        train, test = 100 * np.array(counts) / np.bincount(of_record)
         axes.bar(names, train, color="#4D4D4D", label="training half")
         style = {"color": "white", "edgecolor": "#4D4D4D", "hatch": "////", "linewidth": 0.6}
         axes.bar(names, test, bottom=train, label="test half", **style)
         both = int(((train > 0) & (test > 0)).sum())
-        text = f"{name}: {both} of {len(names)} records in both halves"
-        axes.set_title(text, loc="left", size=11)
-        axes.margins(x=0.01)
-        seen.append(text)
+        seen.append(f"{name}: {both} of {len(names)} records in both halves")
+        axes.set_title(seen[-1], loc="left", size=11)
     figure.supylabel("beats of the record (%)", size=12)
     handles, labels = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=10, frameon=False)
-    _record_axis(figure, panels[-1, 0])
+    _name_records(figure)
     return finish(figure, title, f"Stacked bars per record. {'; '.join(seen)}.", synthetic)
 
 
-def _record_axis(figure: Figure, axes: Axes) -> None:
+def _name_records(figure: Figure) -> None:
     """Write the records' names upright below the last panel."""
-    axes.tick_params(axis="x", rotation=90, labelsize=9)
-    axes.set_xlabel("record")
+    for axes in figure.axes:
+        axes.margins(x=0.01)
+    figure.axes[-1].tick_params(axis="x", rotation=90, labelsize=9)
+    figure.axes[-1].set_xlabel("record")
     sns.despine(figure)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ecgkit.data.beats import Beats
 
 BEFORE, AFTER = Preparation().before, Preparation().after
-WINDOW_COLOR = "#56B4E9"
 
 
 def beat_time_s(n: int = BEFORE + AFTER) -> NDArray[np.float64]:
@@ -35,31 +34,18 @@ def beat_time_s(n: int = BEFORE + AFTER) -> NDArray[np.float64]:
 class BeatInRecord:
     """A beat among its neighbours, for :func:`beats_in_context`.
 
-    Parameters
-    ----------
-    signal : array, shape (samples,)
-        One lead in mV, at 360 Hz.
-    r_peaks : array of int, shape (n,)
-        Sample numbers of the R peaks.
-    middle : int
-        Sample number of the R peak of the beat itself.
-    marks : dict of str to array_like of str, shape (n,)
-        Name of a row -> one letter per beat, or an empty text. Without rows, triangles mark the R
-        peaks.
+    ``marks`` maps the name of a row to one letter per R peak, or an empty text. Without rows,
+    triangles mark the R peaks.
     """
 
-    signal: NDArray[np.floating]
-    r_peaks: NDArray[np.integer]
-    middle: int
+    signal: NDArray[np.floating]  # of one lead, in mV, at 360 Hz
+    r_peaks: NDArray[np.integer]  # sample numbers
+    middle: int  # sample number of the R peak of the beat itself
     marks: Mapping[str, ArrayLike] = field(default_factory=dict)
 
 
 def beats_in_context(
-    beats: Mapping[str, BeatInRecord],
-    title: str,
-    *,
-    reach_s: float = 1.2,
-    synthetic: bool = False,
+    beats: Mapping[str, BeatInRecord], title: str, *, reach_s: float = 1.2, synthetic: bool = False
 ) -> Figure:
     """Draw beats among their neighbours on ECG paper, the window of 180 samples shaded.
 
@@ -67,46 +53,40 @@ def beats_in_context(
     ----------
     beats : dict of str to BeatInRecord
         Title of a panel -> beat in its middle.
-    title : str
-        Title of the figure.
     reach_s : float
         Seconds drawn before and after the R peak.
-    synthetic : bool
-        Whether the records are synthetic.
     """
     n_marks = max(len(beat.marks) for beat in beats.values())
     height = (1.55 + 0.2 * n_marks) * len(beats) + 0.7
     figure, panels = panel_grid(height, len(beats), sharex=True)
     seen = []
     for axes, (name, beat) in zip(panels[:, 0], beats.items(), strict=True):
-        words = _draw_context(axes, beat, round(reach_s * SAMPLING_RATE))
         above = 1.04 + 0.15 * len(beat.marks)
         axes.text(0, above, name, transform=axes.transAxes, size=11, weight="bold")
-        seen.append(f"{name}: {words}")
+        seen.append(f"{name}: {_draw_context(axes, beat)}")
     panels[-1, 0].set_xlabel("time from the R peak (s)")
     figure.supylabel("mV", size=12)
     alt = f"ECG on ECG paper, one panel per beat, its window shaded. {'. '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 
 
-def _draw_context(axes: Axes, beat: BeatInRecord, reach: int) -> str:
+def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = 432) -> str:
     """Draw one beat and ``reach`` samples to either side; return what is marked."""
     a, b = max(beat.middle - reach, 0), min(beat.middle + reach, len(beat.signal))
     part = np.asarray(beat.signal[a:b])
     ecg_paper(axes, label_every=(0.4, 1))
-    axes.axvspan(
-        -BEFORE / SAMPLING_RATE, AFTER / SAMPLING_RATE, color=WINDOW_COLOR, alpha=0.3, lw=0
-    )
+    window = -BEFORE / SAMPLING_RATE, AFTER / SAMPLING_RATE
+    axes.axvspan(*window, color="#56B4E9", alpha=0.3, lw=0)
     axes.plot((np.arange(a, b) - beat.middle) / SAMPLING_RATE, part, color=TRACE, linewidth=1.1)
     low, swing = part.min(), np.ptp(part)
     axes.set_xlim(-reach / SAMPLING_RATE, reach / SAMPLING_RATE)
-    axes.set_ylim(low - 0.15 * swing, low + 1.45 * swing)
     near = np.flatnonzero((beat.r_peaks >= a) & (beat.r_peaks < b))
     offsets = beat.r_peaks[near] - beat.middle
     if beat.marks:
         axes.set_ylim(low - 0.1 * swing, low + 1.1 * swing)
         rows = {name: np.asarray(given, dtype=str)[near] for name, given in beat.marks.items()}
         return write_symbols(axes, (offsets + reach) / (2 * reach), rows)
+    axes.set_ylim(low - 0.15 * swing, low + 1.45 * swing)
     for offset in offsets:
         face = TRACE if offset == 0 else "white"
         place = offset / SAMPLING_RATE, low + 1.25 * swing
@@ -122,17 +102,13 @@ def nearest_beats(
 
     Parameters
     ----------
-    beats : Beats
-        Both kinds of beats.
     rows : array of int, shape (k,)
         The test beats, one row of panels each.
     found : dict of str to array of int, shape (k,)
-        Title of a column -> the training beat nearest to each test beat.
-    title : str
-        Title of the figure.
+        Title of a column -> the training beat of ``beats`` nearest to each test beat.
     """
-    height = 1.5 * len(rows) + 0.8
-    figure, grid = panel_grid(height, len(rows), len(found), sharex=True, sharey="row")
+    shape = len(rows), len(found)
+    figure, grid = panel_grid(1.5 * len(rows) + 0.8, *shape, sharex=True, sharey="row")
     letters = np.array(aami.CLASSES)[beats.labels]
     time_s = beat_time_s(beats.signals.shape[1])
     seen = []
@@ -171,15 +147,10 @@ def crops(
         Signal in mV.
     starts, lengths : sequence of int
         First sample and number of samples of each crop.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the beat is synthetic.
     """
     n, k = len(beat), len(starts)
     figure, grid = panel_grid(2.2 * k + 0.6, k, 2, sharey=True)
-    time_s = beat_time_s(n)
-    seen = []
+    time_s, seen = beat_time_s(n), []
     for (left, right), a, m in zip(grid, starts, lengths, strict=True):
         first, last = time_s[a], time_s[a + m - 1]
         received_s = np.linspace(first, last, n)  # as crop_and_resize interpolates
@@ -192,10 +163,10 @@ def crops(
             left.axvspan(*outside, facecolor="0.6", alpha=0.4, linewidth=0)
         right.plot(received_s, np.interp(received_s, time_s, beat), color=TRACE, linewidth=1.8)
         right.axvline(received_s[n // 2], color=COLORS[0], linestyle="--", linewidth=1.2)
-        stretch = (n - 1) / (m - 1)
+        stretch = f"{(n - 1) / (m - 1):.2f} times as wide"
         left.set_title(f"keep {m} of {n}, from {a}", loc="left")
-        right.set_title(f"{stretch:.2f} times as wide", loc="left")
-        seen.append(f"samples {a} to {a + m - 1}, {stretch:.2f} times as wide")
+        right.set_title(stretch, loc="left")
+        seen.append(f"samples {a} to {a + m - 1}, {stretch}")
     grid[0, 0].set_ylim(0.5 * np.floor(2 * beat.min()), 0.5 * np.ceil(2 * beat.max()))
     figure.supxlabel("patient's time from the R peak (s)", size=12)
     figure.supylabel("mV", size=12)
@@ -216,15 +187,9 @@ def embedding(
     Parameters
     ----------
     points : dict of str to array_like, shape (n, 2)
-        Title of a panel -> places of the beats.
-    labels : array of int, shape (n,)
-        Class number of each beat.
-    title : str
-        Title of the figure.
+        Title of a panel -> places of the beats, whose class numbers are ``labels``.
     axis : str
         Name of both axes; a number is added.
-    synthetic : bool
-        Whether the beats are synthetic.
     """
     figure, panels = panel_grid(3.3, columns=len(points))
     for axes, (name, xy) in zip(panels[0], points.items(), strict=True):
@@ -233,13 +198,8 @@ def embedding(
             axes.scatter(*np.asarray(xy)[labels == c].T, s=9, alpha=0.55, linewidth=0, **style)
         axes.set(title=name, xticks=[], yticks=[], xlabel=f"{axis} 1")
     panels[0, 0].set_ylabel(f"{axis} 2")
-    figure.legend(
-        *panels[0, 0].get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-        markerscale=2.5,
-    )
+    style = {"loc": "outside lower center", "ncols": 4, "frameon": False, "markerscale": 2.5}
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), **style)
     sns.despine(figure)
     counts = ", ".join(f"{k} {(labels == c).sum()}" for c, k in enumerate(metrics.CLASSES))
     alt = f"Points, one per beat ({counts}), in panels {', '.join(points)}."

@@ -32,27 +32,17 @@ def line_panels(
     seen: str = "",
     synthetic: bool = False,
 ) -> Figure:
-    """Draw lines over a common x, one panel beside the other.
+    """Draw lines over a common ``x``, one panel beside the other.
 
     Parameters
     ----------
     panels : dict of str to dict of str to array_like, shape (n,)
         Title of a panel, which may be empty -> name of a line -> its values. More than four lines
         are named above their peaks instead of in a legend.
-    x : array_like, shape (n,)
-        Common to all lines.
-    x_label, y_label : str
-        Names and units of the axes.
-    title : str
-        Title of the figure.
     log : {"", "x", "y", "xy"}
         Logarithmic axes. On a logarithmic y values of zero or less are left out.
     marks : dict of str to float
         Text -> x at which a vertical line is drawn.
-    seen : str
-        For the alt text: what a reader sees in the lines.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     at = np.asarray(x, dtype=float)
     figure, grid = panel_grid(3.8, columns=len(panels), sharey=True)
@@ -63,8 +53,8 @@ def line_panels(
         axes.set_title(name, loc="left")
         for text, place in (marks or {}).items():
             axes.axvline(place, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
-            above = axes.get_xaxis_transform()
-            axes.text(place, 1.02, text, transform=above, rotation=40, size=9)
+            style = {"transform": axes.get_xaxis_transform(), "rotation": 40, "size": 9}
+            axes.text(place, 1.02, text, **style)
         said.append(f"{name or y_label}: {', '.join(lines)}")
     grid[0, 0].set_ylabel(y_label)
     figure.supxlabel(x_label + " (logarithmic)" * ("x" in log), size=12)
@@ -80,16 +70,13 @@ def _draw_lines(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> 
     for (name, values), (color, style, marker) in zip(lines.items(), looks, strict=False):
         y = np.asarray(values, dtype=float)
         y = np.where(y > 0, y, np.nan) if "y" in log else y
-        color = aami.COLORS.get(name, color)
-        marker = marker if len(x) <= 25 else ""
+        color, marker = aami.COLORS.get(name, color), marker if len(x) <= 25 else ""
         axes.plot(x, y, style, color=color, marker=marker, markersize=5, label=name)
         if direct:
             high = x[y >= np.nanmax(y) / 2]
             middle = np.sqrt(high[0] * high[-1]) if "x" in log else (high[0] + high[-1]) / 2
-            axes.annotate(
-                name, (middle, np.nanmax(y)), (0, 3), textcoords="offset points", color=color,
-                ha="center", size=10,
-            )  # fmt: skip
+            above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center", "size": 10}
+            axes.annotate(name, (middle, np.nanmax(y)), color=color, **above)
     if len(lines) > 1 and not direct:
         axes.legend(frameon=False, fontsize=10)
 
@@ -119,20 +106,12 @@ def density_plot(
     ----------
     samples : dict of str to array_like, shape (n,)
         Name of a row -> values. Every density is scaled to the same height.
-    x_label : str
-        Name and unit of the values.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     rows = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
     has_negative = min(v.min() for v in rows.values()) < 0 < max(v.max() for v in rows.values())
     figure, grid = panel_grid(0.85 * len(rows) + 1.0, len(rows), sharex=True)
-    seen = []
-    for axes, (name, values), color in zip(
-        grid[:, 0], rows.items(), itertools.cycle(COLORS), strict=False
-    ):
+    seen, colors = [], itertools.cycle(COLORS)
+    for axes, (name, values), color in zip(grid[:, 0], rows.items(), colors, strict=False):
         color = aami.COLORS.get(name, color)
         if np.ptp(values) > 0:
             x = np.linspace(values.min(), values.max(), 500)
@@ -144,8 +123,7 @@ def density_plot(
         axes.plot(middle, -0.12, "D", color=TRACE, markersize=5)
         if has_negative:
             axes.axvline(0, color=TRACE, linestyle=":", linewidth=1)
-        axes.set(ylim=(-0.3, 1.1), yticks=[])
-        axes.set_xmargin(0.09)
+        axes.set(ylim=(-0.3, 1.1), yticks=[], xmargin=0.09)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         last = axes is grid[-1, 0]
         sns.despine(ax=axes, left=True, bottom=not last)

@@ -29,10 +29,6 @@ def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = Fa
     ----------
     groups : dict of str to array_like, shape (filters, width)
         Name of a row -> weights; every row has the same number of filters.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the network was trained on synthetic records.
 
     Raises
     ------
@@ -80,12 +76,8 @@ def feature_maps(
         Signal in mV.
     maps : dict of str to array_like, shape (channels, m)
         Name of a group -> one row per channel; a column stands for n / m samples.
-    title : str
-        Title of the figure.
     value : str
         What the colours show.
-    synthetic : bool
-        Whether the beat is synthetic.
     """
     n = len(beat)
     edges = -BEFORE / SAMPLING_RATE, (n - BEFORE) / SAMPLING_RATE
@@ -124,10 +116,6 @@ def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = Fa
     ----------
     gates : dict of str to array_like, shape (n, channels)
         Class -> gates of its beats, between 0 and 1.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the beats are synthetic.
     """
     mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
     mean = mean[:, np.argsort(mean[0], kind="stable")]
@@ -158,10 +146,6 @@ def attributions(
     methods : dict of str to array, shape (rows, n)
         Title of a column -> attributions, positive for the predicted class. Every panel is scaled
         to its largest value.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the beats are synthetic.
     """
     height = 1.75 * len(beats) + 1.3
     figure, grid = panel_grid(height, len(beats), len(methods), sharex=True, sharey="row")
@@ -211,12 +195,8 @@ def mean_attributions(
     ----------
     classes : dict of str to tuple of two arrays, shape (n, samples)
         Class -> beats in mV, and their attributions.
-    title : str
-        Title of the figure.
     value : str
         Name of the attribution.
-    synthetic : bool
-        Whether the beats are synthetic.
     """
     figure, grid = panel_grid(4.2, 2, len(classes), sharex=True, sharey="row")
     seen = []
@@ -253,8 +233,6 @@ def cone(tcn: TCN, n: int, title: str) -> Figure:
         Its kernel size and dilations are drawn.
     n : int
         Samples of the input.
-    title : str
-        Title of the figure.
     """
     names, layers = [], [np.zeros(1, int)]  # from the last layer down: samples before the last
     for i, dilation in reversed(list(enumerate(tcn_dilations(tcn), 1))):

@@ -34,14 +34,10 @@ def score_rows(
         series, and those of ``letters``.
     x_label : str
         Name and unit of the values.
-    title : str
-        Title of the figure.
     letters : collection of str
         Series without bounds, drawn as the first letter of their names above the points.
     line : tuple of float and str
         A value to mark by a vertical line, and its name.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
     height = max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0)
@@ -96,14 +92,10 @@ def run_points(
         has not been run yet.
     x_label : str
         Name and unit of the values.
-    title : str
-        Title of the figure.
     paper : dict of str to float
         Name of a row -> the paper's value.
     differences : bool
         Whether the values are paired differences: draw zero, and the mean's 95 % interval.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     columns = min(len(panels), 2)
     n_rows = -(-len(panels) // columns)
@@ -150,10 +142,6 @@ def reliability_diagram(
     ----------
     found : dict of str to Reliability
         Title of a panel -> result of :func:`ecgkit.evaluate.statistics.reliability`.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the data are synthetic.
     """
     figure, grid = panel_grid(
         4.8, 2, len(found), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.4, 1]}

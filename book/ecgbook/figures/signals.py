@@ -29,19 +29,11 @@ def ecg_panels(
     Parameters
     ----------
     panels : dict of str to dict of str to array, shape (samples,)
-        Title of a panel -> name of a line -> signal in mV; at most four lines per panel, all
-        equally long.
+        Title of a panel -> name of a line -> signal in mV; at most four equally long ones per panel.
     fs : float
         Sampling rate in Hz.
-    title : str
-        Title of the figure.
-    seen : str
-        For the alt text: what a reader sees in the lines.
-    synthetic : bool
-        Whether the data are synthetic.
     """
-    height = 2.2 * len(panels) + 0.9
-    figure, rows = panel_grid(height, len(panels), sharex=True, sharey=True)
+    figure, rows = panel_grid(2.2 * len(panels) + 0.9, len(panels), sharex=True, sharey=True)
     for axes, (name, lines) in zip(rows[:, 0], panels.items(), strict=True):
         looks = zip((TRACE, COLORS[3], COLORS[0], COLORS[2]), LINE_STYLES, strict=True)
         for (line, signal), (color, style) in zip(lines.items(), looks, strict=False):
@@ -65,14 +57,8 @@ def band_signals(
 
     Parameters
     ----------
-    bands : dict of str to array, shape (samples,)
-        Name of a band -> its part of the signal in mV; see :func:`ecgkit.data.denoising.bands`.
-    fs : float
-        Sampling rate in Hz.
-    title : str
-        Title of the figure.
-    synthetic : bool
-        Whether the data are synthetic.
+    bands, fs : dict of str to array, shape (samples,), and float
+        Result of :func:`ecgkit.data.denoising.bands`, in mV; sampling rate in Hz.
     """
     figure, rows = panel_grid(max(0.72 * len(bands) + 0.9, 3.0), len(bands), sharex=True)
     seen = []

@@ -21,6 +21,7 @@ from ecgbook.studies.summary import comparison_table
 from ecgkit import InputError
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.preparation import Preparation
+from ecgkit.data.sources import SYNTHETIC_BANNER
 from ecgkit.evaluate.runs import RUN, WEIGHTS, Run, split_beats, result_fields, train_and_test
 from ecgkit.files import atomic_write
 from ecgkit.train.device import pick_device
@@ -31,7 +32,6 @@ QUICK_BANNER = (
     "QUICK RUN: one seed, few epochs, a sample of the beats. It shows that everything works; its "
     "scores are no results."
 )
-SYNTHETIC_BANNER = "SYNTHETIC RECORDS, computer-made: no score here says anything about a patient."
 
 
 def run_study(
@@ -45,7 +45,6 @@ def run_study(
     test: bool = False,
     beats: Sequence[Beats] = (),
     device: str = "auto",
-    precision: str = "auto",
     progress: bool = False,
 ) -> list[Run]:
     """Make all runs of a study that are not there yet, seed by seed.
@@ -53,28 +52,21 @@ def run_study(
     Parameters
     ----------
     study : Study
-        From :func:`ecgbook.studies.load_study`.
     out : Path
-        Takes a folder per run, ``ROW-SEED`` (with ``-test`` behind it for runs that ``test``
-        asked for), and ``summary.md``.
+        Takes ``summary.md`` and a folder per run: ``ROW-SEED``, or ``ROW-SEED-test`` with ``test``.
     rows, models : sequence of str
-        Take these rows alone, and of them these models; none means all.
+        Take only these rows, and of them only these models; none means all.
     seeds : sequence of int, optional
         Take these seeds instead of each row's.
     quick : bool
-        One seed, few epochs and a sample of the beats, to see that everything works.
+        Take one seed, few epochs and a sample of the beats, to see that everything works.
     test : bool
-        For a study that chooses on validation patients: test its ``tested`` rows on DS2, and the
-        mean of their seeds' probabilities.
+        Test the study's ``tested`` rows on DS2, and the mean of their seeds' probabilities.
     beats : sequence of Beats
-        Take the beats from these tables and leave out rows that none of them can serve; without
-        any, beats are loaded for each row.
-    device, precision, progress
+        Tables to take the beats from, without the rows that none of them suits; without any,
+        beats are loaded for each row.
+    device, progress
         See :func:`ecgkit.evaluate.runs.train_and_test`.
-
-    Returns
-    -------
-    runs : list of Run
 
     Raises
     ------
@@ -86,6 +78,12 @@ def run_study(
     if left_out := [row.name for row in chosen if beats and tables[row.preparation] is None]:
         tell(f"No given table of beats suits {', '.join(left_out)}: these rows are left out.")
         chosen = [row for row in chosen if row.name not in left_out]
+    if quick:
+        short = {"epochs": QUICK_EPOCHS, "batch": QUICK_BATCH}
+        chosen = [
+            replace(row, recipe=row.recipe + QUICK, settings=replace(row.settings, **short))
+            for row in chosen
+        ]
     numbers = range(max((row.seeds for row in chosen), default=0)) if seeds is None else seeds
     numbers = sorted(set(numbers))[: 1 if quick else None]
     plan = [(n, row) for n in numbers for row in chosen if seeds is not None or n < row.seeds]
@@ -95,7 +93,7 @@ def run_study(
     prepared: dict[Preparation, Beats] = {}
     began, trained = time.perf_counter(), 0
     for seed, row in plan:
-        folder = _folder(out, row, seed, test)
+        folder = out / f"{row.name}-{seed}{'-test' * test}"
         there = (folder / RUN).exists()
         tell(f"run {len(runs) + 1} of {len(plan)}: {folder.name}{', finished before' * there}")
         if row.preparation not in prepared:  # only the last table is kept: each takes 80 MB
@@ -103,17 +101,14 @@ def run_study(
         _, run = train_and_test(
             prepared[row.preparation],
             row.model,
-            row.recipe + QUICK * quick,
-            replace(row.settings, epochs=QUICK_EPOCHS, batch=QUICK_BATCH)
-            if quick
-            else row.settings,
+            row.recipe,
+            row.settings,
             split=study.split,
             seed=seed,
             validation=row.validation and not test,
             out=folder,
             resume=True,
             device=device,
-            precision=precision,
             progress=progress,
             study=study.name,
             row=row.name,
@@ -126,9 +121,7 @@ def run_study(
     for row in chosen if test else ():
         members = [run for run in runs if run.row == row.name]
         if len(members) > 1:
-            folders = [_folder(out, row, run.seed, test) for run in members]
-            beats_of_row = _beats(row.preparation, tables, quick)
-            runs.append(_ensemble(members, folders, beats_of_row, device))
+            runs.append(_ensemble(members, _beats(row.preparation, tables, quick), out, device))
     _write_summary(study, runs, out, quick)
     return runs
 
@@ -154,14 +147,10 @@ def _choose(study: Study, rows: Sequence[str], models: Sequence[str], test: bool
     return [row for row in chosen if not models or row.model in models]
 
 
-def _folder(out: Path, row: Row, seed: int, test: bool) -> Path:
-    return out / f"{row.name}-{seed}{'-test' * test}"
-
-
 def _beats(wanted: Preparation, tables: dict[Preparation, Beats | None], quick: bool) -> Beats:
     """Load the beats, or take those that were given, and of them a sample for a quick run."""
-    beats = tables.get(wanted) or load_beats(None, wanted)
-    return beats.without_q().sample(QUICK_BEATS) if quick else beats
+    beats = (tables.get(wanted) or load_beats(None, wanted)).without_q()
+    return beats.sample(QUICK_BEATS) if quick else beats
 
 
 def _table(wanted: Preparation, tables: Sequence[Beats]) -> Beats | None:
@@ -171,28 +160,28 @@ def _table(wanted: Preparation, tables: Sequence[Beats]) -> Beats | None:
         same = replace(has, features=wanted.features, mapping=wanted.mapping) == wanted
         if same and set(wanted.features) <= set(has.features):
             columns = [has.features.index(name) for name in wanted.features]
-            relabeled = beats.relabel(wanted.mapping)
-            return replace(relabeled, features=beats.features[:, columns], preparation=wanted)
+            chosen = {"features": beats.features[:, columns], "preparation": wanted}
+            return replace(beats.relabel(wanted.mapping), **chosen)
     return None
 
 
-def _ensemble(runs: Sequence[Run], folders: Sequence[Path], beats: Beats, device: str) -> Run:
+def _ensemble(runs: Sequence[Run], beats: Beats, out: Path, device: str) -> Run:
     """Test the mean of the probabilities of a row's seeds, and write its record beside theirs."""
     first = runs[0]
-    beats = beats.without_q()
     halves = split_beats(beats, first.split, first.seed)
     if {run.split_hash for run in runs} != {halves.hash}:
         raise InputError(f"The seeds of {first.row} were tested on different beats: no ensemble.")
     tested = beats.select(halves.test)
     answers = []
-    for folder in folders:
-        classifier = load_model(folder / WEIGHTS)
+    for run in runs:
+        classifier = load_model(out / f"{run.row}-{run.seed}-test" / WEIGHTS)
         classifier.network.to(pick_device(device))
         answers.append(classifier.predict(tested))
     seeds = ", ".join(str(run.seed) for run in runs)
+    fields = result_fields(tested, np.mean(answers, axis=0).argmax(axis=1), first.split)
     found = replace(
         first,
-        **result_fields(tested, np.mean(answers, axis=0).argmax(axis=1), first.split),
+        **fields,
         settings=replace(first.settings, epochs=0),
         losses=[],
         epoch_seconds=[],
@@ -200,7 +189,7 @@ def _ensemble(runs: Sequence[Run], folders: Sequence[Path], beats: Beats, device
         row=first.row + ENSEMBLE,
         note=f"Mean of the probabilities of {len(runs)} runs, seeds {seeds}.",
     )
-    with atomic_write(folders[0].parent / found.row / RUN) as draft:
+    with atomic_write(out / found.row / RUN) as draft:
         draft.write_text(f"{found.to_json()}\n", "utf-8")
     return found
 

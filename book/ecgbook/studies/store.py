@@ -17,10 +17,10 @@ from ecgkit.train.recipe import Recipe
 
 RESULTS = FOLDER / "results.jsonl"
 ENSEMBLE = "-ensemble"
-"""What the row of an ensemble has behind the name of its members' row."""
+"""Ends the row's name of an ensemble, behind the name of its members' row."""
 
 QUICK = "-quick"
-"""What the recipe of a run that only shows that everything works has behind its name."""
+"""Ends the recipe's name of a run that only shows that everything works."""
 
 
 @functools.lru_cache(maxsize=2)
@@ -29,15 +29,11 @@ def _read(path: Path, _changed_ns: int) -> tuple[Run, ...]:
     return tuple(Run.from_json(line) for line in path.read_text("utf-8").splitlines())
 
 
-def _published(path: Path) -> tuple[Run, ...]:
-    return _read(path, path.stat().st_mtime_ns) if path.exists() else ()
-
-
 @functools.cache
 def _order() -> dict[tuple[str, str], int]:
     """Place of each study's rows, each followed by its ensemble."""
     rows = [(study, row) for study in study_names() for row in load_study(study).rows]
-    named = [(study, f"{row}{end}") for study, row in rows for end in ("", ENSEMBLE)]
+    named = [(study, row + end) for study, row in rows for end in ("", ENSEMBLE)]
     return {name: place for place, name in enumerate(named)}
 
 
@@ -48,21 +44,14 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 
 
 def results(study: str | None = None, row: str | None = None, **equals: Any) -> list[Run]:
-    """Find published runs.
+    """Find published runs, in the order of the study's rows and then by seed.
 
     Parameters
     ----------
     study, row : str, optional
-        Name of a study and of one of its rows. The row ``"NAME-ensemble"`` holds the mean of the
-        probabilities of all seeds of a tested row.
+        Their names; ``"ROW-ensemble"`` is the mean of the probabilities of a tested row's seeds.
     **equals
-        Values of further fields of :class:`ecgkit.evaluate.runs.Run`, of its settings or of its
-        preparation, such as ``model="tcn"`` or ``step=2``.
-
-    Returns
-    -------
-    runs : list of Run
-        In the order of the study's rows, then by seed; empty if there is none.
+        Further fields of :class:`ecgkit.evaluate.runs.Run`, of its settings or its preparation.
 
     Raises
     ------
@@ -80,16 +69,9 @@ def results(study: str | None = None, row: str | None = None, **equals: Any) -> 
         raise InputError(f"A run has no {', '.join(sorted(unknown))}: ask for one of its fields.")
     if study and row and row.removesuffix(ENSEMBLE) not in load_study(study).rows:
         raise InputError(f"The study {study} has no row {row!r}: see load_study({study!r}).rows.")
-    return in_order(
-        run
-        for run in _published(RESULTS)
-        if all(_value(run, key) == value for key, value in wanted.items())
-    )
-
-
-def _value(run: Run, key: str) -> Any:
-    """Value of a run's field, of its settings' or its preparation's."""
-    return next(getattr(of, key) for of in (run, run.settings, run.preparation) if hasattr(of, key))
+    published = _read(RESULTS, RESULTS.stat().st_mtime_ns)
+    flat = ((run, vars(run) | vars(run.settings) | vars(run.preparation)) for run in published)
+    return in_order(run for run, values in flat if wanted.items() <= values.items())
 
 
 def publish(folder: Path, *, replace: bool = False, results: Path | None = None) -> list[Run]:
@@ -104,11 +86,6 @@ def publish(folder: Path, *, replace: bool = False, results: Path | None = None)
     results : Path, optional
         Another file than ``results.jsonl``.
 
-    Returns
-    -------
-    runs : list of Run
-        The runs that were added.
-
     Raises
     ------
     InputError
@@ -119,17 +96,25 @@ def publish(folder: Path, *, replace: bool = False, results: Path | None = None)
     if not found:
         raise InputError(f"{folder} holds no finished run: {RUN} is in none of its folders.")
     for run in found:
-        _check(run)
-    old, new = _published(path), {_identity(run): run for run in found}
-    there = [run for run in old if _identity(run) in new]
+        if run.recipe.endswith(QUICK):
+            raise InputError(f"{_name(run)} is a quick run, no result: make it without --quick.")
+        if run.source != "mitdb":
+            raise InputError(
+                f"{_name(run)} is of {run.source}: only runs on MIT-BIH are published."
+            )
+        if (run.study, run.row) not in _order():
+            raise InputError(f"{_name(run)} is of no row of a study: add it to the TOML file.")
+    new = {_identity(run) for run in found}
     if len(new) < len(found):
         raise InputError(f"{folder} holds a run twice: give a folder with one copy of each.")
-    if there and not replace:
-        raise InputError(
-            f"{_name(there[0])} is published already ({len(there)} of {len(found)} runs are): add "
-            "--replace to exchange them, or give a folder of new runs."
-        )
+    old = _read(path, path.stat().st_mtime_ns) if path.exists() else ()
     kept = [run for run in old if _identity(run) not in new]
+    if len(kept) < len(old) and not replace:
+        there = next(run for run in old if run not in kept)
+        raise InputError(
+            f"{_name(there)} is published already, one of {len(old) - len(kept)}: add --replace to "
+            "exchange them, or give a folder of new runs."
+        )
     with atomic_write(path) as draft:
         text = "".join(f"{run.to_json()}\n" for run in in_order([*kept, *found]))
         draft.write_text(text, "utf-8")
@@ -142,15 +127,3 @@ def _identity(run: Run) -> Sequence[Any]:
 
 def _name(run: Run) -> str:
     return f"{run.study}/{run.row}, seed {run.seed}, tested on the {run.tested_on} part,"
-
-
-def _check(run: Run) -> None:
-    """Refuse a run whose scores are no result of a study."""
-    if run.recipe.endswith(QUICK):
-        raise InputError(
-            f"{_name(run)} is a quick run, which shows nothing: make it without --quick."
-        )
-    if run.source != "mitdb":
-        raise InputError(f"{_name(run)} is of {run.source}: only runs on MIT-BIH are published.")
-    if (run.study, run.row) not in _order():
-        raise InputError(f"{_name(run)} is of no row of a study: add it to the study's TOML file.")

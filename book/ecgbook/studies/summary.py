@@ -24,27 +24,14 @@ LABELS = {**NEW_PATIENTS_SCORES, **{key: f"{label} %" for key, label in SCORES.i
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row's score, and its difference to the baseline, paired by seed.
-
-    Parameters
-    ----------
-    row, against, key : str
-        The row, its baseline (empty for none), and the score.
-    value, difference : Spread
-        Over the seeds of the row, and over the seeds that both have.
-    ahead : int
-        Seeds with which the row's score is higher.
-    baseline_sd : float or None
-        Standard deviation of all seeds of the baseline, None for fewer than two.
-    """
+    """A row's score, and its difference to the baseline, paired by seed."""
 
     row: str
-    against: str
-    key: str
-    value: Spread
-    difference: Spread
-    ahead: int
-    baseline_sd: float | None
+    against: str  # its baseline; empty for none
+    value: Spread  # over the seeds of the row
+    difference: Spread  # over the seeds that both have
+    ahead: int  # seeds with which the row's score is higher
+    baseline_sd: float | None  # of all seeds of the baseline; None for fewer than two
 
     @property
     def large(self) -> bool | None:
@@ -55,48 +42,32 @@ class Comparison:
 
 
 def compare_rows(study: Study, runs: Sequence[Run], key: str = "accuracy") -> list[Comparison]:
-    """Compare each row that has runs with its baseline, by one score.
+    """Compare each row that has runs with its baseline, without ensembles.
 
     Parameters
     ----------
     study : Study
-        From :func:`ecgbook.studies.load_study`.
     runs : sequence of Run
         Of this study, tested on one part.
     key : str
         A key of :func:`ecgbook.paper_tables.scores`.
-
-    Returns
-    -------
-    comparisons : list of Comparison
-        In the order of the rows; ensembles are left out.
     """
     by_row = {name: [run for run in runs if run.row == name] for name in study.rows}
     found = []
     for name, of_row in by_row.items():
-        if not of_row:
-            continue
-        baseline = by_row.get(study.rows[name].against, [])
-        differences = [*paired_differences(baseline, of_row, key).values()]
-        found.append(
-            Comparison(
-                row=name,
-                against=study.rows[name].against,
-                key=key,
-                value=mean_scores(of_row)[key],
-                difference=spread(differences),
-                ahead=sum(difference > 0 for difference in differences),
-                baseline_sd=mean_scores(baseline)[key].sd if baseline else None,
-            )
-        )
+        if of_row:
+            against = study.rows[name].against
+            baseline = by_row.get(against, [])
+            gains = list(paired_differences(baseline, of_row, key).values())
+            ahead = sum(gain > 0 for gain in gains)
+            sd = mean_scores(baseline)[key].sd if baseline else None
+            value = mean_scores(of_row)[key]
+            found.append(Comparison(name, against, value, spread(gains), ahead, sd))
     return found
 
 
 def comparison_table(
-    study: Study,
-    runs: Sequence[Run],
-    keys: Sequence[str] = ("accuracy", "mean_f1"),
-    digits: int = 2,
+    study: Study, runs: Sequence[Run], keys: Sequence[str] = ("accuracy", "mean_f1")
 ) -> pd.DataFrame:
     """Write :func:`compare_rows` as a table of text, two columns per score and the seeds.
 
@@ -112,11 +83,10 @@ def comparison_table(
     columns["change"] = [row.change for row in rows]
     columns["beside"] = [row.against or "-" for row in rows]
     for key in keys:
-        label = LABELS.get(key, key)
-        columns[label] = [format_spread(of.value, key, digits) for of in found[key]]
+        label = LABELS[key]
+        columns[label] = [format_spread(of.value, key) for of in found[key]]
         columns[f"difference, {label.removesuffix(' %')}"] = [
-            format_spread(of.difference, key, digits, "+") + " *" * bool(of.large)
-            for of in found[key]
+            format_spread(of.difference, key, sign="+") + " *" * bool(of.large) for of in found[key]
         ]
     columns["seeds"] = [str(of.value.n) for of in found[keys[0]]]
     return pd.DataFrame(columns)
