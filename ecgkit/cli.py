@@ -14,10 +14,10 @@ from ecgkit.data.features import FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
 
 SHARED: dict[str, dict[str, Any]] = {
-    "--source": {"choices": ("auto", "mitdb", "svdb", "synthetic"), "help": "default: auto"},
+    "--source": {"choices": ("auto", "mitdb", "svdb", "synthetic"), "help": "or set ECGKIT_SOURCE"},
     "--beats": {"type": Path, "metavar": "FILE", "help": "a table that data --save wrote"},
     "--weights": {"default": "ours", "help": "ours (default), paper, or a file"},
-    "--split": {"choices": ("random", "patients"), "help": "in beats, or in patients"},
+    "--split": {"choices": ("random", "patients"), "help": "halves of all beats or of patients"},
     "--device": {"default": "auto", "help": "auto (default), cpu, cuda, ..."},
     "--json": {"action": "store_true", "help": "print JSON, nothing else"},
 }

@@ -20,12 +20,8 @@ from ecgkit.data.sources import SourceNotFound, find_source
 
 FS = 360
 KINDS = {"bw": "baseline wander", "ma": "muscle artefact"}
-SNRS_DB = (24, 18, 12, 6, 0, -6)
-"""Signal-to-noise ratios of the database's own test records."""
-
-NORMAL_QRS = tuple("NLRBaJASjen/fQ")
-"""Symbols of the beats whose QRS complex ``sigamp`` measures: all but V, E, r, F and ``?``."""
-
+SNRS_DB = (24, 18, 12, 6, 0, -6)  # of the database's own test records
+NORMAL_QRS = tuple("NLRBaJASjen/fQ")  # sigamp measures these: all beats but V, E, r, F and ?
 SYNTHETIC_BANNER = (
     "SYNTHETIC NOISE: PhysioNet's noise records are neither on this machine nor within reach, so "
     "random noise in about the same frequencies stands in for them."
@@ -67,7 +63,7 @@ def find_noise(synthetic: bool = False) -> Noise:
 
 
 def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
-    """Draw Gaussian noise in the frequencies of a kind (a key of :data:`KINDS`), always the same."""
+    """Draw Gaussian noise in the frequencies of a kind of a key of :data:`KINDS`, always the same."""
     rng = np.random.default_rng(list(KINDS).index(kind))
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     hz = np.fft.rfftfreq(n_samples, 1 / FS)
@@ -95,8 +91,7 @@ def qrs_amplitude(
     r = r[(r >= _REACH_SAMPLES) & (r + _REACH_SAMPLES < len(signal))][:_SECONDS]
     if not len(r):
         raise InputError("No normal QRS complex is annotated: give a recording that has some.")
-    reach = np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1)
-    windows = np.asarray(signal)[r[:, None] + reach]  # (n, 37)
+    windows = signal[r[:, None] + np.arange(-_REACH_SAMPLES, _REACH_SAMPLES + 1)]  # (n, 37)
     return float(stats.trim_mean(np.ptp(windows, axis=1), _TRIM))
 
 

@@ -42,10 +42,9 @@ class Beats:
 
     Attributes
     ----------
-    signals : ndarray of float32, shape (n, 180)
-        Samples of each beat, in mV unless the preparation says otherwise.
-    features : ndarray of float32, shape (n, k)
-        The features that the preparation names; k is often 0.
+    signals, features : ndarray of float32, shape (n, 180) and (n, k)
+        Samples of each beat, in mV unless the preparation says otherwise; the features that it
+        names, often none.
     labels : ndarray of int8, shape (n,)
         Index into :data:`ecgkit.data.aami.CLASSES`.
     symbols, records : ndarray of str, shape (n,)
@@ -54,10 +53,8 @@ class Beats:
         Annotated R peak, as a sample number of the record.
     rr_before_s, rr_after_s : ndarray of float32, shape (n,)
         Seconds since the beat before and to the beat after; NaN where there is none.
-    preparation : Preparation
-        How the beats were prepared.
-    source, fingerprint : str
-        Where the recordings came from, see :class:`ecgkit.data.sources.Source`.
+    preparation, source, fingerprint : Preparation, str, str
+        How the beats were prepared; their :class:`ecgkit.data.sources.Source`.
     """
 
     signals: NDArray[np.float32]
@@ -89,15 +86,11 @@ class Beats:
         return replace(self, labels=labels, preparation=replace(self.preparation, mapping=mapping))
 
     def sample(self, n: int = 2000, rare: int = 60) -> Beats:
-        """Take about n beats evenly spaced in each class, but ``rare`` of a class if it has them.
-
-        For quick runs; the shares of the classes stay except for rare ones.
-        """
+        """Take about n beats evenly spaced in each class, but ``rare`` of a class if it has them."""
         rows = [np.arange(0)]
         for c in np.unique(self.labels):
             members = np.flatnonzero(self.labels == c)
-            share = min(1.0, n / max(len(self), 1))
-            take = min(len(members), max(round(share * len(members)), rare))
+            take = min(len(members), max(round(n / len(self) * len(members)), rare))
             rows.append(members[np.linspace(0, len(members) - 1, take).astype(int)])
         return self.select(np.sort(np.concatenate(rows)))
 
@@ -105,9 +98,9 @@ class Beats:
         """Write the table and its preparation to an ``.npz`` file, all or nothing."""
         arrays = {name: getattr(self, name) for name in _KINDS}
         about = {"source": self.source, "fingerprint": self.fingerprint}
-        text = json.dumps({**about, "preparation": self.preparation.to_dict()})
+        about |= {"preparation": self.preparation.to_dict()}
         with atomic_write(path) as draft, draft.open("wb") as file:
-            np.savez(file, about=np.array(text), **arrays)
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
     @staticmethod
     def load(path: Path | str) -> Beats:
@@ -116,33 +109,25 @@ class Beats:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _KINDS}
                 about = parse_json(str(file["about"]))
-            prepared = about["preparation"]
-            n, k = len(arrays["symbols"]), len(prepared["features"])
-            shapes = {"signals": (n, prepared["before"] + prepared["after"]), "features": (n, k)}
+            how, n = Preparation.from_dict(about["preparation"]), len(arrays["symbols"])
+            shapes = {"signals": (n, how.n_samples), "features": (n, how.n_features)}
             for name, kind in _KINDS.items():
-                if arrays[name].shape != shapes.get(name, (n,)):
-                    raise ValueError(f"{name} has another shape")
-                if not np.issubdtype(arrays[name].dtype, kind):
-                    raise ValueError(f"{name} is of another type")
+                column = arrays[name]
+                if column.shape != shapes.get(name, (n,)) or not np.issubdtype(column.dtype, kind):
+                    raise ValueError(f"{name} has another shape or type")
             if not all(np.isfinite(arrays[name]).all() for name in shapes):
                 raise ValueError("a value is missing")
-            source, fingerprint = str(about["source"]), str(about["fingerprint"])
-        except FileNotFoundError as error:
-            raise InputError(f"There is no table of beats at {path}.") from error
+            return _table(arrays, how, str(about["source"]), str(about["fingerprint"]))
         except Exception as error:  # a damaged zip file raises what its parsing happens to hit
             raise InputError(
-                f"{path} is no table of beats, or a damaged one. Write it again with "
+                f"{path} is no table of beats, or a damaged one ({error}): write it with "
                 "`ecgkit data --save FILE`."
             ) from error
-        preparation = Preparation.from_dict(prepared)
-        labels = aami.encode(arrays["symbols"], preparation.mapping)
-        return Beats(
-            **arrays,
-            labels=labels,
-            preparation=preparation,
-            source=source,
-            fingerprint=fingerprint,
-        )
+
+
+def _table(arrays: dict[str, NDArray], how: Preparation, source: str, fingerprint: str) -> Beats:
+    labels = aami.encode(arrays["symbols"], how.mapping)
+    return Beats(**arrays, labels=labels, preparation=how, source=source, fingerprint=fingerprint)
 
 
 def load_beats(
@@ -150,25 +135,16 @@ def load_beats(
     preparation: Preparation = Preparation(),
     cached: bool = True,
 ) -> Beats:
-    """Read and prepare all records of a database.
+    """Read and prepare the beats of a database, Q included, in the order of records and time.
+
+    InputError if a record cannot be read or lacks the lead.
 
     Parameters
     ----------
     source : Source, str or None
         From :func:`ecgkit.data.sources.find_source`, or what that function takes.
-    preparation : Preparation
-    cached : bool
-        Keep the table in the user's cache and read it from there the next time.
-
-    Returns
-    -------
-    beats : Beats
-        Of all classes, Q included, in the order of the records and of time.
-
-    Raises
-    ------
-    InputError
-        If a record cannot be read or lacks the lead.
+    preparation, cached : Preparation, bool
+        How; whether to keep the table in the user's cache and read it from there the next time.
     """
     from ecgkit.data import sources
 
@@ -186,13 +162,7 @@ def load_beats(
     with ThreadPoolExecutor() as pool:
         parts = list(pool.map(lambda name: _read_beats(source, name, preparation), source.records))
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _KINDS}
-    beats = Beats(
-        **arrays,
-        labels=aami.encode(arrays["symbols"], preparation.mapping),
-        preparation=preparation,
-        source=source.name,
-        fingerprint=source.fingerprint,
-    )
+    beats = _table(arrays, preparation, source.name, source.fingerprint)
     if cached:
         try:
             beats.save(path)
@@ -208,13 +178,7 @@ def _read_beats(source: Source, name: str, preparation: Preparation) -> dict[str
     record = source.read(name, preparation.lead)
     signal = resample(record.lead(preparation.lead), record.fs)
     r_peaks = resample_peaks(record.r_peaks, record.fs, signal)
-    found = extract_beats(signal, r_peaks, preparation)
-    return {
-        "signals": found.signals,
-        "features": found.features,
-        "symbols": record.symbols[found.kept],
-        "records": np.full(int(found.kept.sum()), record.name),
-        "samples": record.r_peaks[found.kept],
-        "rr_before_s": found.rr_before_s,
-        "rr_after_s": found.rr_after_s,
-    }
+    columns = extract_beats(signal, r_peaks, preparation)._asdict()
+    kept = columns.pop("kept")
+    columns["records"] = np.full(kept.sum(), record.name)
+    return {**columns, "symbols": record.symbols[kept], "samples": record.r_peaks[kept]}

@@ -24,58 +24,38 @@ Signal = NDArray[np.floating]
 def resample(signal: Signal, fs: float) -> Signal:
     """Bring a signal to 360 Hz with a polyphase filter; beyond its ends it is mirrored.
 
-    ``signal`` has shape (samples,), the result (ceil(samples * 360 / fs),). InputError if the
-    sampling rate is outside 100 to 20,000 Hz.
+    InputError if the sampling rate is outside :data:`FS_RANGE_HZ`.
 
     Examples
     --------
     >>> resample(np.ones(250), 250).shape
     (360,)
     """
-    ratio = resampling_ratio(fs)
-    if ratio == 1 or not len(signal):
+    low, high = FS_RANGE_HZ
+    if not low <= fs <= high:
+        raise InputError(
+            f"A sampling rate of {fs:g} Hz cannot be used: record at {low} to {high} Hz."
+        )
+    if fs == SAMPLING_RATE or not len(signal):
         return signal
-    up, down = ratio.as_integer_ratio()
+    up, down = Fraction(SAMPLING_RATE / fs).limit_denominator(10_000).as_integer_ratio()
     return scipy.signal.resample_poly(signal, up, down, padtype="symmetric")
 
 
 def resample_peaks(r_peaks: NDArray[np.int64], fs: float, signal: Signal) -> NDArray[np.int64]:
-    """Sample numbers at 360 Hz of R peaks at ``fs`` Hz; what rounding moved is moved back.
-
-    ``signal`` is the recording at 360 Hz.
-    """
+    """Sample numbers in the 360 Hz ``signal`` of R peaks at ``fs`` Hz, aligned within a sample."""
     if fs == SAMPLING_RATE:
         return np.asarray(r_peaks, np.int64)
     rounded = np.rint(r_peaks * (SAMPLING_RATE / fs)).astype(np.int64)
     return align_r_peaks(signal, rounded, within=1)
 
 
-def resampling_ratio(fs: float) -> Fraction:
-    """Samples at 360 Hz per sample at ``fs`` Hz; InputError if the rate cannot be used.
-
-    Examples
-    --------
-    >>> resampling_ratio(250)
-    Fraction(36, 25)
-    """
-    low, high = FS_RANGE_HZ
-    if not low <= fs <= high:
-        raise InputError(
-            f"A sampling rate of {fs:g} Hz cannot be used: the beats hold frequencies up to 45 Hz, "
-            f"so record at {low} to {high} Hz."
-        )
-    return Fraction(SAMPLING_RATE / fs).limit_denominator(10_000)
-
-
 def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
     """Denoise one lead of a recording of any length at 360 Hz, shape (samples,).
 
-    Notes
-    -----
-    A signal too short for the wavelet is continued by its mirror image. Ten seconds are all that
-    many electrocardiographs write: cut out of five records of MIT-BIH and continued so, 99 % of
-    their beats keep the class they have in the whole record. A long signal is denoised in blocks
-    that overlap so far that the result is that of the whole signal, in little memory.
+    A signal too short for the wavelet is continued by its mirror image: of ten seconds cut out of
+    five records of MIT-BIH, 99 % of the beats keep the class they have in the whole record. A long
+    one is denoised in blocks that overlap so far that the result is that of the whole signal.
     """
     if not np.isfinite(signal).all():
         raise InputError("The signal has missing or infinite values: fill or cut them first.")
@@ -85,18 +65,13 @@ def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
     grid = 2**preparation.level  # blocks begin on the grid of the last level's coefficients
     margin = grid * (1 + denoising.reach(preparation.wavelet, preparation.level) // (grid - 1))
     block = grid * max(2**20 // grid, 1)
-    if len(signal) < margin:
-        short = margin - len(signal)
-        around = (short // 2, short - short // 2)
-        mirrored = np.pad(np.asarray(signal, float), around, mode="symmetric")
-        return denoising.denoise(mirrored, *how)[around[0] : around[0] + len(signal)]
-    if len(signal) <= 2 * block:
-        return denoising.denoise(np.asarray(signal, float), *how)
-    clean = np.empty(len(signal), np.float32)
-    starts = range(0, len(signal) - margin, block)
+    n, short = len(signal), max(margin - len(signal), 0)
+    if short:
+        mirrored = np.pad(signal, (short // 2, short - short // 2), mode="symmetric")
+        return prepare_signal(mirrored, preparation)[short // 2 : short // 2 + n]
+    clean, starts = np.empty(n, np.float32), range(0, n - margin + 1, block)
     for start in starts:
-        stop = len(signal) if start == starts[-1] else start + block
-        first = max(start - margin, 0)
+        first, stop = max(start - margin, 0), n if start == starts[-1] else start + block
         piece = denoising.denoise(np.asarray(signal[first : stop + margin], float), *how)
         clean[start:stop] = piece[start - first : stop - first]
     return clean
@@ -123,10 +98,8 @@ def cut_beats(
 
     Parameters
     ----------
-    signal : ndarray, shape (samples,)
-        One lead at 360 Hz.
-    r_peaks : ndarray of int, shape (n,)
-        Sample numbers for which :func:`within_margins` is true.
+    signal, r_peaks : ndarray, shape (samples,), ndarray of int, shape (n,)
+        One lead at 360 Hz; sample numbers for which :func:`within_margins` is true.
     preparation : Preparation
         ``before``, ``after`` and ``step`` are used. A window longer than the margins (``step`` of 2
         and more) repeats the recording's first or last sample beyond its ends.
@@ -151,18 +124,13 @@ def cut_beats(
 
 
 class Extracted(NamedTuple):
-    """The beats of one recording."""
+    """The n beats of one recording, and which of its R peaks they are: ``kept``, shape (beats,)."""
 
     kept: NDArray[np.bool_]
-    """Shape (beats,): which R peaks have enough samples around them; n of them do."""
-    signals: NDArray[np.float32]
-    """Shape (n, 180)."""
-    features: NDArray[np.float32]
-    """Shape (n, k)."""
-    rr_before_s: NDArray[np.float32]
-    """Shape (n,): NaN where there is no beat before."""
-    rr_after_s: NDArray[np.float32]
-    """Shape (n,): NaN where there is no beat after."""
+    signals: NDArray[np.float32]  # (n, 180)
+    features: NDArray[np.float32]  # (n, k)
+    rr_before_s: NDArray[np.float32]  # (n,), NaN where there is no beat before
+    rr_after_s: NDArray[np.float32]  # (n,), NaN where there is no beat after
 
 
 def extract_beats(
@@ -172,13 +140,8 @@ def extract_beats(
 
     Training and classification both come here, so that a network meets beats prepared alike.
 
-    Parameters
-    ----------
-    signal : ndarray, shape (samples,)
-        One lead at 360 Hz, in mV; InputError if a value is missing.
-    r_peaks : ndarray of int, shape (beats,)
-        Sample numbers, increasing.
-    preparation : Preparation
+    ``signal``, shape (samples,), is one lead at 360 Hz in mV, InputError if a value is missing;
+    ``r_peaks``, shape (beats,), are increasing sample numbers.
     """
     r_peaks = align_r_peaks(signal, np.asarray(r_peaks, np.int64), preparation.align_samples)
     kept = within_margins(r_peaks, len(signal), preparation)

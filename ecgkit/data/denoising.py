@@ -36,12 +36,8 @@ def band_edges_hz(fs: float = 360.0, level: int = LEVEL) -> dict[str, tuple[floa
 def reach(wavelet: str = WAVELET, level: int = LEVEL) -> int:
     """Samples on either side on which a denoised sample depends.
 
-    Each level filters with the wavelet's coefficients, at intervals of 1, 2, 4, ... samples.
-
-    Examples
-    --------
-    >>> reach("db6", 9)  # 11 intervals between 12 coefficients, 1 + 2 + ... + 256 = 511 times
-    5621
+    Each level filters with the wavelet's coefficients, at intervals of 1, 2, 4, ... samples: with
+    the 12 of db6 at nine levels, 11 * (1 + 2 + ... + 256) = 11 * 511 = 5621.
     """
     return (pywt.Wavelet(wavelet).dec_len - 1) * (2**level - 1)
 
@@ -66,14 +62,9 @@ def _decompose(
 def bands(
     signal: ArrayLike, level: int = LEVEL, wavelet: str = WAVELET, extension: str = EXTENSION
 ) -> dict[str, NDArray[np.floating]]:
-    """Split a signal into its bands, which add up to it.
+    """Split a signal into its bands, by name and lowest frequency first, which add up to it.
 
-    Parameters and errors are those of :func:`denoise`.
-
-    Returns
-    -------
-    bands : dict of str to ndarray, shape (samples,)
-        Band name to signal, lowest frequency first.
+    Parameters and errors are those of :func:`denoise`, each band has the signal's shape.
     """
     n, coefficients = _decompose(signal, level, wavelet, extension)
     split = {}
@@ -92,28 +83,18 @@ def denoise(
 ) -> NDArray[np.floating]:
     """Set wavelet bands of a whole recording to zero.
 
+    InputError if a band does not exist, or the signal is too short or has missing values.
+
     Parameters
     ----------
     signal : array_like, shape (samples,)
         One lead, any unit.
-    zeroed : collection of str
-        Bands to remove, by name.
-    level, wavelet, extension : int, str, str
+    zeroed, level, wavelet, extension : collection of str, int, str, str
         See :class:`ecgkit.data.preparation.Preparation`.
-
-    Raises
-    ------
-    InputError
-        If a band does not exist, or the signal is too short or has missing values.
-
-    References
-    ----------
-    Paper, section IV-A (db6; the bands and the extension are decisions of this book).
 
     Examples
     --------
-    >>> clean = denoise(np.full(10_000, 3.0))  # constant drift, nothing else
-    >>> bool(np.abs(clean).max() < 1e-9)
+    >>> bool(np.abs(denoise(np.full(10_000, 3.0))).max() < 1e-9)  # constant drift, nothing else
     True
     """
     names = band_names(level)

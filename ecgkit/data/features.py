@@ -40,8 +40,7 @@ FEATURES = {
 }
 """Name to meaning. "To" is the logarithm of a ratio, limited to :data:`LIMIT`; "last" excludes the
 beat itself and the interval before it. The middle third holds the QRS complex; its peak is the
-sample farthest from the beat's median. QRS widths at two heights are among the features of
-github.com/crs4/rf-ecg-heartbeat-classification."""
+sample farthest from the beat's median (github.com/crs4/rf-ecg-heartbeat-classification)."""
 
 RR_FEATURES = tuple(name for name in FEATURES if name.startswith("rr_"))
 NEEDS_NEXT = ("rr_next", "rr_next_near")
@@ -56,15 +55,10 @@ Values = NDArray[np.floating]
 def previous(
     values: Values, width: int, statistic: Literal["mean", "median", "std"] = "mean"
 ) -> NDArray[np.float64]:
-    """Mean, median or standard deviation of the ``width`` values before each one.
+    """Mean, median or standard deviation (of the population) of the ``width`` rows before each.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,) or (n, m)
-        One row per beat, in the order of time. Missing values (NaN) do not count; the result is NaN
-        where there are no previous values.
-    width, statistic : int, {"mean", "median", "std"}
-        How many rows back; what is computed, "std" being that of the population.
+    ``values``, shape (n,) or (n, m), has one row per beat in the order of time. Missing values
+    (NaN) do not count; the result is NaN where there are no previous values.
 
     Examples
     --------
@@ -79,16 +73,10 @@ def previous(
 def compute_features(
     signals: Values, rr_before_s: Values, rr_after_s: Values, names: tuple[str, ...]
 ) -> NDArray[np.float32]:
-    """Features of the beats of one recording, in the order of time.
+    """Compute the named :data:`FEATURES` of one recording's beats, one column each.
 
-    Parameters
-    ----------
-    signals : ndarray, shape (n, m)
-        Samples of each beat, in any unit; m a multiple of 3.
-    rr_before_s, rr_after_s : ndarray, shape (n,)
-        Seconds since the beat before and to the beat after; NaN where there is none.
-    names : tuple of str
-        Which of :data:`FEATURES`: the columns of the result, float32.
+    Parameters are those of :func:`describe_beats`, but signals may have any unit and any number of
+    samples that is a multiple of 3.
 
     Examples
     --------
@@ -100,8 +88,10 @@ def compute_features(
     columns = _rr_columns(rr_before_s, rr_after_s)
     if not set(names) <= columns.keys():
         columns |= _shape_columns(signals)
-    found = [columns[name] for name in names]
-    return np.array(found, np.float32).reshape(len(names), len(signals)).T.copy()
+    found = np.empty((len(signals), len(names)), np.float32)
+    for i, name in enumerate(names):
+        found[:, i] = columns[name]
+    return found
 
 
 def _rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
@@ -126,13 +116,10 @@ def _shape_columns(signals: Values) -> dict[str, Values]:
     shapes = (1 - _correlation(a, b) for a, b in zip(thirds, usual, strict=True))
     height = np.abs(thirds[1] - np.median(x, axis=1, keepdims=True))  # (n, m / 3)
     peak = height.max(axis=1, keepdims=True, initial=0)
-    sizes = {
-        "size": x.std(axis=1),
-        "width_half": (height > peak / 2).sum(axis=1).astype(float),
-        "width_quarter": (height > peak / 4).sum(axis=1).astype(float),
-    }
-    ratios = {name: _log_ratio(own, previous(own, FAR)) for name, own in sizes.items()}
-    return {**dict(zip(("shape_p", "shape_qrs", "shape_t"), shapes, strict=True)), **ratios}
+    widths = ((height > peak / part).sum(axis=1).astype(float) for part in (2, 4))
+    ratios = (_log_ratio(own, previous(own, FAR)) for own in (x.std(axis=1), *widths))
+    names = ("shape_p", "shape_qrs", "shape_t", "size", "width_half", "width_quarter")
+    return dict(zip(names, (*shapes, *ratios), strict=True))
 
 
 def _log_ratio(part: Values, usual: Values) -> NDArray[np.float64]:
@@ -144,19 +131,17 @@ def _log_ratio(part: Values, usual: Values) -> NDArray[np.float64]:
 
 def _correlation(a: Values, b: Values) -> NDArray[np.float64]:
     """Correlation of two arrays row by row; 1 where it is not defined."""
-    a = a - a.mean(axis=1, keepdims=True)
-    b = b - b.mean(axis=1, keepdims=True)
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     return np.divide((a * b).sum(axis=1), size, out=np.ones(len(a)), where=size > 1e-12)
 
 
 def describe_beats(
-    signals: NDArray[np.float32],
-    rr_before_s: Values,
-    rr_after_s: Values,
-    preparation: Preparation,
+    signals: NDArray[np.float32], rr_before_s: Values, rr_after_s: Values, preparation: Preparation
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Normalise the beats of one recording and compute their features.
+    """Normalise the beats of one recording and compute their features, shape (n, k).
+
+    Row i depends on no beat after i, and on no more than :data:`HISTORY` beats before it.
 
     Parameters
     ----------
@@ -166,12 +151,6 @@ def describe_beats(
         Seconds since the beat before and to the beat after; NaN where there is none.
     preparation : Preparation
         ``units``, ``relative_to`` and ``features`` are used.
-
-    Returns
-    -------
-    signals : ndarray of float32, shape (n, 180)
-    features : ndarray of float32, shape (n, k)
-        Row i depends on no beat after i, and on no more than :data:`HISTORY` beats before it.
     """
     parts = []
     for start in range(0, max(len(signals), 1), 20_000):  # a day of beats at once takes 1 GB

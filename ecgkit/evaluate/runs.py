@@ -52,8 +52,7 @@ class Run:
     versions: dict[str, str]
     validation_accuracy: list[float] = field(default_factory=list)  #: Empty unless tested on it.
     validation_mean_f1: list[float] = field(default_factory=list)
-    by_record: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)
-    """Mapping of the annotators' classes to record to matrix, of runs between patients."""
+    by_record: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)  #: By mapping.
     predictions: str = ""  #: See :meth:`predicted`; empty in runs of the first edition.
     study: str = ""
     row: str = ""
@@ -61,9 +60,8 @@ class Run:
 
     def predicted(self) -> NDArray[np.int8] | None:
         """Class of each tested beat, int8 of shape (n,), in the order of the split's test half."""
-        if not self.predictions:
-            return None
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.predictions)), np.int8)
+        packed = base64.b64decode(self.predictions)
+        return np.frombuffer(zlib.decompress(packed), np.int8) if packed else None
 
     def report(self) -> metrics.Report:
         """Scores of the confusion matrix."""
@@ -237,9 +235,7 @@ def _finished(out: Path, known: dict[str, Any]) -> tuple[Classifier, Run] | None
     run = Run.read(out / RUN)
     differing = [key for key, value in known.items() if getattr(run, key) != value]
     if differing:
-        raise InputError(
-            f"{out} holds a run with another {', '.join(differing)}: give another out."
-        )
+        raise InputError(f"{out} holds another run ({', '.join(differing)}): give another folder.")
     try:
         return load_model(out / WEIGHTS), run
     except InputError:  # lost or damaged: they are made again from the checkpoint, or from nothing
@@ -252,7 +248,7 @@ def evaluate(
     """Test a classifier on the test half of a split of beats, class Q left out.
 
     It is an InputError if they were prepared in another way than the classifier's, or if it may
-    have been trained on some of them: it knows their record, and was trained under another split.
+    have been trained on some: a record is known and the split is not that of the training.
     """
     beats = beats.without_q()
     classifier.check_preparation(beats)
@@ -262,8 +258,8 @@ def evaluate(
     seen = sorted(set(tested.records.tolist()) & set(trained.trained_on))
     if beats.source == trained.source and seen and not same:
         raise InputError(
-            f"These weights were trained on beats of {', '.join(seen[:3])}{', ...' * (len(seen) > 3)}: "
-            f"test other records, or all under the {trained.split} split of seed {trained.seed}."
+            f"These weights were trained on {len(seen)} of these records, such as {seen[0]}: test "
+            f"others, or all of them under the {trained.split} split of seed {trained.seed}."
         )
     classifier.network.to(devices.pick_device(device))
     predicted = classifier.predict(tested).argmax(axis=1)

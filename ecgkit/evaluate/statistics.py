@@ -18,11 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def standard_error(share: float, n: int) -> float:
-    """Standard error of a share counted on n independent beats: sqrt(p (1 - p) / n).
-
-    >>> standard_error(0.5, 100), round(100 * standard_error(0.9884, 50_338), 3)
-    (0.05, 0.048)
-    """
+    """Standard error of a share counted on n independent beats: sqrt(p (1 - p) / n)."""
     return math.sqrt(share * (1 - share) / n)
 
 
@@ -31,9 +27,6 @@ def resample_beats(matrix: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.i
 
     A parametric bootstrap of a (c, c) matrix: each class keeps its number of beats, and each beat
     is classified independently with the probabilities of its row. Shape (draws, c, c).
-
-    >>> resample_beats([[5, 0], [0, 3]], draws=1).tolist()
-    [[[5, 0], [0, 3]]]
     """
     m, rng = np.asarray(matrix), np.random.default_rng(seed)
     drawn = np.zeros((draws, *m.shape), np.int64)
@@ -44,34 +37,16 @@ def resample_beats(matrix: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.i
 
 
 def patient_bootstrap(
-    matrices: ArrayLike,
-    score: Callable[[NDArray[np.int64]], ArrayLike],
-    draws: int = 1000,
-    seed: int = 0,
+    matrices: ArrayLike, score: Callable[..., ArrayLike], draws: int = 1000, seed: int = 0
 ) -> Floats:
     """Draw patients with replacement and compute a score of each draw.
 
-    The beats of one patient are alike, so each draw takes whole patients, as many as there are.
-    All training seeds see the same draws, and their scores are averaged.
+    The beats of one patient are alike, so each draw takes whole patients, as many as there are. All
+    training seeds see the same draws, and their scores are averaged. The 95 % interval of a score
+    is ``np.nanpercentile(scores, [2.5, 97.5])`` of the result.
 
-    Parameters
-    ----------
-    matrices : array of int, shape (seeds, patients, c, c)
-        Confusion matrix of each patient, for each training seed.
-    score : callable
-        Turns a (c, c) matrix into one number or several; NaN where a draw lacks a class it needs.
-    draws, seed : int
-
-    Returns
-    -------
-    scores : float64 array, shape (draws,) or (draws, numbers)
-        The 95 % interval of one number is ``np.nanpercentile(scores, [2.5, 97.5])``.
-
-    Examples
-    --------
-    >>> alike = np.tile([[9, 1], [0, 2]], (1, 3, 1, 1))
-    >>> patient_bootstrap(alike, lambda m: m[0, 0] / m[0].sum(), draws=3).tolist()
-    [0.9, 0.9, 0.9]
+    The matrices have shape (seeds, patients, c, c); ``score`` turns one of shape (c, c) into a
+    number, or several, NaN where it is not defined.
     """
     m = np.asarray(matrices)
     picks = np.random.default_rng(seed).integers(m.shape[1], size=(draws, m.shape[1]))
@@ -89,11 +64,7 @@ class PairedDifference:
     low: float  #: Lower end of Student's 95 % interval of the mean.
     high: float
     p_sign: float  #: Two-sided p of the sign test, without ties.
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside the interval; False with a single seed."""
-        return self.low > 0 or self.high < 0
+    excludes_zero: bool  #: Whether zero lies outside the interval.
 
 
 def paired_difference(differences: ArrayLike) -> PairedDifference:
@@ -110,7 +81,7 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
     sd = float(values.std(ddof=1)) if n > 1 else math.nan
     half = float(scipy.stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
     p_sign = _sign_test((values > 0).sum(), (values < 0).sum())
-    return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign)
+    return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign, abs(mean) > half)
 
 
 @dataclass(frozen=True)
@@ -121,37 +92,28 @@ class McNemar:
     only_second: int
     n: int
     p: float
-
-    @property
-    def difference(self) -> float:
-        """Accuracy of the second model minus that of the first."""
-        return (self.only_second - self.only_first) / self.n
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of :attr:`difference`, for independent beats."""
-        b, c = self.only_first, self.only_second
-        return math.sqrt(b + c - (b - c) ** 2 / self.n) / self.n
+    difference: float  #: Accuracy of the second model minus that of the first.
+    standard_error: float  #: Of the difference, for independent beats.
 
 
 def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     """Compare two models on the same beats (McNemar 1947, doi:10.1007/BF02295996).
 
-    The arguments say of each beat whether the model classifies it correctly, shape (n,). The test
-    is two-sided and exact.
+    The arguments, shape (n,), say which beats each classifies correctly. The test is exact.
 
-    >>> mcnemar([1, 1, 1, 0, 1], [0, 0, 0, 1, 1])
-    McNemar(only_first=3, only_second=1, n=5, p=0.625)
+    >>> found = mcnemar([1, 1, 1, 0, 1], [0, 0, 0, 1, 1])
+    >>> found.only_first, found.only_second, found.p
+    (3, 1, 0.625)
     """
     first, second = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
     if first.shape != second.shape:
         raise InputError(f"The shapes {first.shape} and {second.shape} differ: use the same beats.")
-    b, c = int((first & ~second).sum()), int((second & ~first).sum())
-    return McNemar(b, c, len(first), _sign_test(b, c))
+    n, b, c = len(first), int((first & ~second).sum()), int((second & ~first).sum())
+    error = math.sqrt(b + c - (b - c) ** 2 / n) / n
+    return McNemar(b, c, n, _sign_test(b, c), (c - b) / n, error)
 
 
 def _sign_test(first: int, second: int) -> float:
-    """Two-sided p of so uneven a split if both sides were equally likely."""
     return float(scipy.stats.binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
@@ -174,18 +136,11 @@ class Reliability:
 def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> Reliability:
     """Bin beats by confidence and measure the accuracy per bin (Guo et al. 2017, arXiv:1706.04599).
 
-    The probabilities have shape (n, classes), the labels (n,). scikit-learn's ``calibration_curve``
-    drops the empty bins and the numbers of beats, which the calibration error needs.
-
-    >>> half = reliability([[0.75, 0.25], [0.25, 0.75]], [0, 0], bins=2)
-    >>> half.accuracy.tolist(), half.confidence.tolist(), half.ece
-    ([nan, 0.5], [nan, 0.75], 0.25)
+    The probabilities have shape (n, classes), the labels (n,).
     """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels)
     if p.ndim != 2 or y.shape != (len(p),):
-        raise InputError(
-            f"The shapes {p.shape} and {y.shape} do not match: give one row per label."
-        )
+        raise InputError(f"The shapes are {p.shape} and {y.shape}: give one row per label.")
     sure, right = p.max(axis=1), p.argmax(axis=1) == y
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.searchsorted(edges[1:-1], sure)
@@ -196,11 +151,7 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> 
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1) -> float:
-    """Mean negative log-likelihood (cross-entropy) of labels under ``softmax(logits / T)``.
-
-    >>> round(negative_log_likelihood([[0.0, 0.0]], [1]), 4)  # two equal classes: ln 2
-    0.6931
-    """
+    """Mean negative log-likelihood (cross-entropy) of labels under ``softmax(logits / T)``."""
     z = log_softmax(np.asarray(logits, dtype=float) / temperature, axis=1)
     return float(-z[np.arange(len(z)), np.asarray(labels)].mean())
 
@@ -208,29 +159,23 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: f
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Find the temperature T from 0.05 to 20 with which ``softmax(logits / T)`` fits labels best.
 
-    That is the T of the lowest :func:`negative_log_likelihood` on beats that are neither trained
-    nor tested on. Above 1 the network was overconfident, below 1 underconfident; the predicted
-    classes do not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
+    Use beats that are neither trained nor tested on. Above 1 the network was overconfident; the
+    predicted classes do not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
 
     >>> T = fit_temperature([[2.0, 0.0]] * 4, [0, 0, 0, 1])  # right three times in four
     >>> bool(np.isclose(2 / T, np.log(3)))
     True
     """
-
-    def loss(log_t: float) -> float:
-        return negative_log_likelihood(logits, labels, math.exp(log_t))
-
-    bounds = math.log(0.05), math.log(20)
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    found = minimize_scalar(
+        lambda log_t: negative_log_likelihood(logits, labels, math.exp(log_t)),
+        bounds=(math.log(0.05), math.log(20)),
+        options={"xatol": 1e-6},
+    )
     return math.exp(found.x)
 
 
 def apply_temperature(logits: ArrayLike, temperature: float) -> Floats:
-    """Compute the probabilities ``softmax(logits / temperature)``.
-
-    >>> apply_temperature([[np.log(4), 0.0]], 2).round(4).tolist()  # odds 4 become odds 2
-    [[0.6667, 0.3333]]
-    """
+    """Compute the probabilities ``softmax(logits / temperature)``."""
     return softmax(np.asarray(logits, dtype=float) / temperature, axis=1)
 
 
@@ -239,10 +184,6 @@ def accuracy_by_coverage(probabilities: ArrayLike, labels: ArrayLike) -> tuple[F
 
     Beats of equal confidence keep their order (El-Yaniv and Wiener 2010, "On the foundations of
     noise-free selective classification").
-
-    >>> coverage, accuracy = accuracy_by_coverage([[0.6, 0.4], [0.9, 0.1]], [1, 0])
-    >>> coverage.tolist(), accuracy.tolist()
-    ([0.5, 1.0], [1.0, 0.5])
     """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels)
     order = np.argsort(-p.max(axis=1), kind="stable")

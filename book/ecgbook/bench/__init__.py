@@ -1,8 +1,4 @@
-"""The benchmark: each number beside a peer or a limit that is measured in the same run.
-
-:mod:`timing` holds the clock and the memory probe; :mod:`networks` measures training and inference,
-:mod:`recordings` preparation and a day of ECG.
-"""
+"""The benchmark: each number beside a peer or a limit that is measured in the same run."""
 
 from __future__ import annotations
 
@@ -40,12 +36,7 @@ GOALS: dict[tuple[str, str], tuple[str, float]] = {
 
 
 def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Measure all parts, or one, and name the machine.
-
-    Yields
-    ------
-    part, measured : str, dict or None
-        Each part as soon as it is measured, last ``"machine"``; ``gpu`` is None without one.
+    """Measure all parts, or one, and last the machine; yield each as soon as it is there.
 
     Raises
     ------
@@ -77,12 +68,11 @@ def table(part: str, measured: dict[str, Any] | None) -> str:
 def _lines(part: str, measured: dict[str, Any], indent: str = "  ") -> Iterator[str]:
     for key, value in measured.items():
         if isinstance(value, dict | list):
-            for i, nested in enumerate([value] if isinstance(value, dict) else value):
-                yield f"{indent}{key}{f' {i + 1}' if isinstance(value, list) else ''}"
+            for nested in [value] if isinstance(value, dict) else value:
+                yield f"{indent}{key}"
                 yield from _lines(part, nested, indent + "  ")
             continue
-        shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
-        line = f"{indent}{key:24} {shown}"
+        line = f"{indent}{key:24} {f'{value:,.6g}' if isinstance(value, float) else value}"
         if (part, key) in GOALS and measured.get("source", "mitdb") == "mitdb":
             bound, goal = GOALS[part, key]
             met = value <= goal if bound == "at most" else value >= goal

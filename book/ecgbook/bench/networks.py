@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from ecgkit.train.recipe import Recipe
 PAPER_DRAWS = 50 * 4 * 44_920  # 50 epochs of four classes brought to N's number
 COUNTS = (44_920, 1_513, 3_504, 401)  # N, S, V and F in the paper's training half
 MATRIX = 2048  # rows and columns of the matrices multiplied for comparison
+
+Calls = dict[str, Callable[[], object]]
 
 
 class DenseTCN(TCN):
@@ -55,10 +57,9 @@ def training_step(
     dtype: torch.dtype = torch.float32,
     plain: bool = False,
 ) -> Callable[[], Tensor]:
-    """Make a call that does what :func:`ecgkit.train.fit.fit` does with a batch.
+    """Make a call that does what :func:`ecgkit.train.fit.fit` does with a batch, and returns the loss.
 
-    Forward with matrix products in ``dtype``, cross-entropy, backward, optimizer; it returns the
-    loss. A ``plain`` one does without :class:`ecgkit.nn.fast.FastCPU`.
+    A ``plain`` one does without :class:`ecgkit.nn.fast.FastCPU`.
     """
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4, weight_decay=0.0, fused=True)
     network.train()
@@ -88,6 +89,29 @@ def inference(network: nn.Module, beats: Tensor, plain: bool = False) -> Callabl
     return call
 
 
+def _contenders(make: Callable[..., Callable[[], object]], *data: Tensor) -> Calls:
+    """Make the calls of both models, of their plain dense peers, and of a matrix product."""
+    calls: Calls = {"matmul": timing.matrix_product(MATRIX, torch.float32)}
+    for name, key in (("tcn", "tcn"), ("resnet-tcn", "model")):
+        model, dense = pair(name)
+        calls |= {key: make(model, *data), f"{key}_dense": make(dense, *data, plain=True)}
+    return calls
+
+
+def _compare(seconds: Mapping[str, timing.Seconds], batch: int, flop: float) -> dict[str, Any]:
+    """Set the models beside their dense peers, and the whole one beside the matrix product."""
+    return {
+        "batch": batch,
+        "tcn_vs_dense": timing.speedup(seconds["tcn"], seconds["tcn_dense"]),
+        "model_vs_dense": timing.speedup(seconds["model"], seconds["model_dense"]),
+        "float32_vs_matmul": _share_of_limit(flop, seconds["model"], seconds["matmul"]),
+    }
+
+
+def _share_of_limit(flop: float, step: timing.Seconds, matmul: timing.Seconds) -> float:
+    return timing.speedup(step, matmul * (flop / (2 * MATRIX**3)))
+
+
 def train(batch: int = 128, rounds: int = 5) -> dict[str, Any]:
     """Measure training steps.
 
@@ -100,33 +124,25 @@ def train(batch: int = 128, rounds: int = 5) -> dict[str, Any]:
         ``paper_minutes``: the paper's 50 epochs at the best speed. Milliseconds per step.
     """
     beats, labels = random_batch(batch)
-    calls: dict[str, Callable[[], object]] = {}
-    for name, key in (("tcn", "tcn"), ("resnet-tcn", "model")):
-        model, dense = pair(name)
-        calls[key] = training_step(model, beats, labels)
-        calls[f"{key}_dense"] = training_step(dense, beats, labels, plain=True)
-    calls["model_cone"] = training_step(pair("resnet-tcn")[0], beats, labels, plain=True)
-    calls["matmul"] = timing.matrix_product(MATRIX, torch.float32)
+    calls = _contenders(training_step, beats, labels)
+    model = pair("resnet-tcn")[0]
+    calls["model_cone"] = training_step(model, beats, labels, plain=True)
     has_bfloat16 = pick_precision(torch.device("cpu")) is torch.bfloat16
     if has_bfloat16:
         calls["model_bfloat16"] = training_step(model, beats, labels, torch.bfloat16)
         calls["matmul_bfloat16"] = timing.matrix_product(MATRIX, torch.bfloat16)
     seconds = timing.interleaved(calls, rounds, f"train, batch {batch}")
     flop = batch * timing.flop_per_beat(build("resnet-tcn"))[1]
-    beats_per_s = batch / float(np.median(seconds["model_bfloat16" if has_bfloat16 else "model"]))
-    measured = {
-        "batch": batch,
-        "tcn_vs_dense": timing.speedup(seconds["tcn"], seconds["tcn_dense"]),
-        "model_vs_dense": timing.speedup(seconds["model"], seconds["model_dense"]),
+    best = seconds["model_bfloat16" if has_bfloat16 else "model"]
+    beats_per_s = batch / float(np.median(best))
+    measured = _compare(seconds, batch, flop) | {
         "model_vs_cone": timing.speedup(seconds["model"], seconds["model_cone"]),
-        "float32_vs_matmul": _share_of_limit(flop, seconds["model"], seconds["matmul"]),
         "beats_per_s": beats_per_s,
         "paper_minutes": PAPER_DRAWS / beats_per_s / 60,
         **{f"{key}_ms": timing.milliseconds(seconds[key]) for key in calls if "model" in key},
     }
     if has_bfloat16:
-        limit = seconds["matmul_bfloat16"]
-        measured["bfloat16_vs_matmul"] = _share_of_limit(flop, seconds["model_bfloat16"], limit)
+        measured["bfloat16_vs_matmul"] = _share_of_limit(flop, best, seconds["matmul_bfloat16"])
     return measured
 
 
@@ -136,50 +152,33 @@ def infer(batch: int = 1024, rounds: int = 5) -> dict[str, Any]:
     ``latency_ms`` is that of the whole model for a single beat, beside ``latency_dense_ms``.
     """
     beats, _ = random_batch(batch)
-    calls: dict[str, Callable[[], object]] = {}
-    for name, key in (("tcn", "tcn"), ("resnet-tcn", "model")):
-        model, dense = pair(name)
-        calls[key] = inference(model, beats)
-        calls[f"{key}_dense"] = inference(dense, beats, plain=True)
+    model, dense = pair("resnet-tcn")
+    calls = _contenders(inference, beats)
     calls["latency"] = inference(model, beats[:1])
     calls["latency_dense"] = inference(dense, beats[:1], plain=True)
-    calls["matmul"] = timing.matrix_product(MATRIX, torch.float32)
     seconds = timing.interleaved(calls, rounds, f"infer, batch {batch}")
-    flop = batch * timing.flop_per_beat(build("resnet-tcn"))[0]
-    return {
-        "batch": batch,
-        "tcn_vs_dense": timing.speedup(seconds["tcn"], seconds["tcn_dense"]),
-        "model_vs_dense": timing.speedup(seconds["model"], seconds["model_dense"]),
-        "float32_vs_matmul": _share_of_limit(flop, seconds["model"], seconds["matmul"]),
+    flop = batch * timing.flop_per_beat(model)[0]
+    return _compare(seconds, batch, flop) | {
         "beats_per_s": batch / float(np.median(seconds["model"])),
         "latency_ms": timing.milliseconds(seconds["latency"]),
         "latency_dense_ms": timing.milliseconds(seconds["latency_dense"]),
     }
 
 
-def _share_of_limit(flop: float, step: timing.Seconds, matmul: timing.Seconds) -> float:
-    """Operations per second over those of a matrix product."""
-    return timing.speedup(step, matmul * (flop / (2 * MATRIX**3)))
-
-
 def train_on_gpu(
     device: str = "cuda", batches: Sequence[int] = (128, 512, 2048), counts: Sequence[int] = COUNTS
 ) -> dict[str, Any] | None:
-    """Measure epochs of the paper's recipe on random beats.
+    """Measure epochs of the paper's recipe on random beats; None without a CUDA device.
 
-    Returns
-    -------
-    measured : dict or None
-        None without a CUDA device. Otherwise its name, the precision that ``auto`` takes,
-        ``matmul_tflop_s``, and per batch size, as in ``batch_128``: ``epoch_s``; ``paper_s``, 50 of
-        these; ``vs_matmul``, operations per second over those of a matrix product.
+    Per batch size, as in ``batch_128``, ``epoch_s``, ``paper_s`` for 50 of these, and
+    ``vs_matmul``, operations per second over those of a matrix product.
     """
     if device == "cuda" and not torch.cuda.is_available():
         return None
     place = pick_device(device)
     dtype = pick_precision(place)
-    rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(len(counts)), counts)
+    rng = np.random.default_rng(0)
     beats = rng.standard_normal((len(labels), BEAT_LENGTH), dtype=np.float32)
     n = 4 * MATRIX if place.type == "cuda" else MATRIX
     product = timing.interleaved({"": timing.matrix_product(n, dtype, place)}, 5, "gpu")[""]
@@ -195,6 +194,5 @@ def train_on_gpu(
         epochs = fit(build("resnet-tcn"), beats, labels, recipe, device=device)
         epoch_s = float(np.median([epoch.seconds for epoch in epochs[1:]]))
         share = flop_per_epoch / epoch_s / limit_flop_s
-        row = {"epoch_s": epoch_s, "paper_s": 50 * epoch_s, "vs_matmul": share}
-        measured[f"batch_{batch}"] = row
+        measured[f"batch_{batch}"] = dict(epoch_s=epoch_s, paper_s=50 * epoch_s, vs_matmul=share)
     return measured

@@ -26,10 +26,7 @@ from ecgkit.train.weights import load_model
 
 
 def prepare(source: Source | None = None, rounds: int = 3) -> dict[str, Any]:
-    """Measure the way from the files of all records to the table of beats.
-
-    Without a cache, from the cache, and by :func:`plain_loop`.
-    """
+    """Measure the way from files to beats: cold, from the cache, and by :func:`plain_loop`."""
     source = source or find_source(download=False)
     with (  # the user's own cache stays as it is
         tempfile.TemporaryDirectory(prefix="ecgkit-bench-") as folder,
@@ -71,14 +68,10 @@ def plain_loop(source: Source) -> NDArray[np.float32]:
 def day(hours: Sequence[float] = (1, 24)) -> dict[str, Any]:
     """Measure the way from the file of a synthetic recording to the class of each heartbeat.
 
-    Returns
-    -------
-    measured : dict
-        ``seconds`` for reading the file and the weights, R-peak detection and classification on the
-        CPU, and the memory, in a fresh process: of the last length, and as ``growth`` of each.
+    In a fresh process: ``seconds`` for reading the file and the weights, R-peak detection and
+    classification on the CPU, and the memory; of the last length, and as ``growth`` of each.
     """
-    growth = []
-    source = find_source("synthetic")
+    growth, source = [], find_source("synthetic")
     with tempfile.TemporaryDirectory(prefix="ecgkit-bench-") as folder:
         for i, length in enumerate(hours):
             path = Path(folder) / f"holter{i}"

@@ -29,12 +29,7 @@ def interleaved(
 ) -> dict[str, Seconds]:
     """Time contenders in turn, A B A B ..., so that a change of clock rate hits all of them.
 
-    Each has ``rounds`` turns, after one or two calls to warm up.
-
-    Returns
-    -------
-    seconds : dict of str to ndarray, shape (rounds,)
-        Per call, in each turn.
+    Each has ``rounds`` turns, after one or two calls to warm up; the result is seconds per call.
 
     Examples
     --------
@@ -88,10 +83,7 @@ def peak_mb() -> float:
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, float]]:
-    """Call a module's function in a Python of its own, so that the memory is its alone.
-
-    Returns its result, and ``peak_mb`` of that process with ``baseline_mb`` after the imports.
-    """
+    """Call a module's function in a Python of its own; ``baseline_mb`` is that after the imports."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measured, torch.get_num_threads(), function, arguments).result()
 
@@ -106,13 +98,9 @@ def _measured(
 
 
 def flop_per_beat(network: nn.Module) -> tuple[float, float]:
-    """Count the floating-point operations of a network's convolutions and matrix products.
-
-    Returns
-    -------
-    forward, training : float
-        Per beat of 180 samples; a multiplication and its addition are two operations. Training is
-        forward and backward, which takes twice as many, less the gradient of the beat itself.
+    """Count the operations of a network's convolutions and matrix products, per beat: (forward,
+    training). A multiplication and its addition are two. Training is forward and backward, which
+    takes twice as many, less the gradient of the beat itself.
 
     Examples
     --------

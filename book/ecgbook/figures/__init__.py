@@ -1,4 +1,8 @@
-"""Figures of single pages. As in :mod:`ecgkit.plots`, the label of a figure is its alt text."""
+"""Figures of single pages. As in :mod:`ecgkit.plots`, the label of a figure is its alt text.
+
+Every function takes the figure's ``title``; names and units of the axes are ``x_label`` and
+``y_label``; ``synthetic`` marks data of no patient; ``seen`` is what the alt text says of lines.
+"""
 
 from ecgbook.figures.bars import (
     counts_by_record,
@@ -14,7 +18,7 @@ from ecgbook.figures.diagrams import (
     resnet_diagram,
     tcn_diagram,
 )
-from ecgbook.figures.lines import density_plot, line_panels
+from ecgbook.figures.lines import band_signals, density_plot, ecg_panels, line_panels
 from ecgbook.figures.networks import (
     attributions,
     cone,
@@ -24,7 +28,6 @@ from ecgbook.figures.networks import (
     mean_attributions,
 )
 from ecgbook.figures.scores import reliability_diagram, run_points, score_rows
-from ecgbook.figures.signals import band_signals, ecg_panels
 
 __all__ = [
     "BeatInRecord",

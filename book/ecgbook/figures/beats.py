@@ -45,16 +45,11 @@ class BeatInRecord:
 
 
 def beats_in_context(
-    beats: Mapping[str, BeatInRecord], title: str, *, reach_s: float = 1.2, synthetic: bool = False
+    beats: Mapping[str, BeatInRecord], title: str, *, synthetic: bool = False
 ) -> Figure:
     """Draw beats among their neighbours on ECG paper, the window of 180 samples shaded.
 
-    Parameters
-    ----------
-    beats : dict of str to BeatInRecord
-        Title of a panel -> beat in its middle.
-    reach_s : float
-        Seconds drawn before and after the R peak.
+    ``beats`` maps the title of a panel to the beat in its middle.
     """
     n_marks = max(len(beat.marks) for beat in beats.values())
     height = (1.55 + 0.2 * n_marks) * len(beats) + 0.7
@@ -70,7 +65,7 @@ def beats_in_context(
     return finish(figure, title, alt, synthetic)
 
 
-def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = 432) -> str:
+def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = round(1.2 * SAMPLING_RATE)) -> str:
     """Draw one beat and ``reach`` samples to either side; return what is marked."""
     a, b = max(beat.middle - reach, 0), min(beat.middle + reach, len(beat.signal))
     part = np.asarray(beat.signal[a:b])

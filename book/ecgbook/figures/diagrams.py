@@ -25,6 +25,7 @@ from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNet
 from ecgkit.plots.style import TRACE, WIDTH_IN, finish, panel_grid
 
 FILL = {"plain": "#F2F2F2", "resnet": "#D6E8F5", "tcn": "#FCEBCB"}
+ROUND = "round,pad=0,rounding_size=0.05"
 SIZE = 13
 GAP = 0.36
 """Inches between two boxes, for the arrow."""
@@ -43,13 +44,11 @@ class _Canvas:
         self.axes.set(xlim=(0, WIDTH_IN), ylim=(0, height))
         self.axes.axis("off")
 
-    def box(self, center: Point, width: float, text: str, kind: str) -> None:
-        """Draw a box as high as its text."""
-        (x, y), height = center, _height(text)
-        style = "round,pad=0,rounding_size=0.05"
-        corner = (x - width / 2, y - height / 2)
-        color = FILL[kind]
-        self.axes.add_patch(FancyBboxPatch(corner, width, height, style, fc=color, ec=TRACE))
+    def box(self, center: Point, width: float, text: str, kind: str, lines: int = 0) -> None:
+        """Draw a box as high as its text, or as ``lines`` lines."""
+        (x, y), height = center, _height("\n" * (lines - 1) if lines else text)
+        corner, style = (x - width / 2, y - height / 2), {"fc": FILL[kind], "ec": TRACE}
+        self.axes.add_patch(FancyBboxPatch(corner, width, height, ROUND, **style))
         self.axes.text(x, y, text, ha="center", va="center", size=SIZE, linespacing=1.25)
 
     def arrow(self, *points: Point) -> None:
@@ -73,6 +72,15 @@ class _Canvas:
             self.box((x, top - _height(text) / 2), width, text, kind)
             top -= _height(text)
         return top
+
+    def network(self, top: Point, entry: float, boxes: Sequence[Box], n_features: int) -> None:
+        """Draw a column with an arrow of ``entry`` inches into it and one to its features."""
+        x, y = top
+        self.arrow((x, y + entry), top)
+        self.write(x + 0.12, y + 0.55 * entry, boxes[0][2])
+        bottom = self.column(x, y, 2.8, boxes)
+        self.arrow((x, bottom), (x, bottom - 0.35))
+        self.write(x + 0.12, bottom - 0.2, f"{n_features:,} features")
 
     def residual(self, x: float, top: float, width: float, boxes: Sequence[Box]) -> None:
         """Draw a column with a residual edge around it, a sum and a ReLU below it."""
@@ -101,10 +109,9 @@ def _shape(x: Tensor) -> str:
 
 
 def dilated_convolution() -> Figure:
-    """Draw causal convolutions with growing dilation, and what one output depends on (Fig. 1).
+    """Draw causal convolutions with the TCN's dilations, and what one output depends on (Fig. 1).
 
-    One layer for each dilation of the TCN, with kernel size 2 instead of 7 so that the lines can be
-    told apart.
+    The kernel size is 2 instead of 7, so that the lines can be told apart.
     """
     with torch.device("meta"):  # shapes only: no memory, no random number
         dilations = tcn_dilations(TCN())
@@ -122,8 +129,8 @@ def dilated_convolution() -> Figure:
                     axes.plot([-end, -s], [layer - 1, layer], zorder=1 + inside, **style)
     for layer, read in enumerate(cone):
         rest = sorted(set(range(n)) - read)
-        axes.scatter([-s for s in rest], [layer] * len(rest), 28, "white", edgecolors="#B8B8B8",
-                     zorder=3)  # fmt: skip
+        style = {"c": "white", "edgecolors": "#B8B8B8", "zorder": 3}
+        axes.scatter([-s for s in rest], [layer] * len(rest), 28, **style)
         axes.scatter([-s for s in sorted(read)], [layer] * len(read), 62, COLORS[0], zorder=4)
     axes.set_yticks(range(len(cone)), ["input", *(f"$d$ = {d}" for d in dilations)])
     axes.set_xticks([-15, -10, -5, 0])
@@ -153,11 +160,9 @@ def framework_diagram() -> Figure:
     bottom = canvas.column(middle, 6.2, 5.2, steps)
     top = bottom - 0.55
     canvas.write(middle + 0.12, bottom - 0.13, f"{BEAT_LENGTH} samples")
-    modules, blocks = len(resnet.layers), len(tcn.blocks)
-    branches = (
-        (-1, "resnet", f"ResNet\nInception stem,\n{modules} residual modules", resnet.n_features),
-        (1, "tcn", f"TCN\n{blocks} temporal blocks,\nlast step, SE gates", tcn.n_features),
-    )
+    modules = f"ResNet\nInception stem,\n{len(resnet.layers)} residual modules"
+    blocks = f"TCN\n{len(tcn.blocks)} temporal blocks,\nlast step, SE gates"
+    branches = ((-1, "resnet", modules, resnet.n_features), (1, "tcn", blocks, tcn.n_features))
     low = top - _height("\n\n") - 0.6
     for side, kind, text, features in branches:
         x = middle + 1.65 * side
@@ -191,25 +196,19 @@ def tcn_diagram() -> Figure:
     canvas.write(right, top + 0.45, "the network", "center")
     conv = f"causal convolution\n$k$ = {network.kernel_size}, dilation $d$\nweight norm"
     rest = f"ReLU\ndropout {blocks[0].dropout.p}"
-    canvas.residual(left, top, 2.1, [(text, "tcn", "") for text in (conv, rest, conv, rest)])
+    canvas.residual(left, top, 2.1, [(conv, "tcn", ""), (rest, "tcn", "")] * 2)
 
-    shapes = [_shape(x)]
     steps = []
     for block, d in zip(blocks, tcn_dilations(network), strict=True):
-        text = f"temporal block, $d$ = {d}"
-        steps.append((text, "tcn", shapes[-1]))
+        steps.append((f"temporal block, $d$ = {d}", "tcn", _shape(x)))
         x = block(x)
-        shapes.append(_shape(x))
-    steps.append(("last step only", "plain", shapes[-1]))
+    steps.append(("last step only", "plain", _shape(x)))
+    shapes = ", ".join(shape for *_, shape in steps)
     steps.append(("squeeze-and-excitation\ngates", "plain", f"{network.n_features}"))
-    canvas.arrow((right, top + 0.25), (right, top))
-    canvas.write(right + 0.12, top + 0.14, shapes[0])
-    bottom = canvas.column(right, top, 2.6, steps)
-    canvas.arrow((right, bottom), (right, bottom - 0.35))
-    canvas.write(right + 0.12, bottom - 0.2, f"{network.n_features} features")
+    canvas.network((right, top), 0.25, steps, network.n_features)
     alt = (
         "Left, a temporal block: twice a causal convolution, ReLU and dropout, with a residual "
-        f"edge around both. Right, the network, channels × samples: {', '.join(shapes)}; then the "
+        f"edge around both. Right, the network, channels × samples: {shapes}; then the "
         f"last step only, squeeze-and-excitation gates, {network.n_features} features."
     )
     return finish(canvas.figure, "The TCN", alt)
@@ -230,33 +229,25 @@ def resnet_diagram() -> Figure:
     low = bottom - 0.5
     for at, text in zip((0.95, 2.65, 4.35, 6.05), branches, strict=True):
         canvas.arrow((middle, fork + 0.35), (middle, fork), (at, fork), (at, top))
-        canvas.axes.add_patch(
-            FancyBboxPatch((at - 0.7, bottom), 1.4, top - bottom, "round,pad=0,rounding_size=0.05",
-                           facecolor=FILL["resnet"], edgecolor=TRACE)
-        )  # fmt: skip
-        canvas.write(at, (top + bottom) / 2, text, "center")
+        canvas.box((at, (top + bottom) / 2), 1.4, text, "resnet", 2)
         canvas.arrow((at, bottom), (at, low + 0.2), (middle, low + 0.2), (middle, low))
         canvas.write(at + 0.1, low + 0.35, f"{quarter}")
     x = stem(x)
     text = f"concatenation, batch norm, ReLU: {len(branches)} × {quarter} channels"
     below = canvas.column(middle, low, 5.4, [(text, "resnet", "")])
 
-    right, top = 5.15, below - 0.55
-    shapes, layers = [_shape(x)], []
+    right, top, layers = 5.15, below - 0.55, []
     for kernels, layer in groupby(modules, lambda module: module.conv1.out_channels):
         of_layer = list(layer)
         stride = of_layer[0].conv1.stride[0]
         text = f"{len(of_layer)} modules, {kernels} kernels"
         text += f"\nfirst with stride {stride}" * (stride > 1)
-        layers.append((text, "resnet", shapes[-1]))
+        layers.append((text, "resnet", _shape(x)))
         for module in of_layer:
             x = module(x)
-        shapes.append(_shape(x))
-    canvas.arrow((right, below), (right, top))
-    canvas.write(right + 0.12, top + 0.3, shapes[0])
-    bottom = canvas.column(right, top, 2.8, [*layers, ("flatten", "plain", shapes[-1])])
-    canvas.arrow((right, bottom), (right, bottom - 0.35))
-    canvas.write(right + 0.12, bottom - 0.2, f"{network.n_features:,} features")
+    layers.append(("flatten", "plain", _shape(x)))
+    shapes = ", ".join(shape for *_, shape in layers)
+    canvas.network((right, top), below - top, layers, network.n_features)
 
     canvas.write(2.05, top + 0.27, "a residual module", "center")
     k = modules[0].conv1.kernel_size[0]
@@ -264,7 +255,7 @@ def resnet_diagram() -> Figure:
     canvas.residual(2.05, top - 0.35, 2.0, [(text, "resnet", "") for text in halves])
     alt = (
         f"Top, the Inception stem: {len(branches)} branches side by side, concatenated. Right, the "
-        f"layers of residual modules, channels × samples: {', '.join(shapes)}; flattened, "
+        f"layers of residual modules, channels × samples: {shapes}; flattened, "
         f"{network.n_features:,} features. Left, a residual module: two convolutions with batch "
         "norm and a residual edge around them."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import seaborn as sns
@@ -21,6 +21,10 @@ from ecgkit.nn.models import TCN
 from ecgkit.plots.ecg import ecg_paper
 from ecgkit.plots.style import TRACE, finish, panel_grid
 
+FOR = {"fc": COLORS[3], "ec": COLORS[3], "marker": "o", "label": "for the predicted class"}
+AGAINST = {"fc": "none", "ec": COLORS[0], "marker": "s", "label": "against it"}
+MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
+
 
 def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
     """Draw the coefficients of filters of one input channel as bars.
@@ -28,20 +32,12 @@ def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = Fa
     Parameters
     ----------
     groups : dict of str to array_like, shape (filters, width)
-        Name of a row -> weights; every row has the same number of filters.
-
-    Raises
-    ------
-    InputError
-        If the groups differ in their number of filters.
+        Name of a row -> weights. InputError if the numbers of filters differ.
     """
     weights = {name: np.asarray(w, dtype=float) for name, w in groups.items()}
-    numbers = {len(w) for w in weights.values()}
-    if len(numbers) != 1:
-        raise InputError(
-            f"The groups have {sorted(numbers)} filters: give the same number in each."
-        )
-    columns = numbers.pop()
+    columns, *other_numbers = {len(w) for w in weights.values()}
+    if other_numbers:
+        raise InputError("The groups differ in their number of filters: give the same in each.")
     largest = max(np.abs(w).max() for w in weights.values())
     half = max(w.shape[1] for w in weights.values()) / 2
     figure, grid = panel_grid(1.05 * len(weights) + 0.9, len(weights), columns, sharey=True)
@@ -75,9 +71,8 @@ def feature_maps(
     beat : array, shape (n,)
         Signal in mV.
     maps : dict of str to array_like, shape (channels, m)
-        Name of a group -> one row per channel; a column stands for n / m samples.
-    value : str
-        What the colours show.
+        Name of a group -> one row per channel; a column stands for n / m samples. The colours show
+        the ``value``.
     """
     n = len(beat)
     edges = -BEFORE / SAMPLING_RATE, (n - BEFORE) / SAMPLING_RATE
@@ -86,17 +81,15 @@ def feature_maps(
     high = max(values.max() for values in groups.values())
     tall = any(len(values) > 1 for values in groups.values())
     ratios = [1.8] + [1.0 if tall else 0.5] * len(groups)
-    figure, grid = panel_grid(
-        sum(ratios) + 1.2, len(ratios), sharex=True, gridspec_kw={"height_ratios": ratios}
-    )
+    style = {"sharex": True, "height_ratios": ratios}
+    figure, grid = panel_grid(sum(ratios) + 1.2, len(ratios), **style)
     panels = grid[:, 0]
     panels[0].plot(beat_time_s(n), beat, color=TRACE, linewidth=1.4)
     panels[0].set(ylabel="mV", xlim=edges)
     seen = []
     for axes, (name, values) in zip(panels[1:], groups.items(), strict=True):
-        style = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
         extent = (*edges, 0, len(values))
-        image = axes.imshow(values, vmin=low, vmax=high, extent=extent, **style)
+        image = axes.imshow(values, vmin=low, vmax=high, extent=extent, **MAP_STYLE)
         axes.set_yticks([])
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         column = values.max(axis=0).argmax() + 0.5
@@ -120,14 +113,13 @@ def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = Fa
     mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
     mean = mean[:, np.argsort(mean[0], kind="stable")]
     figure, ((axes,),) = panel_grid(max(0.42 * len(mean) + 1.6, 3.0))
-    style = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
-    image = axes.imshow(mean, vmin=0, vmax=1, **style)
+    image = axes.imshow(mean, vmin=0, vmax=1, **MAP_STYLE)
     axes.set_yticks(range(len(gates)), list(gates))
     axes.set(ylabel="class", xlabel=f"channels, sorted by their mean gate for {next(iter(gates))}")
     figure.colorbar(image, ax=axes, label="mean gate")
     rows = zip(gates, mean, strict=True)
-    seen = [f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in rows]
-    return finish(figure, title, f"Map of mean gates: {', '.join(seen)}.", synthetic)
+    seen = ", ".join(f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in rows)
+    return finish(figure, title, f"Map of mean gates: {seen}.", synthetic)
 
 
 def attributions(
@@ -156,28 +148,19 @@ def attributions(
             weight = values[i] / max(np.abs(values[i]).max(), 1e-12)
             ecg_paper(axes, label_every=(0.2, 1))
             axes.plot(time_s, beat, color=TRACE, linewidth=0.9)
-            for sign, color, marker, label in (
-                (1, COLORS[3], "o", "for the predicted class"),
-                (-1, COLORS[0], "s", "against it"),
-            ):
+            for sign, style in ((1, FOR), (-1, AGAINST)):
                 on = np.flatnonzero(sign * weight > 0.05)
-                style = {"facecolor": color if sign > 0 else "none", "edgecolor": color}
-                sizes = 45 * np.abs(weight[on])
-                axes.scatter(
-                    time_s[on], beat[on], sizes, marker=marker, zorder=3, label=label, **style
-                )
+                axes.scatter(time_s[on], beat[on], 45 * np.abs(weight[on]), zorder=3, **style)
             peak = time_s[np.abs(weight).argmax()]
             seen.append(f"{row}, {method} at {peak:+.2f} s")
-            if i == 0:
-                axes.set_title(method, size=11)
         grid[i, 0].set_ylabel(row, rotation=0, ha="right", va="center")
-    legend = figure.legend(
-        *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
-    )
+    names = grid[0, 0].get_legend_handles_labels()
+    legend = figure.legend(*names, loc="outside lower center", ncols=2, frameon=False)
     for handle in legend.legend_handles:
         handle.set_sizes([45])  # type: ignore[union-attr]
-    for axes in grid[-1]:
-        axes.set_xlabel("time from the R peak (s)", size=10)
+    for top, bottom, method in zip(grid[0], grid[-1], methods, strict=True):
+        top.set_title(method, size=11)
+        bottom.set_xlabel("time from the R peak (s)", size=10)
     alt = f"Beats with larger dots where a sample weighs more. Largest: {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 
@@ -194,9 +177,7 @@ def mean_attributions(
     Parameters
     ----------
     classes : dict of str to tuple of two arrays, shape (n, samples)
-        Class -> beats in mV, and their attributions.
-    value : str
-        Name of the attribution.
+        Class -> beats in mV, and their attributions, whose name is ``value``.
     """
     figure, grid = panel_grid(4.2, 2, len(classes), sharex=True, sharey="row")
     seen = []
@@ -227,19 +208,15 @@ def tcn_dilations(tcn: TCN) -> list[int]:
 def cone(tcn: TCN, n: int, title: str) -> Figure:
     """Draw which positions of each layer the last output of a TCN depends on.
 
-    Parameters
-    ----------
-    tcn : TCN
-        Its kernel size and dilations are drawn.
-    n : int
-        Samples of the input.
+    Its kernel size and dilations are drawn, for an input of ``n`` samples.
     """
     names, layers = [], [np.zeros(1, int)]  # from the last layer down: samples before the last
     for i, dilation in reversed(list(enumerate(tcn_dilations(tcn), 1))):
-        for name in (f"block {i}", f"hidden {i}"):
-            names.append(name)
-            offsets = dilation * np.arange(tcn.kernel_size)
-            layers.append(np.unique(layers[-1][:, None] + offsets))
+        names += [f"block {i}", f"hidden {i}"]
+        for _ in range(2):
+            layers.append(
+                np.unique(np.add.outer(layers[-1], dilation * np.arange(tcn.kernel_size)))
+            )
     names.append("input")
     figure, ((axes,),) = panel_grid(4.6)
     for y, read in enumerate(reversed(layers)):
@@ -254,7 +231,6 @@ def cone(tcn: TCN, n: int, title: str) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("time, in samples from the last")
     counts.set_ylabel("positions read")
-    pairs = zip(names, layers, strict=True)
-    seen = ", ".join(f"{name} {len(read)}" for name, read in pairs)
+    seen = ", ".join(f"{name} {len(read)}" for name, read in zip(names, layers, strict=True))
     alt = f"Rows of {n} grey strokes; blue ones mark the positions read: {seen}."
     return finish(figure, title, alt)

@@ -32,18 +32,15 @@ def score_rows(
     series : dict of str to dict of str to array_like, shape (1,) or (3,)
         Name of a series -> name of a row -> value, or value, lower and upper bound; up to four
         series, and those of ``letters``.
-    x_label : str
-        Name and unit of the values.
     letters : collection of str
         Series without bounds, drawn as the first letter of their names above the points.
     line : tuple of float and str
         A value to mark by a vertical line, and its name.
     """
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
-    height = max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0)
-    figure, ((axes,),) = panel_grid(height)
+    figure, ((axes,),) = panel_grid(max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0))
     points = [name for name in series if name not in letters]
-    looks = dict(zip(points, zip((TRACE, *COLORS), "oDs^", strict=False), strict=False))
+    looks = list(zip((TRACE, *COLORS), "oDs^", strict=False))
     seen = []
     for name, of_row in series.items():
         values = [np.ravel(value) for value in of_row.values()]
@@ -56,9 +53,9 @@ def score_rows(
             i = points.index(name)
             y += 0.08 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
             bounds = [abs(v[1:] - v[0]) if len(v) > 1 else np.zeros(2) for v in values]
-            color, marker = looks[name]
-            caps = 4 * any(len(v) > 1 for v in values)
-            style = {"fmt": marker, "color": color, "ms": 6, "capsize": caps, "label": name}
+            color, marker = looks[i]
+            style = {"fmt": marker, "color": color, "ms": 6, "label": name}
+            style["capsize"] = 4 * any(len(v) > 1 for v in values)
             axes.errorbar(x, y, xerr=np.transpose(bounds), **style)
         pairs = zip(of_row, values, strict=True)
         seen.append(f"{name}: " + ", ".join(f"{row} {_interval(value)}" for row, value in pairs))
@@ -90,8 +87,6 @@ def run_points(
     panels : dict of str to dict of str to sequence of float
         Title of a panel, which may be empty -> name of a row -> value of each run; an empty row
         has not been run yet.
-    x_label : str
-        Name and unit of the values.
     paper : dict of str to float
         Name of a row -> the paper's value.
     differences : bool
@@ -143,22 +138,20 @@ def reliability_diagram(
     found : dict of str to Reliability
         Title of a panel -> result of :func:`ecgkit.evaluate.statistics.reliability`.
     """
-    figure, grid = panel_grid(
-        4.8, 2, len(found), sharex=True, sharey="row", gridspec_kw={"height_ratios": [2.4, 1]}
-    )
+    style = {"sharex": True, "sharey": "row", "height_ratios": [2.4, 1]}
+    figure, grid = panel_grid(4.8, 2, len(found), **style)
     seen = []
     for (top, bottom), (name, bins) in zip(grid.T, found.items(), strict=True):
         top.plot([0, 1], [0, 1], ":", color=TRACE, label="perfect calibration")
         top.plot(bins.confidence, bins.accuracy, "o-", color=COLORS[0], ms=5, label="beats per bin")
         top.set(xlim=(0, 1), ylim=(0, 1.02))
-        text = f"{name}: ECE {100 * bins.ece:.2f} %"
-        top.set_title(text, loc="left", size=11)
+        seen.append(f"{name}: ECE {100 * bins.ece:.2f} %")
+        top.set_title(seen[-1], loc="left", size=11)
         width = 0.92 * np.diff(bins.edges)
         bottom.bar(bins.edges[:-1], bins.counts, width, align="edge", color=COLORS[0])
         bottom.set_yscale("symlog", linthresh=1)
         bottom.set_ylim(0)
         bottom.minorticks_off()
-        seen.append(text)
     grid[0, 0].set_ylabel("accuracy")
     grid[0, 0].legend(frameon=False, fontsize=10)
     grid[1, 0].set_ylabel("beats (logarithmic)")

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 class Row:
     """One kind of training run.
 
-    In TOML, ``settings`` and ``preparation`` hold what differs from the recipe and from the default;
+    In TOML, ``settings`` and ``preparation`` hold what differs from the recipe and the default;
     ``recipe`` may name one of the file's ``[recipes]``, and ``features`` one of its ``[features]``.
     """
 
