@@ -201,7 +201,7 @@ plots.show(
         "gradient norm at the first layer\n(logarithmic)",
         "Gradient before training, by depth",
         log="xy",
-        seen="Without batch norm the plain line falls steeply and the residual "
+        seen="Without batch norm the plain line falls steeply, the residual "
         "one stays level; with it the plain line rises to many times the "
         "residual one.",
         synthetic=source.is_synthetic,
@@ -271,7 +271,7 @@ plots.show(
         "training step",
         "loss, mean of the last 8 steps",
         f"The first steps of {deep} modules",
-        seen="Without batch norm the plain line stays level at 1.39; the other "
+        seen="Without batch norm the plain line stays at 1.39; the other "
         "three fall.",
         synthetic=source.is_synthetic,
     )

@@ -607,7 +607,7 @@ plots.show(
         "epochs trained",
         "vote varies by (logits)",
         "The same short training, without and with losses of the branches",
-        seen="The ResNet's line rises alike in both; the TCN's stays near zero "
+        seen="The ResNet's line rises alike in both; the TCN's stays near 0 "
         "with one loss and rises with a loss for each branch.",
         synthetic=source.is_synthetic,
     )

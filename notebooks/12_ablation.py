@@ -810,7 +810,7 @@ display(
 
 # %% tags=["hide-input"]
 def study_tables(*baselines):
-    """Tables of the changes made to these rows, parts of the network left out."""
+    """Tables of the changes to these rows, parts of the network left out."""
     texts = []
     for baseline in baselines:
         chosen = [

@@ -975,7 +975,8 @@ plots.show(
         panels,
         360,
         f"Record {record.name} with noise",
-        seen="Above, baseline wander lifts and lowers the trace; denoising takes "
+        seen="Above, baseline wander lifts and lowers the trace; denoising "
+        "takes "
         "its slow part and leaves waves of a second or two. Below, spikes of "
         "muscle artefact run through the denoised trace as well, a little "
         "smoothed."

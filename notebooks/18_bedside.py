@@ -786,8 +786,8 @@ written, fast = (
 )
 if fast > 0.95 * written:
     lines[-1] += (
-        " For one beat at a time `ecgkit.nn.fast` gains nothing: what it saves "
-        "is less than what it takes to begin."
+        " For one beat at a time `ecgkit.nn.fast` gains nothing: it saves "
+        "less than starting it takes."
     )
 display(Markdown("\n".join(lines)))
 

@@ -19,8 +19,7 @@ def _seeds(words: Sequence[str] | None) -> list[int] | None:
         return None
     if not all(word.isdecimal() for word in words) or words == ["0"]:
         raise InputError("--seeds takes a number of seeds from 1 on, or two seeds and more.")
-    numbers = [int(word) for word in words]
-    return list(range(numbers[0])) if len(numbers) == 1 else numbers
+    return list(range(int(words[0]))) if len(words) == 1 else [int(word) for word in words]
 
 
 def _study(options: argparse.Namespace) -> None:
@@ -53,9 +52,8 @@ def _publish(options: argparse.Namespace) -> None:
     from ecgbook import studies
 
     added = studies.publish(options.folder, replace=options.replace)
-    for run in added:
-        print(f"{run.study}/{run.row}, seed {run.seed}, {run.tested_on} part")
-    print(f"{len(added)} runs added. Now store the pages that read them: make notebooks")
+    lines = [f"{run.study}/{run.row}, seed {run.seed}, {run.tested_on} part" for run in added]
+    print(*lines, f"{len(added)} runs added. Now make notebooks: pages read them.", sep="\n")
 
 
 def _bench(options: argparse.Namespace) -> None:

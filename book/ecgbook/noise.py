@@ -29,8 +29,7 @@ SYNTHETIC_BANNER = (
 
 _BANDS_HZ = {"bw": (0.05, 1.0), "ma": (5.0, 150.0)}
 _SECONDS = 300  # sigamp measures at most this many seconds, or QRS complexes
-_REACH_SAMPLES = round(0.05 * FS)
-_TRIM = 0.05
+_REACH_SAMPLES, _TRIM = round(0.05 * FS), 0.05
 
 Signal = NDArray[np.float64]
 
@@ -63,7 +62,7 @@ def find_noise(synthetic: bool = False) -> Noise:
 
 
 def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
-    """Draw Gaussian noise in the frequencies of a kind of a key of :data:`KINDS`, always the same."""
+    """Draw Gaussian noise in the frequencies of a key of :data:`KINDS`, always the same."""
     rng = np.random.default_rng(list(KINDS).index(kind))
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     hz = np.fft.rfftfreq(n_samples, 1 / FS)
@@ -75,7 +74,7 @@ def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:
 def qrs_amplitude(
     signal: NDArray[np.floating], r_peaks: NDArray[np.integer], symbols: NDArray[np.str_]
 ) -> float:
-    """Measure the QRS complexes of a lead from peak to peak, in its mV, as ``sigamp -a`` does.
+    """Measure the QRS complexes of a lead from peak to peak, as ``sigamp -a`` does.
 
     Each within 50 ms of the R peak; the mean of the first 300 beats of :data:`NORMAL_QRS` without
     the largest and smallest 5 %. InputError if there is no such beat.
@@ -98,7 +97,7 @@ def qrs_amplitude(
 def noise_rms(noise: Signal) -> float:
     """Measure noise as ``sigamp`` does: its RMS around the mean of each of the first 300 seconds.
 
-    Of these the mean without the largest and smallest 5 %.
+    It is their mean without the largest and smallest 5 %.
 
     Examples
     --------

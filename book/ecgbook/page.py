@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from ecgkit import InputError
@@ -44,9 +43,8 @@ def wrong(text: str) -> Verdict:
     return Verdict(False, text)
 
 
-def close(answer: Any, value: Any, within: float = 5e-4) -> bool:
-    """Tell whether one number, or each of several, is within ``within`` of the value."""
-    return bool(np.allclose(np.asarray(answer, dtype=float), value, rtol=0, atol=within))
+class NothingReturnedError(Exception):
+    """A function of the reader is still a stub."""
 
 
 def check(exercise: str, answer: Any) -> Verdict:
@@ -58,10 +56,6 @@ def check(exercise: str, answer: Any) -> Verdict:
         Page and number, such as ``"01.2"``.
     answer : object
         What the exercise asks for; ``...`` is the untouched stub.
-
-    Returns
-    -------
-    verdict : Verdict
 
     Examples
     --------
@@ -79,11 +73,11 @@ def check(exercise: str, answer: Any) -> Verdict:
         return wrong("Put your answer where the three dots are.")
     try:
         return checks[number](answer)
+    except NothingReturnedError:
+        return wrong("The function returns nothing yet.")
     except Exception as error:  # an answer may be any object
-        return wrong(
-            f"The answer could not be checked ({type(error).__name__}: {error}). Is it what the "
-            "exercise asks for?"
-        )
+        reason = f"{type(error).__name__}: {error}"
+        return wrong(f"The answer could not be checked ({reason}). Is it what is asked for?")
 
 
 def show_code(thing: Any) -> None:
@@ -114,15 +108,9 @@ def profile() -> str:
 
 @dataclass
 class Page:
-    """A running page of the book, from its first cell to its stamp.
+    """A running page of the book, from its first cell to its stamp."""
 
-    Attributes
-    ----------
-    name : str
-        File name of the notebook without extension.
-    """
-
-    name: str
+    name: str  # of the notebook's file, without extension
     _start: float = field(default_factory=time.perf_counter, repr=False)
     _source: Source | None = field(default=None, repr=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,26 +36,15 @@ COLUMNS_I = ("accuracy", "f1_of_means", *(f"{k}_{c}" for c in "NSVF" for k in ("
 COLUMNS_II = ("accuracy", "se", "ppv", "f1_of_means")
 
 SCORES = {
-    "accuracy": "Acc",
-    "se": "mean Se",
-    "ppv": "mean P⁺",
-    "f1_of_means": "F1 of means",
-    "mean_f1": "mean F1",
-    **{
-        f"{key}_{c}": f"{label} of {c}"
-        for c in "NSVF"
-        for key, label in (("se", "Se"), ("ppv", "P⁺"))
-    },
+    **{"accuracy": "Acc", "se": "mean Se", "ppv": "mean P⁺"},
+    **{"f1_of_means": "F1 of means", "mean_f1": "mean F1"},
+    **{f"{k}_{c}": f"{label} of {c}" for c in "NSVF" for k, label in (("se", "Se"), ("ppv", "P⁺"))},
 }
 """Key of :func:`scores` to its label: those that :func:`works` has as well."""
 
 NEW_PATIENTS_SCORES = {
-    "accuracy": "Acc %",
-    "f1_V": "F1 of V %",
-    "f1_S": "F1 of S %",
-    "f1_F": "F1 of F %",
-    "se": "mean Se %",
-    "j_kappa": "j-kappa",
+    **{"accuracy": "Acc %", "f1_V": "F1 of V %", "f1_S": "F1 of S %", "f1_F": "F1 of F %"},
+    **{"se": "mean Se %", "j_kappa": "j-kappa"},
 }
 
 PAIRS = {
@@ -65,6 +54,9 @@ PAIRS = {
     "ResNet branch": ("tcn", "resnet-tcn"),
 }
 """Part of the network to the models without and with it; the first two are the paper's Fig. 5."""
+
+Matrices = Sequence[Run | ArrayLike]
+_NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*(\s(±|to|of|\*|\().*)?")
 
 
 @dataclass(frozen=True)
@@ -77,13 +69,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Summarise values; one NaN among them leaves mean and standard deviation undefined.
-
-    Examples
-    --------
-    >>> spread([1.0, 2.0, 3.0]), spread([0.5])
-    (Spread(mean=2.0, sd=1.0, n=3), Spread(mean=0.5, sd=None, n=1))
-    """
+    """Summarise values; one NaN among them leaves mean and standard deviation undefined."""
     defined = len(values) > 0 and bool(np.isfinite(values).all())
     sd = float(np.std(values, ddof=1)) if defined and len(values) > 1 else None
     return Spread(float(np.mean(values)) if defined else None, sd, len(values))
@@ -98,18 +84,11 @@ def scores(run: Run | ArrayLike) -> dict[str, float]:
     >>> found["accuracy"], round(found["binary_accuracy"], 2), found["se_N"], found["ppv_N"]
     (0.92, 0.96, 0.8, 1.0)
     """
-    matrix = run.confusion_matrix if isinstance(run, Run) else run
-    return metrics.report(matrix).scores()
+    return metrics.report(run.confusion_matrix if isinstance(run, Run) else run).scores()
 
 
-def mean_scores(runs: Sequence[Run | ArrayLike]) -> dict[str, Spread]:
-    """Summarise each score over runs, or matrices, of several seeds.
-
-    Raises
-    ------
-    InputError
-        If there is no run.
-    """
+def mean_scores(runs: Matrices) -> dict[str, Spread]:
+    """Summarise each score over runs, or matrices, of several seeds; InputError without any."""
     if not len(runs):
         raise InputError("There is no run to summarise: ask for rows that have results.")
     found = [scores(run) for run in runs]
@@ -125,59 +104,33 @@ def matrix_without(run: Run, left_out: Sequence[str], mapping: str) -> list[list
 def paired_differences(
     first: Sequence[Run], second: Sequence[Run], key: str = "accuracy"
 ) -> dict[int, float]:
-    """Subtract the first runs' score from the second's, seed by seed: same split, same test beats.
+    """Subtract the first row's score from the second's, by seed, for the seeds that both have.
 
-    Parameters
-    ----------
-    first, second : sequence of Run
-        Runs of one row each.
-    key : str
-        A key of :func:`scores`.
-
-    Returns
-    -------
-    differences : dict of int to float
-        By seed, for the seeds that both have; a score that is not defined leaves its seed out.
-
-    Raises
-    ------
-    InputError
-        If a seed occurs twice in one of the two, or has different splits in them.
+    A score that is not defined leaves its seed out. InputError if a seed occurs twice in one of the
+    two, or has different splits in them.
     """
-    by_seed = [{run.seed: run for run in runs} for runs in (first, second)]
-    if len(by_seed[0]) < len(first) or len(by_seed[1]) < len(second):
+    ours, theirs = ({run.seed: run for run in runs} for runs in (second, first))
+    if len(ours) < len(second) or len(theirs) < len(first):
         raise InputError("A seed occurs twice: give runs of one row, tested on one part.")
     found = {}
-    for seed in sorted(by_seed[0].keys() & by_seed[1].keys()):
-        a, b = by_seed[0][seed], by_seed[1][seed]
+    for seed in sorted(ours.keys() & theirs.keys()):
+        a, b = theirs[seed], ours[seed]
         if a.split_hash != b.split_hash:
-            raise InputError(
-                f"The runs of {a.model} and {b.model} with seed {seed} have different splits: "
-                "compare runs that were tested on the same beats."
-            )
+            raise InputError(f"Seed {seed} has two splits in {a.row} and {b.row}: take one study.")
         found[seed] = scores(b)[key] - scores(a)[key]
-    return {seed: value for seed, value in found.items() if math.isfinite(value)}
+    return {seed: value for seed, value in found.items() if np.isfinite(value)}
 
 
 def part_gains(runs: Sequence[Run], key: str = "accuracy") -> dict[str, dict[int, float]]:
     """Give what each part of :data:`PAIRS` adds, by seed, from the runs of one recipe."""
-    by_model = {m: [run for run in runs if run.model == m] for m in sum(PAIRS.values(), ())}
-    return {
-        part: paired_differences(by_model[a], by_model[b], key) for part, (a, b) in PAIRS.items()
-    }
+    of = {m: [run for run in runs if run.model == m] for pair in PAIRS.values() for m in pair}
+    return {part: paired_differences(of[a], of[b], key) for part, (a, b) in PAIRS.items()}
 
 
 def works() -> dict[str, dict[str, float]]:
     """All scores of each work in the paper's Table I, as shares; means are computed from the row.
 
     The paper's own accuracy, means and F1 are those of Table II, which has one more digit.
-
-    Examples
-    --------
-    >>> round(works()["Gai [18]"]["se"], 4)  # (0.996 + 0.797 + 0.959 + 0.846) / 4
-    0.8995
-    >>> round(works()["ResNet-TCN, paper"]["se"], 4)
-    0.9169
     """
     found = {}
     for name, row in TABLE_I.items():
@@ -188,9 +141,6 @@ def works() -> dict[str, dict[str, float]]:
     table_ii = [value / 100 for value in TABLE_II["resnet-tcn"]]
     found["ResNet-TCN, paper"] |= dict(zip(COLUMNS_II, table_ii, strict=True))
     return found
-
-
-# Text -------------------------------------------------------------------------------------------
 
 
 def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: str = "") -> str:
@@ -209,54 +159,45 @@ def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: s
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
-    """Write a table of text as Markdown; columns of numbers are aligned to the right."""
+    """Write a table of text as Markdown; columns of numbers are aligned to the right.
+
+    Examples
+    --------
+    >>> print(to_markdown(pd.DataFrame({"rate": ["1e-4 at first"], "F1": ["0.95 to 1"]})))
+    | rate | F1 |
+    | --- | ---: |
+    | 1e-4 at first | 0.95 to 1 |
+    """
     lines = [[str(cell) for cell in row] for row in [list(frame), *frame.itertuples(index=False)]]
-    numbers = [
-        all(cell[:1] in "+-0123456789" for cell in cells) for cells in zip(*lines[1:], strict=True)
-    ]
-    lines.insert(1, ["---:" if number else "---" for number in numbers])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    marks = []
+    for column in zip(*lines[1:], strict=True):
+        with_digit = [cell for cell in column if re.search(r"\d", cell)]
+        numbers = with_digit and all(_NUMBER.fullmatch(cell) for cell in with_digit)
+        marks.append("---:" if numbers else "---")
+    return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
 
 
 def score_table(
-    rows: Mapping[str, Sequence[Run | ArrayLike]],
-    keys: Mapping[str, str] = SCORES,
-    digits: int = 2,
+    rows: Mapping[str, Matrices], keys: Mapping[str, str] = SCORES, digits: int = 2
 ) -> pd.DataFrame:
     """Make a table of text: a row per label, mean ± standard deviation of each score, the runs.
 
-    Parameters
-    ----------
-    rows : mapping of str to sequence
-        Label to runs or confusion matrices; without any the row says "not run yet".
-    keys : mapping of str to str
-        Key of :func:`scores` to the column's heading.
-    digits : int
-        Decimals of per cents.
+    ``keys`` gives the heading of each score; a label without runs or matrices is "not run yet".
     """
     lines = []
     for label, runs in rows.items():
-        cells = {heading: "" for heading in keys.values()}
-        if len(runs):
-            means = mean_scores(runs)
-            cells = {h: format_spread(means[key], key, digits) for key, h in keys.items()}
-        lines.append({"": label, **cells, "runs": str(len(runs) or "not run yet")})
-    return pd.DataFrame(lines, columns=["", *keys.values(), "runs"])
+        means = mean_scores(runs) if len(runs) else {}
+        cells = [format_spread(means[key], key, digits) if means else "" for key in keys]
+        lines.append([label, *cells, str(len(runs) or "not run yet")])
+    return pd.DataFrame(lines, columns=["row", *keys.values(), "runs"])
 
 
-def _against_paper(value: Spread, paper: float, digits: int) -> str:
-    """Write our mean less the paper's, in points."""
+def _less_paper(value: Spread, paper: float, digits: int) -> str:
     return "-" if value.mean is None else f"{100 * (value.mean - paper):+.{digits}f}"
 
 
 def beside_paper(recipes: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
-    """Set one model's runs beside the paper: one row per score, per cent, two columns per recipe.
-
-    Parameters
-    ----------
-    recipes : mapping of str to sequence of Run
-        Recipe to runs of one model; a recipe without runs is left out.
-    """
+    """Set one model's runs beside the paper: a row per score, per cent, two columns per recipe."""
     *others, paper = works().values()
     means = {name: mean_scores(runs) for name, runs in recipes.items() if len(runs)}
     lines = []
@@ -268,7 +209,7 @@ def beside_paper(recipes: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
         for name, found in means.items():
             n = found[key].n
             line[f"{name}, {n} run{'s' * (n > 1)}"] = format_spread(found[key])
-            line[f"{name} less paper"] = _against_paper(found[key], paper[key], digits)
+            line[f"{name} less paper"] = _less_paper(found[key], paper[key], digits)
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -279,20 +220,19 @@ def table_ii(runs: Sequence[Run]) -> pd.DataFrame:
     Acc (6) is the mean over the classes of the paper's equation (6). The paper's 98.84 is not that:
     Table I's sensitivities, weighted by the class counts, give 98.82, equation (6) gives 99.41.
     """
-    columns = (*COLUMNS_II, "mean_f1", "binary_accuracy")
-    heads = ("", "Acc", "Se", "P⁺", "F1 of means", "mean F1", "Acc (6)", "runs")
-    lines: list[tuple[str, ...]] = []
+    keys = (*COLUMNS_II, "mean_f1", "binary_accuracy")
+    lines = []
     for model in dict.fromkeys([*TABLE_II, *(run.model for run in runs)]):
         of_model = [run for run in runs if run.model == model]
-        paper = TABLE_II.get(model)
+        means = mean_scores(of_model) if of_model else {}
+        paper = TABLE_II.get(model, ())
         if paper:
-            lines.append((f"{model}, paper", *(f"{value:.2f}" for value in paper), "", "", ""))
-        if of_model:
-            means = mean_scores(of_model)
-            cells = [format_spread(means[key]) for key in columns]
-            lines.append((f"{model}, ours", *cells, str(len(of_model))))
-        if of_model and paper:
-            pairs = zip(COLUMNS_II, paper, strict=True)
-            gaps = [_against_paper(means[key], value / 100, 2) for key, value in pairs]
-            lines.append(("ours less paper", *gaps, "", "", ""))
+            lines.append([f"{model}, paper", *(f"{value:.2f}" for value in paper), "", "", ""])
+        if means:
+            cells = [format_spread(means[key]) for key in keys]
+            lines.append([f"{model}, ours", *cells, str(len(of_model))])
+        if means and paper:
+            gaps = [_less_paper(means[key], paper[i] / 100, 2) for i, key in enumerate(COLUMNS_II)]
+            lines.append(["ours less paper", *gaps, "", "", ""])
+    heads = ["row", "Acc", "Se", "P⁺", "F1 of means", "mean F1", "Acc (6)", "runs"]
     return pd.DataFrame(lines, columns=heads)

@@ -86,7 +86,7 @@ class Beats:
         return replace(self, labels=labels, preparation=replace(self.preparation, mapping=mapping))
 
     def sample(self, n: int = 2000, rare: int = 60) -> Beats:
-        """Take about n beats evenly spaced in each class, but ``rare`` of a class if it has them."""
+        """Take about n beats evenly spaced per class, but ``rare`` of a class if it has them."""
         rows = [np.arange(0)]
         for c in np.unique(self.labels):
             members = np.flatnonzero(self.labels == c)
@@ -98,9 +98,9 @@ class Beats:
         """Write the table and its preparation to an ``.npz`` file, all or nothing."""
         arrays = {name: getattr(self, name) for name in _KINDS}
         about = {"source": self.source, "fingerprint": self.fingerprint}
-        about |= {"preparation": self.preparation.to_dict()}
+        text = json.dumps({**about, "preparation": self.preparation.to_dict()})
         with atomic_write(path) as draft, draft.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            np.savez(file, about=np.array(text), **arrays)
 
     @staticmethod
     def load(path: Path | str) -> Beats:

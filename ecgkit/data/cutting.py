@@ -33,9 +33,7 @@ def resample(signal: Signal, fs: float) -> Signal:
     """
     low, high = FS_RANGE_HZ
     if not low <= fs <= high:
-        raise InputError(
-            f"A sampling rate of {fs:g} Hz cannot be used: record at {low} to {high} Hz."
-        )
+        raise InputError(f"Sampling at {fs:g} Hz cannot be used: record at {low} to {high} Hz.")
     if fs == SAMPLING_RATE or not len(signal):
         return signal
     up, down = Fraction(SAMPLING_RATE / fs).limit_denominator(10_000).as_integer_ratio()
@@ -139,7 +137,6 @@ def extract_beats(
     """Denoise a recording, cut its beats, normalise them and compute their features.
 
     Training and classification both come here, so that a network meets beats prepared alike.
-
     ``signal``, shape (samples,), is one lead at 360 Hz in mV, InputError if a value is missing;
     ``r_peaks``, shape (beats,), are increasing sample numbers.
     """

@@ -50,9 +50,8 @@ def _decompose(
     shortest = (pywt.Wavelet(wavelet).dec_len - 1) * 2**level
     if x.ndim != 1 or len(x) < shortest:
         raise InputError(
-            f"A signal of shape {x.shape} is too short for {level} levels of {wavelet}: give at "
-            f"least {shortest} samples of one lead ({shortest / 360:.1f} s at 360 Hz), or use "
-            "fewer levels."
+            f"A signal of shape {x.shape} is too short for {level} levels of {wavelet}: give "
+            f"{shortest} samples of one lead ({shortest / 360:.1f} s at 360 Hz), or fewer levels."
         )
     if not np.isfinite(x).all():
         raise InputError("The signal has missing or infinite values: fill or cut them first.")
@@ -62,10 +61,7 @@ def _decompose(
 def bands(
     signal: ArrayLike, level: int = LEVEL, wavelet: str = WAVELET, extension: str = EXTENSION
 ) -> dict[str, NDArray[np.floating]]:
-    """Split a signal into its bands, by name and lowest frequency first, which add up to it.
-
-    Parameters and errors are those of :func:`denoise`, each band has the signal's shape.
-    """
+    """Split a signal, as :func:`denoise` takes it, into its bands by name, which add up to it."""
     n, coefficients = _decompose(signal, level, wavelet, extension)
     split = {}
     for i, name in enumerate(band_names(level)):

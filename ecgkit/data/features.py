@@ -1,15 +1,13 @@
 """What a beat is relative to its recording's previous beats: RR intervals and shape.
 
-Half a second around an R peak does not show whether the beat came early, and early is what makes a
-beat supraventricular. The features of :data:`FEATURES` are ratios to what was usual in the same
-recording just before, so that no heart rate, gain or electrode of one patient is carried over to
-the next. They are causal but for one beat: those in :data:`NEEDS_NEXT` read the interval to the
-next R peak. In the first beats of a recording, which have no previous ones, a feature is 0.
+A supraventricular beat comes early, which half a second around its R peak does not show. The
+features are ratios to what was usual in the same recording just before, so that no heart rate, gain
+or electrode of one patient is carried over to the next; without previous beats they are 0.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 NEAR, FAR = 10, 200
 """Previous beats that features look back on: about eight seconds, and about three minutes."""
-
 HISTORY = 2 * FAR + NEAR
 """Previous beats on which a beat's features and normalised samples depend."""
 
@@ -39,23 +36,20 @@ FEATURES = {
     "width_quarter": "samples beyond a quarter of it, likewise",
 }
 """Name to meaning. "To" is the logarithm of a ratio, limited to :data:`LIMIT`; "last" excludes the
-beat itself and the interval before it. The middle third holds the QRS complex; its peak is the
-sample farthest from the beat's median (github.com/crs4/rf-ecg-heartbeat-classification)."""
+beat itself and the interval before it. The middle third holds the QRS complex, its peak the sample
+farthest from the beat's median. Widths: github.com/crs4/rf-ecg-heartbeat-classification."""
 
 RR_FEATURES = tuple(name for name in FEATURES if name.startswith("rr_"))
 NEEDS_NEXT = ("rr_next", "rr_next_near")
 """Features that are known only when the next R peak is."""
-
 LIMIT = 1.5
 """Largest logarithm of a ratio: 4.5 times as long, or as short."""
 
 Values = NDArray[np.floating]
 
 
-def previous(
-    values: Values, width: int, statistic: Literal["mean", "median", "std"] = "mean"
-) -> NDArray[np.float64]:
-    """Mean, median or standard deviation (of the population) of the ``width`` rows before each.
+def previous(values: Values, width: int, statistic: str = "mean") -> NDArray[np.float64]:
+    """Mean, median or std (standard deviation of the population) of the ``width`` rows before each.
 
     ``values``, shape (n,) or (n, m), has one row per beat in the order of time. Missing values
     (NaN) do not count; the result is NaN where there are no previous values.
@@ -75,8 +69,7 @@ def compute_features(
 ) -> NDArray[np.float32]:
     """Compute the named :data:`FEATURES` of one recording's beats, one column each.
 
-    Parameters are those of :func:`describe_beats`, but signals may have any unit and any number of
-    samples that is a multiple of 3.
+    Parameters as of :func:`describe_beats`; beats of any unit and any multiple of 3 samples.
 
     Examples
     --------
@@ -88,14 +81,11 @@ def compute_features(
     columns = _rr_columns(rr_before_s, rr_after_s)
     if not set(names) <= columns.keys():
         columns |= _shape_columns(signals)
-    found = np.empty((len(signals), len(names)), np.float32)
-    for i, name in enumerate(names):
-        found[:, i] = columns[name]
-    return found
+    found = [columns[name] for name in names]
+    return np.array(found, np.float32).reshape(len(names), len(signals)).T.copy()
 
 
 def _rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
-    """Features of the RR intervals, each of shape (n,)."""
     rr, following = np.asarray(rr_before_s, float), np.asarray(rr_after_s, float)
     near, far = previous(rr, NEAR), previous(rr, FAR)
     logs = np.log(np.where(rr > 0, rr, np.nan))
@@ -110,7 +100,6 @@ def _rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
 
 
 def _shape_columns(signals: Values) -> dict[str, Values]:
-    """Features of the samples, each of shape (n,)."""
     x = np.asarray(signals, float)
     thirds, usual = np.split(x, 3, axis=1), np.split(previous(x, FAR), 3, axis=1)
     shapes = (1 - _correlation(a, b) for a, b in zip(thirds, usual, strict=True))
@@ -145,10 +134,9 @@ def describe_beats(
 
     Parameters
     ----------
-    signals : ndarray of float32, shape (n, 180)
-        Beats in mV as they were cut, in the order of time.
-    rr_before_s, rr_after_s : ndarray, shape (n,)
-        Seconds since the beat before and to the beat after; NaN where there is none.
+    signals, rr_before_s, rr_after_s : ndarray, shape (n, 180), (n,) and (n,)
+        Beats in mV as they were cut, in the order of time; seconds since the beat before and to
+        the beat after, NaN where there is none.
     preparation : Preparation
         ``units``, ``relative_to`` and ``features`` are used.
     """
@@ -171,5 +159,5 @@ def _describe(
     features = compute_features(x, rr_before_s, rr_after_s, preparation.features)
     if preparation.relative_to == "none":
         return x, features
-    usual = previous(x, FAR, "mean" if preparation.relative_to == "mean" else "median")
+    usual = previous(x, FAR, preparation.relative_to)
     return np.nan_to_num(x - usual).astype(np.float32), features  # the first beat: zeros

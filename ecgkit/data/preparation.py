@@ -60,13 +60,7 @@ class Preparation:
     mapping : {"ec57", "literature"}
         How annotation symbols become classes, see :mod:`ecgkit.data.aami`.
     align_s : float
-        Move each R peak to the largest deflection between 3 and 20 Hz within this many seconds;
-        0 takes R peaks as they are annotated or detected.
-
-    Examples
-    --------
-    >>> Preparation.from_dict(Preparation(step=2).to_dict()) == Preparation(step=2)
-    True
+        Seconds by which R peaks move, at most, to the largest deflection between 3 and 20 Hz.
     """
 
     lead: str = "MLII"
@@ -143,6 +137,4 @@ class Preparation:
         try:
             return cls(**values)
         except TypeError as error:
-            raise InputError(
-                f"The preparation cannot be read ({error}): use the version that wrote it."
-            ) from error
+            raise InputError(f"Use the ecgkit that wrote this preparation: {error}.") from error

@@ -12,12 +12,10 @@ REFRACTORY = 72
 """Samples (0.2 s) after a beat in which there cannot be another."""
 
 BLOCK, LEAD_IN = 256 * 512, 15 * 512
-"""Samples searched at a time (six minutes), and samples (21 s) around them from which the detector
-learns its thresholds."""
+"""Samples searched at a time (six minutes), and around them (21 s) to learn thresholds from."""
 
 TAIL = 4 * SAMPLING_RATE
-"""Constant samples appended, without which sleepecg 0.6 reads and writes beyond its memory for a
-signal that is short or full of peaks to its end."""
+"""Constant samples appended: without them, sleepecg 0.6 reads and writes beyond its memory."""
 
 Signal = NDArray[np.floating]
 
@@ -26,9 +24,6 @@ def detect_r_peaks(x: Signal) -> NDArray[np.int64]:
     """Detect R peaks: where sleepecg finds a beat, moved to where MIT-BIH's annotators mark it.
 
     ``x``, shape (samples,), is one lead at 360 Hz in any unit; peaks are at least 0.2 s apart.
-
-    Notes
-    -----
     A network trained on annotated peaks is sensitive to a shift of two samples. In every other
     record of MIT-BIH, :func:`align_r_peaks` brings 96 % of the detected beats to within one sample
     of the annotation; unaligned, whole records are off by the distance of a P or S wave.
@@ -51,15 +46,15 @@ def detect_in_block(x: Signal) -> NDArray[np.int64]:
         found = sleepecg.detect_heartbeats(padded, SAMPLING_RATE)
     except ValueError:  # flat, or too short for its filter
         return np.empty(0, np.int64)
-    peaks = np.unique(align_r_peaks(x, found[found < len(x)], within=27)).astype(np.int64)
-    return drop_close(peaks, -REFRACTORY)
+    peaks = align_r_peaks(x, found[found < len(x)], within=27)
+    return drop_close(np.unique(peaks), -REFRACTORY)
 
 
 def align_r_peaks(x: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray[np.int64]:
     """Move R peaks to the largest deflection between 3 and 20 Hz, upward ones counting 25 % more.
 
-    ``x``, shape (samples,), is one lead at 360 Hz in any unit; ``within`` says how many samples a
-    peak may move; with 0, and in a signal too short to filter, all stay where they are.
+    ``x``, shape (samples,), is one lead at 360 Hz in any unit; ``within`` limits the shift in
+    samples. In a signal too short to filter, and with 0, peaks stay where they are.
     """
     band = scipy.signal.butter(2, (3, 20), "bandpass", output="sos", fs=SAMPLING_RATE)
     if not within or not len(r_peaks) or len(x) <= 3 * 2 * (len(band) + 1):

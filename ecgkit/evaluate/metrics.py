@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from ecgkit import InputError
 
 CLASSES = ("N", "S", "V", "F")  #: The classes that are predicted: the AAMI classes without Q.
-
 Matrix = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -41,11 +40,7 @@ def _divide(part: ArrayLike, whole: ArrayLike) -> Floats:
 
 
 def sensitivity(matrix: ArrayLike) -> Floats:
-    """Se = TP / (TP + FN) of each class, shape (classes,); equation (4) of the paper.
-
-    >>> sensitivity([[8, 2], [1, 4]]).tolist()
-    [0.8, 0.8]
-    """
+    """Se = TP / (TP + FN) of each class, shape (classes,); equation (4) of the paper."""
     return _divide(np.diag(matrix), np.sum(matrix, axis=1))
 
 
@@ -93,7 +88,8 @@ def j_kappa(matrix: ArrayLike) -> float:
     j runs from 0 to 4, so each term contributes at most one half (Mar et al. 2011,
     doi:10.1109/TBME.2011.2113395; Mondejar-Guerra et al. 2019, doi:10.1016/j.bspc.2018.08.007).
     """
-    j = sum(score[CLASSES.index(c)] for score in (sensitivity(matrix), ppv(matrix)) for c in "SV")
+    ectopic = [CLASSES.index("S"), CLASSES.index("V")]
+    j = sensitivity(matrix)[ectopic].sum() + ppv(matrix)[ectopic].sum()
     return float(kappa(matrix) / 2 + j / 8)
 
 
@@ -130,11 +126,10 @@ class Report:
         return float(binary_accuracy(self.confusion_matrix).mean())
 
     def to_dict(self) -> dict[str, Any]:
-        """All of this as JSON types; None where a score is not defined."""
         return none_if_nan(asdict(self) | {"confusion_matrix": self.confusion_matrix.tolist()})
 
     def scores(self) -> dict[str, float]:
-        """List all scores under flat names such as ``accuracy``, ``mean_f1`` and ``se_S``."""
+        """All scores under flat names such as ``accuracy``, ``mean_f1`` and ``se_S``."""
         m = self.confusion_matrix
         found = {"accuracy": self.accuracy, "binary_accuracy": self.binary_accuracy}
         found |= {"kappa": kappa(m), "j_kappa": j_kappa(m), **asdict(self.macro)}

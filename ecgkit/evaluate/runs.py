@@ -140,9 +140,8 @@ def train_and_test(
     validation : bool
         Leave the test half alone, and test after each epoch on a part of the training half.
     out, resume : Path, optional, and bool
-        Directory for ``run.json``, ``model.safetensors`` and checkpoints. To resume is to go on
-        from a checkpoint there, or to read a finished run back, in ``"auto"`` precision whatever
-        its own was. Without it, or with other settings, a directory with a run is an InputError.
+        Directory for ``run.json``, ``model.safetensors`` and checkpoints, without a run (else an
+        InputError); or to go on with the one there, or read it back, if its settings are these.
     device, precision, study, row : str, see :mod:`ecgkit.train.device`; noted in the record
     """
     if out is not None:
@@ -190,9 +189,9 @@ def train_and_test(
         study=study,
         row=row,
     )
-    trained_on = tuple(np.unique(beats.records[outer.train]).tolist())
-    data = (beats.source, beats.fingerprint, outer.hash, trained_on)
-    provenance = Provenance(model, recipe, split, seed, *data)
+    data = (beats.source, beats.fingerprint, outer.hash)
+    records = tuple(np.unique(beats.records[outer.train]).tolist())
+    provenance = Provenance(model, recipe, split, seed, *data, trained_on=records)
     classifier = Classifier(network.eval(), beats.preparation, provenance)
     if out is not None and devices.rank_and_world()[0] == 0:
         save_model(out / WEIGHTS, classifier)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
@@ -41,12 +41,9 @@ def patient_bootstrap(
 ) -> Floats:
     """Draw patients with replacement and compute a score of each draw.
 
-    The beats of one patient are alike, so each draw takes whole patients, as many as there are. All
-    training seeds see the same draws, and their scores are averaged. The 95 % interval of a score
-    is ``np.nanpercentile(scores, [2.5, 97.5])`` of the result.
-
-    The matrices have shape (seeds, patients, c, c); ``score`` turns one of shape (c, c) into a
-    number, or several, NaN where it is not defined.
+    Matrices have shape (seeds, patients, c, c); ``score`` turns one of (c, c) into one number or
+    several. Beats of one patient are alike, so whole patients are drawn, the same for all seeds.
+    Scores are means over the seeds; ``np.nanpercentile(scores, [2.5, 97.5])`` is their interval.
     """
     m = np.asarray(matrices)
     picks = np.random.default_rng(seed).integers(m.shape[1], size=(draws, m.shape[1]))
@@ -68,19 +65,14 @@ class PairedDifference:
 
 
 def paired_difference(differences: ArrayLike) -> PairedDifference:
-    """Summarize the differences between two models, finite numbers of which there is one per seed.
-
-    >>> found = paired_difference([1.0, 2.0, 3.0])
-    >>> found.mean, found.sd, found.p_sign, found.excludes_zero
-    (2.0, 1.0, 0.25, False)
-    """
+    """Summarize the differences between two models, a finite number per seed."""
     values = np.asarray(differences, dtype=float)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise InputError(f"The differences are {differences!r}: give one finite number per seed.")
     n, mean = len(values), float(values.mean())
     sd = float(values.std(ddof=1)) if n > 1 else math.nan
-    half = float(scipy.stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-    p_sign = _sign_test((values > 0).sum(), (values < 0).sum())
+    half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
+    p_sign = float(stats.binomtest((values > 0).sum(), max(np.count_nonzero(values), 1)).pvalue)
     return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign, abs(mean) > half)
 
 
@@ -100,21 +92,13 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     """Compare two models on the same beats (McNemar 1947, doi:10.1007/BF02295996).
 
     The arguments, shape (n,), say which beats each classifies correctly. The test is exact.
-
-    >>> found = mcnemar([1, 1, 1, 0, 1], [0, 0, 0, 1, 1])
-    >>> found.only_first, found.only_second, found.p
-    (3, 1, 0.625)
     """
     first, second = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
     if first.shape != second.shape:
         raise InputError(f"The shapes {first.shape} and {second.shape} differ: use the same beats.")
     n, b, c = len(first), int((first & ~second).sum()), int((second & ~first).sum())
-    error = math.sqrt(b + c - (b - c) ** 2 / n) / n
-    return McNemar(b, c, n, _sign_test(b, c), (c - b) / n, error)
-
-
-def _sign_test(first: int, second: int) -> float:
-    return float(scipy.stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+    p = float(stats.binomtest(b, max(b + c, 1)).pvalue)
+    return McNemar(b, c, n, p, (c - b) / n, math.sqrt(b + c - (b - c) ** 2 / n) / n)
 
 
 @dataclass(frozen=True)
@@ -125,19 +109,11 @@ class Reliability:
     counts: NDArray[np.int64]  #: Beats per bin.
     confidence: Floats  #: Mean confidence per bin, NaN in an empty bin.
     accuracy: Floats  #: Fraction of correct predictions per bin, NaN in an empty bin.
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error: mean of abs(accuracy - confidence) over the beats."""
-        gaps = np.nan_to_num(np.abs(self.accuracy - self.confidence))
-        return float(gaps @ self.counts / self.counts.sum())
+    ece: float  #: Expected calibration error: mean of abs(accuracy - confidence) over the beats.
 
 
 def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> Reliability:
-    """Bin beats by confidence and measure the accuracy per bin (Guo et al. 2017, arXiv:1706.04599).
-
-    The probabilities have shape (n, classes), the labels (n,).
-    """
+    """Bin beats by confidence and take the accuracy per bin (Guo et al. 2017, arXiv:1706.04599)."""
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels)
     if p.ndim != 2 or y.shape != (len(p),):
         raise InputError(f"The shapes are {p.shape} and {y.shape}: give one row per label.")
@@ -147,7 +123,9 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> 
     counts = np.bincount(bin_of, minlength=bins)
     some = np.where(counts > 0, counts, np.nan)
     confidence, accuracy = (np.bincount(bin_of, of, minlength=bins) / some for of in (sure, right))
-    return Reliability(edges, counts, confidence, accuracy)
+    gaps = np.nan_to_num(np.abs(accuracy - confidence))
+    ece = float(gaps @ counts / counts.sum())
+    return Reliability(edges, counts, confidence, accuracy, ece)
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1) -> float:
@@ -161,16 +139,13 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
 
     Use beats that are neither trained nor tested on. Above 1 the network was overconfident; the
     predicted classes do not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
-
-    >>> T = fit_temperature([[2.0, 0.0]] * 4, [0, 0, 0, 1])  # right three times in four
-    >>> bool(np.isclose(2 / T, np.log(3)))
-    True
     """
-    found = minimize_scalar(
-        lambda log_t: negative_log_likelihood(logits, labels, math.exp(log_t)),
-        bounds=(math.log(0.05), math.log(20)),
-        options={"xatol": 1e-6},
-    )
+
+    def loss(log_t: float) -> float:
+        return negative_log_likelihood(logits, labels, math.exp(log_t))
+
+    bounds = math.log(0.05), math.log(20)
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x)
 
 
@@ -182,11 +157,9 @@ def apply_temperature(logits: ArrayLike, temperature: float) -> Floats:
 def accuracy_by_coverage(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
     """Coverage and accuracy, shape (n,), of classifying only the most confident 1, 2, ... n beats.
 
-    Beats of equal confidence keep their order (El-Yaniv and Wiener 2010, "On the foundations of
-    noise-free selective classification").
+    Beats of equal confidence keep their order (El-Yaniv and Wiener 2010).
     """
     p, y = np.asarray(probabilities, dtype=float), np.asarray(labels)
-    order = np.argsort(-p.max(axis=1), kind="stable")
-    right = (p.argmax(axis=1) == y)[order]
+    right = (p.argmax(axis=1) == y)[np.argsort(-p.max(axis=1), kind="stable")]
     answered = np.arange(1, len(y) + 1)
     return answered / len(y), np.cumsum(right) / answered

@@ -30,8 +30,7 @@ class TCN(nn.Module):
     channels : sequence of int, kernels of each temporal block; block i has dilation 2**i
     kernel_size, dropout : int, float, coefficients of each filter, share dropped in training
     squeeze : {"last", "time", None}
-        What the squeeze-and-excitation gates are computed from: the last step, the mean over time,
-        or no gates at all.
+        Source of the squeeze-and-excitation gates: the last step, the mean over time; or no gates.
 
     >>> tcn = TCN()
     >>> tcn.receptive_field, tcn(torch.zeros(2, 180)).shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ PARTS: dict[str, Callable[[], dict[str, Any] | None]] = {
     "gpu": networks.train_on_gpu,
 }
 
-
+# For two idle cores, MIT-BIH, and one H200.
 GOALS: dict[tuple[str, str], tuple[str, float]] = {
     ("train", "tcn_vs_dense"): ("at least", 15),
     ("train", "model_vs_dense"): ("at least", 10),
@@ -32,17 +33,10 @@ GOALS: dict[tuple[str, str], tuple[str, float]] = {
     ("day", "peak_mb"): ("at most", 1000),
     ("gpu", "paper_s"): ("at most", 60),
 }
-"""For two idle cores, MIT-BIH, and one H200."""
 
 
 def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    """Measure all parts, or one, and last the machine; yield each as soon as it is there.
-
-    Raises
-    ------
-    InputError
-        If there is no such part.
-    """
+    """Measure all parts, or one, and last name the machine; InputError if there is no such part."""
     if only is not None and only not in PARTS:
         raise InputError(f"There is no part {only!r} to measure: use one of {', '.join(PARTS)}.")
     for name in PARTS if only is None else (only,):
@@ -52,11 +46,9 @@ def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
 
 def machine() -> dict[str, Any]:
     """Name the processor, the number of threads and the versions that the numbers depend on."""
-    cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text("utf-8").splitlines()
-        cpu = next((x.partition(": ")[2] for x in lines if x.startswith("model name")), cpu)
+    found = re.search("model name.*: (.*)", info.read_text("utf-8")) if info.is_file() else None
+    cpu = found[1] if found else platform.processor() or platform.machine()
     return {"cpu": cpu, "threads": torch.get_num_threads(), "versions": versions()}
 
 

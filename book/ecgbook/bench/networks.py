@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,11 @@ def pair(name: str) -> tuple[ResNetTCN, ResNetTCN]:
     return model, dense
 
 
-def random_batch(batch: int, device: str | torch.device = "cpu") -> tuple[Tensor, Tensor]:
+def random_batch(batch: int) -> tuple[Tensor, Tensor]:
     """Draw beats (b, 180) and labels (b,): speed does not depend on what they are."""
     generator = torch.Generator().manual_seed(0)
     beats = torch.randn(batch, BEAT_LENGTH, generator=generator)
-    labels = torch.randint(N_CLASSES, (batch,), generator=generator)
-    return beats.to(device), labels.to(device)
+    return beats, torch.randint(N_CLASSES, (batch,), generator=generator)
 
 
 def training_step(
@@ -57,7 +56,7 @@ def training_step(
     dtype: torch.dtype = torch.float32,
     plain: bool = False,
 ) -> Callable[[], Tensor]:
-    """Make a call that does what :func:`ecgkit.train.fit.fit` does with a batch, and returns the loss.
+    """Make a call that does with a batch what :func:`ecgkit.train.fit.fit` does; it gives the loss.
 
     A ``plain`` one does without :class:`ecgkit.nn.fast.FastCPU`.
     """
@@ -89,80 +88,55 @@ def inference(network: nn.Module, beats: Tensor, plain: bool = False) -> Callabl
     return call
 
 
-def _contenders(make: Callable[..., Callable[[], object]], *data: Tensor) -> Calls:
-    """Make the calls of both models, of their plain dense peers, and of a matrix product."""
-    calls: Calls = {"matmul": timing.matrix_product(MATRIX, torch.float32)}
+def _compare(
+    make: Callable[..., Callable[[], object]], data: Sequence[Tensor], more: Calls, rounds: int
+) -> tuple[dict[str, Any], dict[str, timing.Seconds]]:
+    """Time both models beside their plain dense peers, a matrix product and more calls."""
+    calls: Calls = {"matmul": timing.matrix_product(MATRIX, torch.float32), **more}
     for name, key in (("tcn", "tcn"), ("resnet-tcn", "model")):
         model, dense = pair(name)
         calls |= {key: make(model, *data), f"{key}_dense": make(dense, *data, plain=True)}
-    return calls
-
-
-def _compare(seconds: Mapping[str, timing.Seconds], batch: int, flop: float) -> dict[str, Any]:
-    """Set the models beside their dense peers, and the whole one beside the matrix product."""
-    return {
-        "batch": batch,
-        "tcn_vs_dense": timing.speedup(seconds["tcn"], seconds["tcn_dense"]),
-        "model_vs_dense": timing.speedup(seconds["model"], seconds["model_dense"]),
-        "float32_vs_matmul": _share_of_limit(flop, seconds["model"], seconds["matmul"]),
-    }
-
-
-def _share_of_limit(flop: float, step: timing.Seconds, matmul: timing.Seconds) -> float:
-    return timing.speedup(step, matmul * (flop / (2 * MATRIX**3)))
+    batch, flop = len(data[0]), timing.flop_per_beat(model)[make is training_step]
+    seconds = timing.interleaved(calls, rounds, f"{make.__name__}, batch {batch}")
+    found: dict[str, Any] = {"batch": batch}
+    for key in ("tcn", "model"):
+        found[f"{key}_vs_dense"] = timing.speedup(seconds[key], seconds[f"{key}_dense"])
+    for dtype, end in (("float32", ""), ("bfloat16", "_bfloat16")):
+        if f"model{end}" in calls:
+            limit = seconds[f"matmul{end}"] * batch * flop / (2 * MATRIX**3)
+            found[f"{dtype}_vs_matmul"] = timing.speedup(seconds[f"model{end}"], limit)
+            found["beats_per_s"] = batch / float(np.median(seconds[f"model{end}"]))
+    return found, seconds
 
 
 def train(batch: int = 128, rounds: int = 5) -> dict[str, Any]:
-    """Measure training steps.
+    """Measure training steps: milliseconds, and how many times as fast they are.
 
-    Returns
-    -------
-    measured : dict
-        ``*_vs_dense``: how many times as fast as the plain network with a dense TCN, in float32;
-        ``model_vs_cone``: as the plain network. ``*_vs_matmul``: operations per second over those
-        of a matrix product of that precision (bfloat16 where ``auto`` takes it).
-        ``paper_minutes``: the paper's 50 epochs at the best speed. Milliseconds per step.
+    ``*_vs_dense``: as the plain network with a dense TCN, and ``model_vs_cone``: as the plain one,
+    in float32. ``*_vs_matmul``: operations per second over those of a matrix product of that
+    precision. In bfloat16, where ``auto`` takes it, ``beats_per_s`` and ``paper_minutes``.
     """
-    beats, labels = random_batch(batch)
-    calls = _contenders(training_step, beats, labels)
+    data = random_batch(batch)
     model = pair("resnet-tcn")[0]
-    calls["model_cone"] = training_step(model, beats, labels, plain=True)
-    has_bfloat16 = pick_precision(torch.device("cpu")) is torch.bfloat16
-    if has_bfloat16:
-        calls["model_bfloat16"] = training_step(model, beats, labels, torch.bfloat16)
-        calls["matmul_bfloat16"] = timing.matrix_product(MATRIX, torch.bfloat16)
-    seconds = timing.interleaved(calls, rounds, f"train, batch {batch}")
-    flop = batch * timing.flop_per_beat(build("resnet-tcn"))[1]
-    best = seconds["model_bfloat16" if has_bfloat16 else "model"]
-    beats_per_s = batch / float(np.median(best))
-    measured = _compare(seconds, batch, flop) | {
-        "model_vs_cone": timing.speedup(seconds["model"], seconds["model_cone"]),
-        "beats_per_s": beats_per_s,
-        "paper_minutes": PAPER_DRAWS / beats_per_s / 60,
-        **{f"{key}_ms": timing.milliseconds(seconds[key]) for key in calls if "model" in key},
-    }
-    if has_bfloat16:
-        measured["bfloat16_vs_matmul"] = _share_of_limit(flop, best, seconds["matmul_bfloat16"])
-    return measured
+    more: Calls = {"model_cone": training_step(model, *data, plain=True)}
+    if pick_precision(torch.device("cpu")) is torch.bfloat16:
+        more["model_bfloat16"] = training_step(model, *data, torch.bfloat16)
+        more["matmul_bfloat16"] = timing.matrix_product(MATRIX, torch.bfloat16)
+    found, seconds = _compare(training_step, data, more, rounds)
+    found["model_vs_cone"] = timing.speedup(seconds["model"], seconds["model_cone"])
+    found["paper_minutes"] = PAPER_DRAWS / found["beats_per_s"] / 60
+    times = {f"{key}_ms": timing.milliseconds(seconds[key]) for key in seconds if "model" in key}
+    return found | times
 
 
 def infer(batch: int = 1024, rounds: int = 5) -> dict[str, Any]:
-    """Measure inference in float32; the keys are those of :func:`train`.
-
-    ``latency_ms`` is that of the whole model for a single beat, beside ``latency_dense_ms``.
-    """
+    """Measure inference in float32, as :func:`train` does, and that of a single beat in ms."""
     beats, _ = random_batch(batch)
     model, dense = pair("resnet-tcn")
-    calls = _contenders(inference, beats)
-    calls["latency"] = inference(model, beats[:1])
-    calls["latency_dense"] = inference(dense, beats[:1], plain=True)
-    seconds = timing.interleaved(calls, rounds, f"infer, batch {batch}")
-    flop = batch * timing.flop_per_beat(model)[0]
-    return _compare(seconds, batch, flop) | {
-        "beats_per_s": batch / float(np.median(seconds["model"])),
-        "latency_ms": timing.milliseconds(seconds["latency"]),
-        "latency_dense_ms": timing.milliseconds(seconds["latency_dense"]),
-    }
+    more: Calls = {"latency": inference(model, beats[:1])}
+    more["latency_dense"] = inference(dense, beats[:1], plain=True)
+    found, seconds = _compare(inference, [beats], more, rounds)
+    return found | {f"{key}_ms": timing.milliseconds(seconds[key]) for key in more}
 
 
 def train_on_gpu(
@@ -178,8 +152,7 @@ def train_on_gpu(
     place = pick_device(device)
     dtype = pick_precision(place)
     labels = np.repeat(np.arange(len(counts)), counts)
-    rng = np.random.default_rng(0)
-    beats = rng.standard_normal((len(labels), BEAT_LENGTH), dtype=np.float32)
+    beats = random_batch(len(labels))[0].numpy()
     n = 4 * MATRIX if place.type == "cuda" else MATRIX
     product = timing.interleaved({"": timing.matrix_product(n, dtype, place)}, 5, "gpu")[""]
     limit_flop_s = 2 * n**3 / float(np.median(product))
@@ -193,6 +166,6 @@ def train_on_gpu(
         recipe = Recipe(epochs=3, batch=batch)  # the first epoch warms up
         epochs = fit(build("resnet-tcn"), beats, labels, recipe, device=device)
         epoch_s = float(np.median([epoch.seconds for epoch in epochs[1:]]))
-        share = flop_per_epoch / epoch_s / limit_flop_s
-        measured[f"batch_{batch}"] = dict(epoch_s=epoch_s, paper_s=50 * epoch_s, vs_matmul=share)
+        row = {"epoch_s": epoch_s, "paper_s": 50 * epoch_s}
+        measured[f"batch_{batch}"] = row | {"vs_matmul": flop_per_epoch / epoch_s / limit_flop_s}
     return measured

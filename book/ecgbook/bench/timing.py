@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -30,12 +29,6 @@ def interleaved(
     """Time contenders in turn, A B A B ..., so that a change of clock rate hits all of them.
 
     Each has ``rounds`` turns, after one or two calls to warm up; the result is seconds per call.
-
-    Examples
-    --------
-    >>> found = interleaved({"short": lambda: None, "long": lambda: sum(range(10_000))}, rounds=3)
-    >>> speedup(found["short"], found["long"]) > 1
-    True
     """
     repeats = {name: _repeats(call) for name, call in contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -73,9 +66,7 @@ def peak_mb() -> float:
     """Most memory that this process has had at once, in MB (10^6 bytes)."""
     status = Path("/proc/self/status")
     if status.is_file():  # Linux, whose getrusage begins with the peak of the starting process
-        found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text("ascii"))
-        assert found
-        return int(found[1]) * 1024 / 1e6
+        return int(status.read_text("ascii").split("VmHWM:")[1].split()[0]) * 1024 / 1e6
     import resource  # not on Windows, where the book runs under its Linux subsystem
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -83,7 +74,7 @@ def peak_mb() -> float:
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, float]]:
-    """Call a module's function in a Python of its own; ``baseline_mb`` is that after the imports."""
+    """Call a module's function in a Python of its own; ``baseline_mb`` is from before the call."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measured, torch.get_num_threads(), function, arguments).result()
 
@@ -98,9 +89,10 @@ def _measured(
 
 
 def flop_per_beat(network: nn.Module) -> tuple[float, float]:
-    """Count the operations of a network's convolutions and matrix products, per beat: (forward,
-    training). A multiplication and its addition are two. Training is forward and backward, which
-    takes twice as many, less the gradient of the beat itself.
+    """Count the operations per beat of a network's convolutions and matrix products.
+
+    Of a forward pass, and of training, which adds a backward pass of twice as many, less the
+    gradient of the beat itself. A multiplication and its addition are two operations.
 
     Examples
     --------

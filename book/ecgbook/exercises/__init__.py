@@ -13,15 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgbook.page import Verdict, right, wrong
+from ecgbook.page import NothingReturnedError, Verdict, right, wrong
 
+Array = NDArray[Any]
+Function = Callable[..., Any]
 Check = Callable[[Any], Verdict]
 Mistakes = Iterable[tuple[Any, str]]
 
 ANY = np.nan
 """In the value of a mistake: a part that may be anything."""
 
-NOTHING = "The function returns nothing yet."
+
+def given(answer: Any) -> Any:
+    """Return an answer that is not the stub's."""
+    if answer is None or answer is ...:
+        raise NothingReturnedError
+    return answer
 
 
 def compare(
@@ -49,37 +56,31 @@ def compare(
     within, relative : float
         Absolute and relative tolerance.
 
-    Returns
-    -------
-    verdict : Verdict
-
     Examples
     --------
     >>> compare(4, 3, [(4, "Count gaps.")], praise="Three gaps.", otherwise="Draw them.")
     Not yet. Count gaps.
     """
-    if answer is None or answer is ...:
-        return wrong(NOTHING)
-    given, target = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
+    found, target = np.asarray(given(answer), dtype=float), np.asarray(expected, dtype=float)
 
     def equals(values: Any, other: Any) -> NDArray[np.bool_]:
         return np.isclose(values, other, rtol=relative, atol=within, equal_nan=True)
 
-    if given.shape == target.shape and equals(given, target).all():
+    if found.shape == target.shape and equals(found, target).all():
         return right(praise)
     for value, hint in mistakes:
         value = np.asarray(value, dtype=float)
-        if value.shape == given.shape and (np.isnan(value) | equals(given, value)).all():
+        if value.shape == found.shape and (np.isnan(value) | equals(found, value)).all():
             return wrong(hint)
-    if given.shape != target.shape:
-        return wrong(f"Expected values of shape {target.shape}, found {given.shape}.")
-    if (target >= 0).all() and (target <= 1).all() and equals(given / 100, target).all():
+    if found.shape != target.shape:
+        return wrong(f"Expected values of shape {target.shape}, found {found.shape}.")
+    if (target >= 0).all() and (target <= 1).all() and equals(found / 100, target).all():
         return wrong("That is in per cent: give a share between 0 and 1.")
-    if given.ndim == 1 and equals(given[::-1], target).all():
+    if found.ndim == 1 and equals(found[::-1], target).all():
         return wrong("Right, but in the reverse order.")
     if isinstance(otherwise, str):
         return wrong(otherwise)
-    return wrong(otherwise[int(equals(given, target).argmin())])
+    return wrong(otherwise[int(equals(found, target).argmin())])
 
 
 def expect(expected: Any, mistakes: Mistakes, **says: Any) -> Check:
@@ -88,9 +89,9 @@ def expect(expected: Any, mistakes: Mistakes, **says: Any) -> Check:
 
 
 def expect_function(
-    solution: Callable[..., Any],
+    solution: Function,
     examples: Sequence[tuple[Any, ...]],
-    mistakes: Iterable[tuple[Callable[..., Any], str]],
+    mistakes: Iterable[tuple[Function, str]],
     **says: Any,
 ) -> Check:
     """Make a check of a function: compare its results on examples with those of the solution.
@@ -98,15 +99,13 @@ def expect_function(
     The mistakes are functions, too; ``says`` are keywords of :func:`compare`.
     """
 
-    def results(function: Callable[..., Any]) -> Any:
-        found = [function(*copy.deepcopy(arguments)) for arguments in examples]
-        if any(result is None or result is ... for result in found):
-            return None
+    def results(function: Function) -> Array:
+        found = [given(function(*copy.deepcopy(arguments))) for arguments in examples]
         arrays = [np.asarray(result, dtype=float) for result in found]
         same = len({array.shape for array in arrays}) == 1
         return np.array(arrays) if same else np.concatenate([a.ravel() for a in arrays])
 
-    def check(answer: Callable[..., Any]) -> Verdict:
+    def check(answer: Function) -> Verdict:
         wrong_results = [(results(function), hint) for function, hint in mistakes]
         return compare(results(answer), results(solution), wrong_results, **says)
 
@@ -119,6 +118,5 @@ def compare_names(answer: Any, expected: Sequence[str], mistakes: Mistakes, **sa
     def numbers(names: Iterable[Any]) -> list[int]:
         return [zlib.crc32(str(name).encode()) for name in names]
 
-    given = answer if answer is None or answer is ... else numbers(answer)
     wrong_names = [(numbers(names), hint) for names, hint in mistakes]
-    return compare(given, numbers(expected), wrong_names, **says)
+    return compare(numbers(given(answer)), numbers(expected), wrong_names, **says)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgbook import studies
-from ecgbook.exercises import compare
+from ecgbook.exercises import Array, Function, compare
 from ecgbook.page import Verdict, wrong
 
 V = 2
 
 
-def _published() -> NDArray[np.int64]:
+def _published() -> Array:
     """Read the confusion matrix of the published model."""
     return np.array(studies.results("reproduction", "resnet-tcn-ours")[0].confusion_matrix)
 
@@ -49,7 +47,7 @@ def ppv_of_v(answer: Any) -> Verdict:
     )
 
 
-def surest_mistake(answer: Callable[..., Any]) -> Verdict:
+def surest_mistake(answer: Function) -> Verdict:
     """Row of the wrongly classified beat with the highest probability."""
     p = np.array([[0.99, 0.01, 0, 0], [0.6, 0.4, 0, 0], [0.1, 0, 0.9, 0], [0, 0.05, 0, 0.95]])
     labels = np.array([0, 1, 0, 3])  # rows 1 and 2 are wrong

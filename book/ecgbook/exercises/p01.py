@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 import wfdb
-from numpy.typing import NDArray
 
-from ecgbook.exercises import compare_names, expect_function
+from ecgbook.exercises import Array, compare_names, expect_function
 from ecgbook.page import Verdict
 from ecgkit.data import aami
 from ecgkit.data.sources import find_source
@@ -48,7 +47,7 @@ def not_mlii_first(answer: Any) -> Verdict:
     )
 
 
-def _before(r_peaks: NDArray[np.int64], fs: float) -> NDArray[np.float64]:
+def _before(r_peaks: Array, fs: float) -> Array:
     return np.r_[np.nan, np.diff(r_peaks) / fs]
 
 

@@ -6,9 +6,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ecgbook.exercises import compare, expect, expect_function
+from ecgbook.exercises import Array, compare, expect, expect_function
 from ecgbook.page import Verdict
 
 _counts = np.array([900, 36, 100, 4])
@@ -18,7 +17,6 @@ copies = expect(
     [
         (_draws, "Those are all draws of an epoch: subtract the originals, drawn once each."),
         (900 - _counts, "That is balance 1, which raises every class to the 900 of N."),
-        ((900 + _counts) / 2, "That is the arithmetic mean: 0.5 goes to the geometric mean."),
         ((900 - _counts) / 2, "That is the arithmetic mean: 0.5 goes to the geometric mean."),
     ],
     praise="The rarer the class, the more copies per beat, but the classes stay unequal.",
@@ -45,16 +43,9 @@ def shortest_crop(answer: Any) -> Verdict:
     )
 
 
-Array = NDArray[np.float64]
-
-
 def _resize(beat: Array, start: int, length: int, beyond: int = 0) -> Array:
     position = np.linspace(start, start + length - 1 + beyond, len(beat))
     return np.interp(position, np.arange(len(beat)), beat)
-
-
-def _nearest(beat: Array, start: int, length: int) -> Array:
-    return beat[np.linspace(start, start + length - 1, len(beat)).round().astype(int)]
 
 
 _beat = np.random.default_rng(0).normal(size=180)
@@ -65,7 +56,6 @@ resize_one = expect_function(
         (lambda b, s, m: b[s : s + m], "That is the crop: resize it to the beat's length."),
         (partial(_resize, beyond=1), "The last sample of the crop is start + length - 1."),
         (lambda b, s, m: _resize(b, 0, m), "Every crop begins at sample 0: use start."),
-        (_nearest, "You took the nearest sample. Interpolate on a straight line between two."),
     ],
     praise="The library does the same for all beats of a batch at once.",
     otherwise="Column j of n reads position start + j (length - 1) / (n - 1) of the beat.",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from ecgbook.exercises import NOTHING, expect
+from ecgbook.exercises import Function, expect, given
 from ecgbook.page import Verdict, right, wrong
 from ecgkit.nn.models import ResNet
 
@@ -42,16 +41,14 @@ def wide_stem(answer: Any) -> Verdict:
     return right("One line is enough because each branch keeps the length; 25 samples are 69 ms.")
 
 
-def pre_activation(answer: Callable[..., Any]) -> Verdict:
+def pre_activation(answer: Function) -> Verdict:
     """A residual module whose batch norm and ReLU come before each convolution."""
     torch.manual_seed(0)
     module = answer(8)
     if not isinstance(module, nn.Module):
         return wrong("PreActivation(8) should make an nn.Module.")
     x = torch.randn(4, 8, 20)
-    y = module(x)
-    if y is None or y is ...:
-        return wrong(NOTHING)
+    y = given(module(x))
     if y.shape != x.shape:
         return wrong(f"{tuple(x.shape)} should stay {tuple(x.shape)}, not become {tuple(y.shape)}.")
     convs = [part for part in module.modules() if isinstance(part, nn.Conv1d)]

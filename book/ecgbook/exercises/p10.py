@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgbook.exercises import ANY, compare, expect, expect_function
+from ecgbook.exercises import ANY, Function, compare, expect, expect_function
 from ecgbook.page import Verdict
 
 _draws = 4 * 44_920
@@ -21,7 +21,6 @@ steps_of_the_paper = expect(
         (50 * 1403, "The rest of an epoch makes a smaller batch: count it, too."),
         (50 * 394, "Those are the beats as they are: balancing raises S, V and F to N's number."),
         (50 * _draws // 128, "Batches do not cross the end of an epoch: round up in each."),
-        (50 * _draws // 128 + 1, "Batches do not cross the end of an epoch: round up in each."),
     ],
     praise="179,680 draws are 1,404 batches per epoch, the last of them smaller, 50 times.",
     otherwise="How many beats has an epoch once every class has as many as N?",
@@ -71,13 +70,13 @@ def _accumulate(
         optimizer.step()
 
 
-def accumulate(answer: Callable[..., Any]) -> Verdict:
+def accumulate(answer: Function) -> Verdict:
     """One optimizer step from several batches, equal to the step with all of them at once."""
     generator = torch.Generator().manual_seed(0)
     beats = torch.randn(24, 180, generator=generator)
     labels = torch.randint(4, (24,), generator=generator)
 
-    def weights(how: Callable[..., Any], **keywords: Any) -> Any:
+    def weights(how: Function, **keywords: Any) -> Any:
         model = nn.Linear(180, 4)
         for p in model.parameters():
             nn.init.zeros_(p)
@@ -87,16 +86,10 @@ def accumulate(answer: Callable[..., Any]) -> Verdict:
         how(model, torch.optim.SGD(model.parameters(), 0.5), batches, **keywords)
         return model.weight.detach().numpy()
 
-    mistakes = [
-        ({"each": True, "weight": weight}, "That makes one step per batch: step once, at the end.")
-        for weight in ("beats", "batches", "none")
-    ]
-    mistakes += [
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"each": True, "weight": "none"}, "That makes one step per batch: step once, at the end."),
         ({"weight": "batches"}, "The last batch has fewer beats: weight by beats."),
-        (
-            {"weight": "none"},
-            "The gradients of the means add up: the step is three times too long.",
-        ),
+        ({"weight": "none"}, "The gradients of the means add up: the step is too long."),
         ({"clear": False}, "Clear the gradient of the earlier step first."),
     ]
     return compare(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ecgbook.exercises import compare, expect, expect_function
+from ecgbook.exercises import Array, Function, compare, expect, expect_function
 from ecgbook.page import Verdict
 
 _ratio, _fall = 1.2**2 / 8 / 0.3**2, 10 ** (-12 / 10)  # S / N of the two, and N a² / S wanted
@@ -29,8 +27,6 @@ noise_gain = expect(
     within=0,
     relative=5e-3,
 )
-
-Array = NDArray[Any]
 
 
 def _coverage(p: Array, labels: Array, accuracy: float, by: Any = None, first: bool = False) -> Any:
@@ -62,7 +58,6 @@ coverage_for = expect_function(
         (partial(_coverage, by=lambda p: -p.max(axis=1)), "Answer the *most* confident first."),
         (partial(_coverage, by=lambda p: p[:, 0]), "Confidence is the answer's probability."),
         (partial(_coverage, by=lambda p: 0 * p[:, 0]), "Sort the beats by confidence."),
-        (lambda p, y, a: _coverage(p, y, a) or 0.1, "If no coverage is enough, return 0."),
     ],
     praise="Now look at the table above it: of which class are the beats left to the ward?",
     otherwise="Sort by the highest probability, cumulate right answers, take the last hit.",
@@ -70,7 +65,7 @@ coverage_for = expect_function(
 )
 
 
-def integrated(answer: Callable[..., Any]) -> Verdict:
+def integrated(answer: Function) -> Verdict:
     """Integrated gradients of F = w x³, which are w (x³ - baseline³)."""
     w = torch.tensor([1.0, -2.0, 0.5, 3.0])
     beat, baseline = torch.tensor([2.0, 1.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, 1.0, 0.5])
@@ -78,7 +73,6 @@ def integrated(answer: Callable[..., Any]) -> Verdict:
     way, slope = beat - baseline, 3 * w * beat**2
     mean_slope = w * (beat**2 + beat * baseline + baseline**2)
     mistakes = [
-        (slope * beat, "That is the slope at the beat only: take the mean along the way."),
         (slope * way, "That is the slope at the beat only: take the mean along the way."),
         (mean_slope, "That is the mean slope: multiply it by beat - baseline."),
         (mean_slope * beat, "Multiply by beat - baseline, not by the beat."),

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ecgbook.exercises import compare, expect, expect_function
+from ecgbook.exercises import Array, Function, compare, expect, expect_function, given
 from ecgbook.page import Verdict
-
-Array = NDArray[np.float64]
 
 look_ahead = expect(
     11 * 63 / 360,
@@ -39,7 +36,6 @@ coin_cell = expect(
         (_days / 3600, "Watt-hours are not joules: an hour has 3,600 seconds."),
         (_days / 3, "Milliampere-hours are charge: times 3 V they are energy."),
         (1000 * _days, "225 mAh are 0.225 Ah."),
-        (24 * _days, "Those are hours: give days."),
     ],
     praise="More than a year for the arithmetic alone, without reading any weight.",
     otherwise="Energy of the cell in joules, over 100,000 beats times the energy per beat.",
@@ -54,7 +50,7 @@ def _predict(beats: Array) -> Array:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def voted(answer: Callable[..., Any]) -> Verdict:
+def voted(answer: Function) -> Verdict:
     """Mean of the probabilities of a beat cut at several places."""
     signal = np.random.default_rng(3).normal(size=1000).cumsum() / 5
     r_peaks, shifts = np.array([200, 480, 700]), (-3, 0, 2)
@@ -64,14 +60,11 @@ def voted(answer: Callable[..., Any]) -> Verdict:
         return signal[starts[..., None] + np.arange(180)]
 
     each, turned = (np.array([_predict(beats) for beats in cuts(sign)]) for sign in (1, -1))
-    votes = np.eye(4)[each.argmax(axis=2)].mean(axis=0)
     mistakes = [
         (each[1], "That is without a shift: cut at r_peaks + shift."),
         (_predict(cuts(1).mean(axis=0)), "Average the probabilities, not the beats."),
         (each.sum(axis=0), "Those are sums: divide by the number of shifts."),
         (turned.mean(axis=0), "The shifts have the wrong sign."),
-        (votes, "Those are counts of votes: average the probabilities."),
-        (each.max(axis=0), "That is the highest probability over the shifts: take the mean."),
     ]
     return compare(
         answer(_predict, signal.copy(), r_peaks.copy(), shifts),
@@ -94,27 +87,25 @@ def _filter(chunks: Iterable[Array], h: Array, keep: str = "all", cut: bool = Tr
         before = kept[len(kept) - k :]
 
 
-def fir(answer: Callable[..., Any]) -> Verdict:
+def fir(answer: Function) -> Verdict:
     """A causal filter that carries its state from chunk to chunk."""
     x, h = np.random.default_rng(13).normal(size=60), np.array([1.0, -0.5, 0.25, 2.0, -1.0])
 
-    def joined(function: Callable[..., Any], **keywords: Any) -> Callable[[list[int]], Any]:
+    def joined(function: Function, **keywords: Any) -> Callable[[list[int]], Any]:
         def of_chunks(ends: list[int]) -> Any:
-            found = function(iter(np.split(x.copy(), ends)), h.copy(), **keywords)
-            return None if found is None or found is ... else np.concatenate(list(found))
+            found = given(function(iter(np.split(x.copy(), ends)), h.copy(), **keywords))
+            return np.concatenate(list(found))
 
         return of_chunks
 
-    kept = "The first outputs of each chunk need the last len(h) - 1 samples before it: keep them."
     check = expect_function(
         lambda ends: np.convolve(x, h)[: len(x)],
         [([20, 40],), ([7, 8, 10, 11, 12, 15],), ([10, 10, 35],)],  # long, short, one empty
         [
-            (joined(_filter, keep="none"), kept),
+            (joined(_filter, keep="none"), "Keep the len(h) - 1 samples before each chunk."),
             (joined(_filter, keep="chunk"), "A chunk may be shorter than h: keep older samples."),
             (joined(_filter, cut=False), "An empty chunk has no output: yield len(chunk) samples."),
             (joined(lambda c, h: _filter(c, h[::-1])), "h[0] belongs to the newest sample."),
-            (lambda ends: np.convolve(x, h, mode="same"), "Too early: read no later sample."),
         ],
         praise="The same numbers for any chunks; the filter remembers len(h) - 1 samples.",
         otherwise="Compare with np.convolve(x, h)[:len(x)], first for a single chunk.",

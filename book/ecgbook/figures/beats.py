@@ -193,8 +193,8 @@ def embedding(
             axes.scatter(*np.asarray(xy)[labels == c].T, s=9, alpha=0.55, linewidth=0, **style)
         axes.set(title=name, xticks=[], yticks=[], xlabel=f"{axis} 1")
     panels[0, 0].set_ylabel(f"{axis} 2")
-    style = {"loc": "outside lower center", "ncols": 4, "frameon": False, "markerscale": 2.5}
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), **style)
+    names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=4, frameon=False, markerscale=2.5)
     sns.despine(figure)
     counts = ", ".join(f"{k} {(labels == c).sum()}" for c, k in enumerate(metrics.CLASSES))
     alt = f"Points, one per beat ({counts}), in panels {', '.join(points)}."

@@ -47,8 +47,9 @@ class _Canvas:
     def box(self, center: Point, width: float, text: str, kind: str, lines: int = 0) -> None:
         """Draw a box as high as its text, or as ``lines`` lines."""
         (x, y), height = center, _height("\n" * (lines - 1) if lines else text)
-        corner, style = (x - width / 2, y - height / 2), {"fc": FILL[kind], "ec": TRACE}
-        self.axes.add_patch(FancyBboxPatch(corner, width, height, ROUND, **style))
+        patch = FancyBboxPatch((x - width / 2, y - height / 2), width, height, ROUND)
+        patch.set(facecolor=FILL[kind], edgecolor=TRACE)
+        self.axes.add_patch(patch)
         self.axes.text(x, y, text, ha="center", va="center", size=SIZE, linespacing=1.25)
 
     def arrow(self, *points: Point) -> None:
@@ -123,10 +124,9 @@ def dilated_convolution() -> Figure:
     for layer, d in enumerate(dilations, 1):
         for s in range(n):
             inside = s in cone[layer]
-            style = {"color": COLORS[0] if inside else "#B8B8B8", "lw": 2.2 if inside else 1.5}
-            for end in (s, s + d):
-                if end < n:
-                    axes.plot([-end, -s], [layer - 1, layer], zorder=1 + inside, **style)
+            color, width = (COLORS[0], 2.2) if inside else ("#B8B8B8", 1.5)
+            for end in range(s, min(s + d + 1, n), d):
+                axes.plot([-end, -s], [layer - 1, layer], color, lw=width, zorder=1 + inside)
     for layer, read in enumerate(cone):
         rest = sorted(set(range(n)) - read)
         style = {"c": "white", "edgecolors": "#B8B8B8", "zorder": 3}
@@ -172,11 +172,8 @@ def framework_diagram() -> Figure:
         ha = "right" if side < 0 else "left"
         canvas.write(x + 0.12 * side, low + 0.3, f"{features:,} features", ha)
     classes = " ".join(aami.CLASSES[:N_CLASSES])
-    last = [
-        ("concatenation", "plain", ""),
-        ("linear layer", "plain", joined),
-        (f"class: {classes}", "plain", f"{N_CLASSES} logits"),
-    ]
+    last = [("concatenation", "plain", ""), ("linear layer", "plain", joined)]
+    last.append((f"class: {classes}", "plain", f"{N_CLASSES} logits"))
     canvas.column(middle, low + _height("") / 2, 1.9, last)
     alt = (
         "From top to bottom: recording, denoising, beats, augmentation in training; then side by "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -77,8 +78,8 @@ def _draw_lines(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> 
         if direct:
             high = x[y >= np.nanmax(y) / 2]
             middle = np.sqrt(high[0] * high[-1]) if "x" in log else (high[0] + high[-1]) / 2
-            above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center", "size": 10}
-            axes.annotate(name, (middle, np.nanmax(y)), color=color, **above)
+            above: Any = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
+            axes.annotate(name, (middle, np.nanmax(y)), color=color, size=10, **above)
     if len(lines) > 1 and not direct:
         axes.legend(frameon=False, fontsize=10)
 
@@ -148,10 +149,9 @@ def ecg_panels(
 
     Parameters
     ----------
-    panels : dict of str to dict of str to array, shape (samples,)
-        Title of a panel -> name of a line -> signal in mV; up to four equally long ones per panel.
-    fs : float
-        Sampling rate in Hz.
+    panels, fs : dict of str to dict of str to array, shape (samples,), and float
+        Title of a panel -> name of a line -> signal in mV, up to four equally long ones per panel;
+        sampling rate in Hz.
     """
     figure, rows = panel_grid(2.2 * len(panels) + 0.9, len(panels), sharex=True, sharey=True)
     for axes, (name, lines) in zip(rows[:, 0], panels.items(), strict=True):

@@ -81,8 +81,7 @@ def feature_maps(
     high = max(values.max() for values in groups.values())
     tall = any(len(values) > 1 for values in groups.values())
     ratios = [1.8] + [1.0 if tall else 0.5] * len(groups)
-    style = {"sharex": True, "height_ratios": ratios}
-    figure, grid = panel_grid(sum(ratios) + 1.2, len(ratios), **style)
+    figure, grid = panel_grid(sum(ratios) + 1.2, len(ratios), sharex=True, height_ratios=ratios)
     panels = grid[:, 0]
     panels[0].plot(beat_time_s(n), beat, color=TRACE, linewidth=1.4)
     panels[0].set(ylabel="mV", xlim=edges)
@@ -117,8 +116,8 @@ def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = Fa
     axes.set_yticks(range(len(gates)), list(gates))
     axes.set(ylabel="class", xlabel=f"channels, sorted by their mean gate for {next(iter(gates))}")
     figure.colorbar(image, ax=axes, label="mean gate")
-    rows = zip(gates, mean, strict=True)
-    seen = ", ".join(f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in rows)
+    pairs = zip(gates, mean, strict=True)
+    seen = ", ".join(f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in pairs)
     return finish(figure, title, f"Map of mean gates: {seen}.", synthetic)
 
 

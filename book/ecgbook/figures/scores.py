@@ -40,7 +40,6 @@ def score_rows(
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
     figure, ((axes,),) = panel_grid(max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0))
     points = [name for name in series if name not in letters]
-    looks = list(zip((TRACE, *COLORS), "oDs^", strict=False))
     seen = []
     for name, of_row in series.items():
         values = [np.ravel(value) for value in of_row.values()]
@@ -53,8 +52,7 @@ def score_rows(
             i = points.index(name)
             y += 0.08 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
             bounds = [abs(v[1:] - v[0]) if len(v) > 1 else np.zeros(2) for v in values]
-            color, marker = looks[i]
-            style = {"fmt": marker, "color": color, "ms": 6, "label": name}
+            style = {"color": (TRACE, *COLORS)[i], "fmt": "oDs^"[i], "ms": 6, "label": name}
             style["capsize"] = 4 * any(len(v) > 1 for v in values)
             axes.errorbar(x, y, xerr=np.transpose(bounds), **style)
         pairs = zip(of_row, values, strict=True)
@@ -168,5 +166,4 @@ def _name_rows(axes: Axes, rows: Sequence[str]) -> None:
 
 
 def _interval(value: np.ndarray) -> str:
-    """Write a value and its bounds."""
     return f"{value[0]:.4g}" + (f" ({value[1]:.4g} to {value[2]:.4g})" if len(value) > 1 else "")

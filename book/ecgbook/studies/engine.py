@@ -22,7 +22,7 @@ from ecgkit import InputError
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.preparation import Preparation
 from ecgkit.data.sources import SYNTHETIC_BANNER
-from ecgkit.evaluate.runs import RUN, WEIGHTS, Run, split_beats, result_fields, train_and_test
+from ecgkit.evaluate.runs import RUN, WEIGHTS, Run, result_fields, split_beats, train_and_test
 from ecgkit.files import atomic_write
 from ecgkit.train.device import pick_device
 from ecgkit.train.weights import load_model
@@ -79,11 +79,9 @@ def run_study(
         tell(f"No given table of beats suits {', '.join(left_out)}: these rows are left out.")
         chosen = [row for row in chosen if row.name not in left_out]
     if quick:
-        short = {"epochs": QUICK_EPOCHS, "batch": QUICK_BATCH}
-        chosen = [
-            replace(row, recipe=row.recipe + QUICK, settings=replace(row.settings, **short))
-            for row in chosen
-        ]
+        for i, row in enumerate(chosen):
+            settings = replace(row.settings, epochs=QUICK_EPOCHS, batch=QUICK_BATCH)
+            chosen[i] = replace(row, recipe=row.recipe + QUICK, settings=settings)
     numbers = range(max((row.seeds for row in chosen), default=0)) if seeds is None else seeds
     numbers = sorted(set(numbers))[: 1 if quick else None]
     plan = [(n, row) for n in numbers for row in chosen if seeds is not None or n < row.seeds]
@@ -160,8 +158,8 @@ def _table(wanted: Preparation, tables: Sequence[Beats]) -> Beats | None:
         same = replace(has, features=wanted.features, mapping=wanted.mapping) == wanted
         if same and set(wanted.features) <= set(has.features):
             columns = [has.features.index(name) for name in wanted.features]
-            chosen = {"features": beats.features[:, columns], "preparation": wanted}
-            return replace(beats.relabel(wanted.mapping), **chosen)
+            relabeled = beats.relabel(wanted.mapping)
+            return replace(relabeled, features=beats.features[:, columns], preparation=wanted)
     return None
 
 
