@@ -810,7 +810,7 @@ of_ds2 = {
 others = []
 for name, work in study.works.items():
     how = f", {work['how']}" if work["how"] else ""
-    others.append({"": f"[{name}]({work['address']}){how}"})
+    others.append({"row": f"[{name}]({work['address']}){how}"})
     for key, heading in SCORES.items():
         value = [work["scores"][key]] if key in work["scores"] else []
         others[-1][heading] = paper_tables.format_spread(

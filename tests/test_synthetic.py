@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import wfdb
 
+from ecgbook import synthetic
 from ecgkit import InputError
-from ecgkit.data import aami, synthetic
+from ecgkit.data import aami
 
 FS = 360  # MIT-BIH's
 SINUS = "NLR"

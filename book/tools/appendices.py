@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from notebook_format import ROOT
 
-from ecgbook import studies
+from ecgbook import studies, synthetic
 from ecgbook.paper_tables import score_table, to_markdown
 from ecgkit import InputError, load_beats, plots
-from ecgkit.data import aami, splits, synthetic
+from ecgkit.data import aami, splits
 from ecgkit.data.beats import Beats
 from ecgkit.data.sources import DATABASES, find_source
 from ecgkit.data.wfdb_io import read_annotations, read_header
@@ -78,7 +78,7 @@ def all_runs(runs: list[Run]) -> str:
     for run in runs:
         rows.setdefault(f"{run.study}, {run.row}: {run.model}, {run.split} split", []).append(run)
     table = score_table(rows, {"accuracy": "accuracy %", "mean_f1": "mean F1 %"})
-    return to_markdown(table.rename(columns={"": "study and row"})) + (
+    return to_markdown(table.rename(columns={"row": "study and row"})) + (
         "\n\nAll on the test half of MIT-BIH, after the last epoch. ± is the standard deviation "
         "(n - 1) over the seeds; mean F1 is the mean of the four classes' F1.\n"
     )

@@ -3,7 +3,7 @@
 A database is looked for in the folder that its environment variable names, or in one of its name
 beside MIT-BIH's; then in the per-user cache; then at PhysioNet. Every file in use must have the
 SHA-256 that PhysioNet publishes: a given folder that is incomplete or damaged is an error. Only for
-MIT-BIH do the records of :mod:`ecgkit.data.synthetic` stand in, with a warning.
+MIT-BIH do the synthetic records of this library stand in, with a warning.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import tempfile
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecgkit import InputError
-from ecgkit.data import synthetic
 from ecgkit.data.wfdb_io import Record, read_record
 
 ADDRESSES = (
@@ -29,6 +27,9 @@ ADDRESSES = (
     "https://physionet-open.s3.amazonaws.com/{name}/{version}/",
 )
 PROBE_TIMEOUT_S, STALL_TIMEOUT_S = 3.0, 30.0
+
+SYNTHETIC = tuple(f"syn{number:02}" for number in range(1, 13))
+"""Twelve computer-made records that come with the library: odd ones play DS1, even ones DS2."""
 
 SYNTHETIC_BANNER = (
     "SYNTHETIC DATA: MIT-BIH is not within reach, so this runs on computer-made ECGs. No number "
@@ -170,27 +171,17 @@ def _given_folder(database: Database) -> Path | None:
 
 
 def _find_synthetic(records: Sequence[str] | None) -> Source:
-    """Find the synthetic records in the cache; write them there first where needed."""
+    """Take the synthetic records that come with the library."""
     if records and set(records) <= set(DATABASES["mitdb"].known):
         records = None  # a page that asks for a record of MIT-BIH runs on the synthetic ones, too
-    names = synthetic.NAMES if records is None else _select(records, synthetic.NAMES)
-    directory = cache_directory() / f"synthetic-{synthetic.VERSION}"
-    if not all((directory / file).is_file() for file in synthetic.FILES):
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="synthetic-", dir=directory.parent) as draft:
-                synthetic.write_records(Path(draft))
-                for file in synthetic.FILES:  # another process that does the same writes the same
-                    os.replace(Path(draft) / file, directory / file)
-        except OSError as error:
-            why = f"{directory} cannot be written ({error.strerror})"
-            raise InputError(f"{why}: let XDG_CACHE_HOME name another folder.") from error
-    sums = {file: _sha256(directory / file) for file in synthetic.FILES if file[:5] in names}
+    names = SYNTHETIC if records is None else _select(records, SYNTHETIC)
+    directory = Path(__file__).with_name("synthetic_records")
+    sums = {path.name: _sha256(path) for path in directory.iterdir() if path.stem in names}
     return Source("synthetic", directory, names, fingerprint(sums))
 
 
 def cache_directory() -> Path:
-    """Per-user folder for downloads, synthetic records and beats."""
+    """Per-user folder for downloads and beats."""
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ecgkit-book"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from ecgkit import InputError
-from ecgkit.data import synthetic
+from ecgkit.data.sources import SYNTHETIC
 
 _DS1 = "101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230"
 _DS2 = "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234"
@@ -19,8 +19,8 @@ DS1, DS2 = tuple(_DS1.split()), tuple(_DS2.split())
 """The two halves of MIT-BIH's patients (de Chazal et al. 2004, doi:10.1109/TBME.2004.827359)."""
 
 _HALVES = {
-    **dict.fromkeys((*DS1, *synthetic.NAMES[::2]), "DS1"),
-    **dict.fromkeys((*DS2, *synthetic.NAMES[1::2]), "DS2"),
+    **dict.fromkeys((*DS1, *SYNTHETIC[::2]), "DS1"),
+    **dict.fromkeys((*DS2, *SYNTHETIC[1::2]), "DS2"),
 }
 
 SAME_PERSON = {"202": "201"}
