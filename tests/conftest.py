@@ -53,10 +53,8 @@ def nothing_given(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def synthetic_source(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("synthetic")))
-        return sources.find_source("synthetic")
+def synthetic_source():
+    return sources.find_source("synthetic")
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ from safetensors.numpy import load_file, save_file
 
 from ecgkit.__main__ import main
 from ecgkit.apply import onnx
-from ecgkit.data import synthetic
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.features import FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
+from ecgkit.data.sources import SYNTHETIC
 from ecgkit.train.weights import load_model
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
@@ -37,12 +37,6 @@ def refused(run):
         return errors
 
     return call
-
-
-@pytest.fixture
-def synthetic_in_cache(monkeypatch, synthetic_source):
-    """The synthetic records lie in the cache already."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(synthetic_source.directory.parents[1]))
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +95,7 @@ def test_wrong_use_has_status_2_and_prints_no_result(capsys, arguments):
     assert errors.count("\n") == 1
 
 
-def test_counting_beats_needs_no_torch(synthetic_in_cache):
+def test_counting_beats_needs_no_torch():
     program = "import sys; from ecgkit.__main__ import main; status = main(sys.argv[1:])"
     program += "; sys.exit(status or 'torch' in sys.modules)"
     command = [sys.executable, "-c", program, "data", "--source", "synthetic", "--json"]
@@ -133,18 +127,18 @@ def test_an_interrupt_promises_only_what_is_kept(run, monkeypatch, arguments, ke
 # data
 
 
-def test_data_as_json_has_the_promised_keys(run, synthetic_in_cache, synthetic_source):
+def test_data_as_json_has_the_promised_keys(run, synthetic_source):
     status, output, errors = run("data", "--source", "synthetic", "--json")
     assert (status, errors, output.count("\n")) == (0, "", 1)
     found = json.loads(output)
     assert list(found) == ["source", "records", "counts", "fingerprint"]
     assert found["source"] == "synthetic"
-    assert tuple(found["records"]) == synthetic.NAMES
+    assert tuple(found["records"]) == SYNTHETIC
     assert list(found["counts"]) == list("NSVFQ")
     assert found["fingerprint"] == synthetic_source.fingerprint
 
 
-def test_the_halves_together_are_the_whole(run, synthetic_in_cache):
+def test_the_halves_together_are_the_whole(run):
     def counts(*options):
         return json.loads(run("data", "--source", "synthetic", "--json", *options)[1])["counts"]
 
@@ -160,7 +154,7 @@ def test_the_halves_together_are_the_whole(run, synthetic_in_cache):
     assert all(every[c] >= whole[c] for c in "NSVFQ")
 
 
-def test_results_of_synthetic_records_stand_under_a_banner(run, synthetic_in_cache):
+def test_results_of_synthetic_records_stand_under_a_banner(run):
     status, output, _ = run("data", "--source", "synthetic", "--split", "patients")
     assert status == 0
     first, *rest = output.splitlines()
@@ -168,7 +162,7 @@ def test_results_of_synthetic_records_stand_under_a_banner(run, synthetic_in_cac
     assert [line.split()[0] for line in rest[-2:]] == ["DS1", "DS2"]
 
 
-def test_synthetic_records_stand_in_with_a_warning(run, synthetic_in_cache):
+def test_synthetic_records_stand_in_with_a_warning(run):
     status, output, errors = run("data", "--json")
     assert status == 0
     assert json.loads(output)["source"] == "synthetic"
@@ -177,9 +171,7 @@ def test_synthetic_records_stand_in_with_a_warning(run, synthetic_in_cache):
 
 
 @pytest.mark.parametrize("name", ["beats.npz", "beats-step2.npz", "beats", "new/beats.table"])
-def test_a_table_is_saved_under_any_name_and_knows_its_preparation(
-    run, synthetic_in_cache, tmp_path, name
-):
+def test_a_table_is_saved_under_any_name_and_knows_its_preparation(run, tmp_path, name):
     how = ("--step", 2, "--features", "rr", "size", "--zeroed", "A9", "--mapping", "literature")
     assert run("data", "--source", "synthetic", *how, "--save", tmp_path / name, "--json")[0] == 0
     beats = Beats.load(tmp_path / name)
@@ -189,7 +181,7 @@ def test_a_table_is_saved_under_any_name_and_knows_its_preparation(
     assert beats.features.shape == (len(beats), 7)
 
 
-def test_a_table_that_cannot_be_saved_is_a_sentence(refused, synthetic_in_cache, tmp_path):
+def test_a_table_that_cannot_be_saved_is_a_sentence(refused, tmp_path):
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "beats.npz"
     assert "beats.npz" in refused("data", "--source", "synthetic", "--save", path)

@@ -1,24 +1,20 @@
 """Recordings are looked for in one order and verified; downloads are complete or an error."""
 
-import errno
-import functools
 import hashlib
 import http.server
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ecgkit import InputError
-from ecgkit.data import sources, splits, synthetic
+from ecgkit.data import sources, splits
 from ecgkit.data.sources import DATABASES, Database, SourceNotFound, find_source
 
 
@@ -73,13 +69,6 @@ WANTED = {f"{name}.{kind}" for name in ("100", "101") for kind in ("hea", "dat",
 def place():
     """Where downloads of MIT-BIH are kept."""
     return sources.cache_directory() / "mitdb-1.0.0"
-
-
-@pytest.fixture
-def synthetic_in_cache(synthetic_source):
-    """The synthetic records lie in the cache, so that nobody waits for them to be written."""
-    target = sources.cache_directory() / synthetic_source.directory.name
-    return shutil.copytree(synthetic_source.directory, target)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -235,7 +224,7 @@ def test_an_empty_variable_names_nothing_and_the_cache_comes_before_the_network(
 
 
 @pytest.mark.parametrize("records", [["../x"], ["/etc/passwd"], ["100/../101"], [""], ["999"], []])
-def test_unknown_records_and_sources_are_refused(archive, synthetic_in_cache, records):
+def test_unknown_records_and_sources_are_refused(archive, records):
     for name in ("mitdb", "synthetic"):
         with pytest.raises(InputError, match="record"):
             find_source(name, records)
@@ -282,15 +271,12 @@ def test_noise_has_no_beats(tmp_path, write_record, monkeypatch):
 # Where nothing is to be had
 
 
-def test_by_default_synthetic_records_stand_in_with_a_warning(
-    archive, synthetic_in_cache, dead_address, monkeypatch
-):
+def test_by_default_synthetic_records_stand_in_with_a_warning(archive, dead_address, monkeypatch):
     monkeypatch.setattr(sources, "ADDRESSES", (dead_address, dead_address))
     with pytest.warns(UserWarning, match="SYNTHETIC"):
         source = find_source()
     assert source.is_synthetic
-    assert source.records == synthetic.NAMES
-    assert source.directory == synthetic_in_cache
+    assert source.records == sources.SYNTHETIC
 
 
 @pytest.mark.parametrize("name", ["mitdb", "svdb", "nstdb"])
@@ -303,7 +289,7 @@ def test_a_database_that_is_named_is_never_replaced(dead_address, monkeypatch, n
         find_source()
 
 
-def test_without_leave_to_download_no_address_is_asked(archive, server, synthetic_in_cache):
+def test_without_leave_to_download_no_address_is_asked(archive, server):
     with pytest.raises(SourceNotFound, match="ECGKIT_DATA"):
         find_source("mitdb", download=False)
     with pytest.warns(UserWarning, match="SYNTHETIC"):
@@ -312,7 +298,7 @@ def test_without_leave_to_download_no_address_is_asked(archive, server, syntheti
 
 
 @pytest.mark.parametrize("kind", ["silent", "no name server"])
-def test_no_network_costs_seconds(archive, synthetic_in_cache, monkeypatch, kind):
+def test_no_network_costs_seconds(archive, monkeypatch, kind):
     over = threading.Event()
 
     def hang(*_, **__):
@@ -428,66 +414,22 @@ def test_a_cache_that_cannot_be_written_is_an_input_error(server, tmp_path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(InputError, match="directory"):
         find_source("mitdb")
-    with pytest.raises(InputError, match="XDG_CACHE_HOME"):
-        find_source("synthetic")
 
 
 # The synthetic records
 
 
-def test_the_synthetic_records_are_written_once(synthetic_in_cache, monkeypatch):
-    monkeypatch.setattr(synthetic, "write_records", None)
+def test_one_synthetic_record_can_be_asked_for(monkeypatch):
     monkeypatch.setenv("ECGKIT_SOURCE", "synthetic")
     source = find_source()
-    assert (source.name, source.directory) == ("synthetic", synthetic_in_cache)
+    assert source.name == "synthetic"
     assert find_source(records=["syn03"]).records == ("syn03",)
     assert find_source(records=["syn03"]).fingerprint != source.fingerprint
 
 
-def test_all_synthetic_records_stand_in_for_those_of_mit_bih(synthetic_in_cache):
+def test_all_synthetic_records_stand_in_for_those_of_mit_bih():
     # A page asks for one record of MIT-BIH by name; it must run where only synthetic ones are.
-    assert find_source("synthetic", ["223"]).records == synthetic.NAMES
-
-
-def copy_of(source, folder):
-    for file in synthetic.FILES:
-        shutil.copy(source.directory / file, folder)
-
-
-def test_an_incomplete_synthetic_cache_is_completed(
-    synthetic_in_cache, synthetic_source, monkeypatch
-):
-    (synthetic_in_cache / "syn05.atr").unlink()
-    monkeypatch.setattr(synthetic, "write_records", functools.partial(copy_of, synthetic_source))
-    assert find_source("synthetic").fingerprint == synthetic_source.fingerprint
-    assert sums_of(synthetic_in_cache) == sums_of(synthetic_source.directory)
-    assert list(sources.cache_directory().iterdir()) == [synthetic_in_cache]
-
-
-def test_a_full_disk_leaves_no_half_of_the_synthetic_records(monkeypatch):
-    def fail(folder):
-        (folder / "syn01.dat").write_bytes(b"as much as there was room for")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(synthetic, "write_records", fail)
-    with pytest.raises(InputError, match="No space"):
-        find_source("synthetic")
-    assert not [path for path in sources.cache_directory().rglob("*") if path.is_file()]
-
-
-def test_two_that_fill_the_cache_at_once_both_succeed(synthetic_source, monkeypatch):
-    together = threading.Barrier(2, timeout=30)
-
-    def copy_and_wait(folder):
-        copy_of(synthetic_source, folder)
-        together.wait()  # both are done before either moves its files into place
-
-    monkeypatch.setattr(synthetic, "write_records", copy_and_wait)
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(find_source, ["synthetic"] * 2)
-    assert first == second
-    assert first.fingerprint == synthetic_source.fingerprint
-    assert list(sources.cache_directory().iterdir()) == [first.directory]
+    assert find_source("synthetic", ["223"]).records == sources.SYNTHETIC
 
 
 # Real data, and what is imported

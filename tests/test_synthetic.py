@@ -267,3 +267,10 @@ def test_an_unknown_record_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="'100'"):
         synthetic.write_records(tmp_path, ["syn01", "100"])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_records_in_the_library_are_those_of_the_generator(synthetic_source, tmp_path):
+    synthetic.write_records(tmp_path)
+    assert {path.name for path in synthetic_source.directory.iterdir()} == set(synthetic.FILES)
+    for file in synthetic.FILES:
+        assert (tmp_path / file).read_bytes() == (synthetic_source.directory / file).read_bytes()

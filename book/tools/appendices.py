@@ -6,7 +6,7 @@
     python book/tools/appendices.py --data-sheet   # with MIT-BIH: book/data_sheet_records.md
 
 The model card is made from the weights of ``ecgkit`` and the results of the studies, the pictures
-and counts of the synthetic records by ``ecgkit.data.synthetic``; git ignores what is written of
+and counts of the synthetic records by ``ecgbook.synthetic``; git ignores what is written of
 them. The table of MIT-BIH's records needs the recordings: git keeps it, and a test compares it.
 """
 

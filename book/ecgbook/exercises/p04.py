@@ -70,6 +70,8 @@ def split_by_person(answer: Function) -> Verdict:
     for c in np.unique(labels):
         if c not in labels[train] or c not in labels[test]:
             return wrong(f"Class {aami.CLASSES[c]} is in one half only: try another seed.")
+    if min(len(train), len(test)) < len(names) / 4:
+        return wrong("One half has less than a quarter of the beats.")
     for alone in ({"208": 3, "232": 1, "223": 1}, {"201": 3, "202": 3, "232": 1, "223": 1}):
         try:
             answer(*_table(alone))

@@ -102,9 +102,7 @@ def cone(answer: Function) -> Verdict:
     def outputs(function: Function, **keywords: Any) -> tuple[Array, int]:
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             found = [given(function(*blocks, x.clone(), **keywords)) for x in inputs]
-        return torch.stack(
-            found
-        ).numpy(), counter.get_total_flops() // 12  # multiplications per beat: of 6 beats
+        return torch.stack(found).numpy(), counter.get_total_flops() // 12  # per beat, of 6
 
     try:
         found, work = outputs(answer)

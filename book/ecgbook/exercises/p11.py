@@ -86,14 +86,10 @@ def bootstrap(answer: Function) -> Verdict:
     draws, choices = 400, list(combinations_with_replacement(range(3), 3))
 
     def resample(matrices: Array) -> Any:
-        names, labels, predicted = np.indices(matrices.shape).reshape(3, -1)
-        order = np.random.default_rng(3).permutation(matrices.sum())
-        columns = (np.repeat(c, matrices.ravel())[order] for c in (labels, predicted, names))
-        labels, predicted, names = columns
-        return answer(labels, predicted, np.array(list("abc"))[names], draws, rng())
-
-    def rng() -> np.random.Generator:
-        return np.random.default_rng(0)
+        cells = np.indices(matrices.shape).reshape(3, -1).repeat(matrices.ravel(), axis=1)
+        names, labels, predicted = np.random.default_rng(3).permutation(cells, axis=1)
+        rng = np.random.default_rng(0)
+        return answer(labels, predicted, np.array(list("abc"))[names], draws, rng)
 
     values = np.asarray(given(resample(MATRICES)), dtype=float)
     if values.shape != (draws,):

@@ -55,7 +55,6 @@ coverage_for = expect_function(
     [
         (partial(_coverage, first=True), "Do not stop at the first fall: look further."),
         (lambda p, y, a: len(p) * _coverage(p, y, a), "That is a number of beats: give a share."),
-        (partial(_coverage, by=lambda p: -p.max(axis=1)), "Answer the *most* confident first."),
         (partial(_coverage, by=lambda p: p[:, 0]), "Confidence is the answer's probability."),
         (partial(_coverage, by=lambda p: 0 * p[:, 0]), "Sort the beats by confidence."),
     ],

@@ -54,17 +54,13 @@ def voted(answer: Function) -> Verdict:
     """Mean of the probabilities of a beat cut at several places."""
     signal = np.random.default_rng(3).normal(size=1000).cumsum() / 5
     r_peaks, shifts = np.array([200, 480, 700]), (-3, 0, 2)
-
-    def cuts(sign: int) -> Array:  # (shifts, beats, 180)
-        starts = r_peaks + sign * np.array(shifts)[:, None] - 90
-        return signal[starts[..., None] + np.arange(180)]
-
-    each, turned = (np.array([_predict(beats) for beats in cuts(sign)]) for sign in (1, -1))
+    starts = r_peaks + np.array(shifts)[:, None] - 90
+    cuts = signal[starts[..., None] + np.arange(180)]  # (shifts, beats, 180)
+    each = np.array([_predict(beats) for beats in cuts])
     mistakes = [
         (each[1], "That is without a shift: cut at r_peaks + shift."),
-        (_predict(cuts(1).mean(axis=0)), "Average the probabilities, not the beats."),
+        (_predict(cuts.mean(axis=0)), "Average the probabilities, not the beats."),
         (each.sum(axis=0), "Those are sums: divide by the number of shifts."),
-        (turned.mean(axis=0), "The shifts have the wrong sign."),
     ]
     return compare(
         answer(_predict, signal.copy(), r_peaks.copy(), shifts),
