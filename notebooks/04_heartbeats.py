@@ -47,8 +47,9 @@ page.uses(source)
 #
 # so that the R peak stands in column 90. The library's function
 # [`cut_beats`](../book/api_data.md#ecgkit.data.cutting.cut_beats) does this for all
-# beats of a record at once: the R peaks as a column, the offsets as a row, and
-# their sums are an array of sample numbers. The numbers 90 and 90 are defaults of a
+# beats of a record at once: it views the signal as all its windows of 180 samples,
+# without copying any, and takes those that the R peaks name. The numbers 90 and 90
+# are defaults of a
 # [`Preparation`](../book/api_data.md#ecgkit.data.preparation.Preparation), the
 # object that says how beats are prepared. (Its `step` is 1 on this page.)
 

@@ -23,12 +23,16 @@ def _seeds(words: Sequence[str] | None) -> list[int] | None:
 
 
 def _study(options: argparse.Namespace) -> None:
+    import torch
+
     from ecgbook import studies
     from ecgkit.data.beats import Beats
 
     study, seeds = studies.load_study(options.name), _seeds(options.seeds)
     with contextlib.suppress(AttributeError, OSError):  # not on every system
         os.nice(10)
+    if options.threads:
+        torch.set_num_threads(options.threads)
     out = options.out or Path("runs") / study.name
     runs = studies.run_study(
         study,
@@ -40,6 +44,7 @@ def _study(options: argparse.Namespace) -> None:
         test=options.test,
         beats=[Beats.load(path) for path in options.beats],
         device=options.device,
+        precision=options.precision,
         progress=sys.stderr.isatty(),
     )
     if options.json:
@@ -80,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--test", action="store_true", help="test the settled rows on DS2")
     study.add_argument("--beats", type=Path, nargs="+", default=[], help="by `ecgkit data --save`")
     study.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    study.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
+    study.add_argument("--threads", type=int, metavar="N", help="of the CPU; default: all")
     study.add_argument("--json", action="store_true", help="print JSON, nothing else")
     publish = commands.add_parser("publish", help="add finished runs to the book's results")
     publish.set_defaults(command=_publish)

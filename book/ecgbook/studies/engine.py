@@ -45,6 +45,7 @@ def run_study(
     test: bool = False,
     beats: Sequence[Beats] = (),
     device: str = "auto",
+    precision: str = "auto",
     progress: bool = False,
 ) -> list[Run]:
     """Make all runs of a study that are not there yet, seed by seed.
@@ -65,7 +66,7 @@ def run_study(
     beats : sequence of Beats
         Tables to take the beats from, without the rows that none of them suits; without any,
         beats are loaded for each row.
-    device, progress
+    device, precision, progress
         See :func:`ecgkit.evaluate.runs.train_and_test`.
 
     Raises
@@ -107,6 +108,7 @@ def run_study(
             out=folder,
             resume=True,
             device=device,
+            precision=precision,
             progress=progress,
             study=study.name,
             row=row.name,
