@@ -105,45 +105,41 @@ def _train(options: argparse.Namespace) -> None:
     from ecgkit.train.recipe import find_recipe
 
     recipe = find_recipe(options.recipe, options.epochs, options.batch)
-    preparation = given_preparation(options)
-    if options.beats:
-        beats = Beats.load(options.beats)
-        preparation = given_preparation(options, table=beats.preparation)
+    beats = Beats.load(options.beats) if options.beats else None
+    preparation = given_preparation(options, None if beats is None else beats.preparation)
     build(options.model, preparation.n_features)  # refuses a wrong name before anything is read
     names = ("split", "seed", "validation", "out", "resume", "device", "precision")
     settings = {name: getattr(options, name) for name in names}
     with join_processes():
         first = rank_and_world()[0] == 0
-        if not options.beats:
+        if beats is None:
             beats = load_beats(_source(options), preparation)
         settings["progress"] = first and not options.json
         _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
-    if not first:
-        return
-    if options.json:
+    if first and options.json:
         print(run.to_json())
-        return
-    _print_report(run.report(), run.source)
-    print(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
-    print(f"written: {options.out / RUN}, {options.out / WEIGHTS}")
+    elif first:
+        _print_report(run.report(), run.source)
+        print(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
+        print(f"written: {options.out / RUN}, {options.out / WEIGHTS}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from ecgkit.data.beats import Beats, load_beats
+    from ecgkit import Beats, load_beats, load_model
     from ecgkit.evaluate.runs import evaluate
-    from ecgkit.train.weights import load_model
 
     classifier = load_model(options.weights)
     preparation, trained = classifier.preparation, classifier.provenance
     if options.beats:
-        beats: Beats = Beats.load(options.beats).relabel(preparation.mapping)
+        beats = Beats.load(options.beats).relabel(preparation.mapping)
     else:
         beats = load_beats(_source(options), preparation)
     seed = trained.seed if options.seed is None else options.seed
     report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
     if options.json:
-        result = {"source": beats.source, **report.to_dict(), **_about(options, classifier)}
-        print(json.dumps(result))
+        print(
+            json.dumps({"source": beats.source, **report.to_dict(), **_about(options, classifier)})
+        )
     else:
         _print_report(report, beats.source)
 
@@ -156,9 +152,8 @@ def _about(options: argparse.Namespace, classifier: Classifier) -> dict[str, Any
 
 
 def _classify(options: argparse.Namespace) -> None:
-    from ecgkit.apply.classify import classify
+    from ecgkit import classify, load_model
     from ecgkit.apply.readers import read_recording
-    from ecgkit.train.weights import load_model
 
     classifier = load_model(options.weights)
     how = {"detect": options.detect, "device": options.device, "progress": not options.json}
@@ -201,18 +196,12 @@ def _draw(found: Classification, path: Path) -> None:
 
     recording, start_s = found.recording, found.busiest()
     signals = {recording.lead or "lead": recording.signal}
+    title = f"{recording.name}, from {start_s:.1f} s"
     marks = {} if found.symbols is None else {"annotator": found.symbols}
-    figure = ecg_strip(
-        signals,
-        recording.fs,
-        f"{recording.name}, from {start_s:.1f} s",
-        start_s=start_s,
-        seconds=min(10.0, recording.seconds - start_s),
-        r_peaks=found.samples,
-        marks={**marks, "model": found.classes},
-        synthetic=recording.synthetic,
-    )
-    save(figure, path)
+    shown: dict[str, Any] = {"r_peaks": found.samples, "marks": {**marks, "model": found.classes}}
+    shown |= {"start_s": start_s, "seconds": min(10.0, recording.seconds - start_s)}
+    shown["synthetic"] = recording.synthetic
+    save(ecg_strip(signals, recording.fs, title, **shown), path)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -224,9 +213,8 @@ def _export(options: argparse.Namespace) -> None:
     difference = onnx.largest_difference(classifier, options.onnx)
     expects = onnx.metadata(classifier)
     if options.json:
-        result = {"onnx": str(options.onnx), "largest_difference": difference}
-        weights = _about(options, classifier)["weights"]
-        print(json.dumps({**result, "weights": weights, "expects": expects}))
+        result = {"onnx": str(options.onnx), "largest_difference": difference, "expects": expects}
+        print(json.dumps({**result, "weights": _about(options, classifier)["weights"]}))
         return
     print(f"written: {options.onnx}")
     print(f"on 64 random beats its probabilities are within {difference:.0e} of torch's")
@@ -250,21 +238,16 @@ def _ec57(options: argparse.Namespace) -> None:
 
 
 def _print_report(report: Report, source: str) -> None:
-    """Print a confusion matrix and its scores as a table."""
-
-    def percent(share: float) -> str:
-        return "-" if share != share else f"{100 * share:.2f}"
-
+    """Print a confusion matrix and its scores as a table; a hyphen where a score is undefined."""
     _print_banner(source == "synthetic")
     print("rows: annotators; columns: model")
     print("  " + "".join(f"{name:>8}" for name in report.classes) + "    Se %    P+ %    F1 %")
     for (name, scores), row in zip(report.classes.items(), report.confusion_matrix, strict=True):
-        shares = (scores.se, scores.ppv, scores.f1)
-        cells = (*row.tolist(), *map(percent, shares))
-        print(f"{name:2}" + "".join(f"{cell:>8}" for cell in cells))
+        shares = [f"{100 * x:.2f}".replace("nan", "-") for x in (scores.se, scores.ppv, scores.f1)]
+        print(f"{name:2}" + "".join(f"{cell:>8}" for cell in (*row.tolist(), *shares)))
     names = ("accuracy", "mean Se", "mean P+", "F1 of the means", "mean F1")
     for name, share in zip(names, (report.accuracy, *astuple(report.macro)), strict=True):
-        print(f"{name} {percent(share)} %")
+        print(f"{name} {100 * share:.2f} %".replace("nan", "-"))
 
 
 COMMANDS = {"data": _data, "train": _train, "evaluate": _evaluate, "classify": _classify}

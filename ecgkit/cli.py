@@ -13,7 +13,7 @@ from ecgkit.data import aami
 from ecgkit.data.features import FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
 
-SHARED: dict[str, dict[str, Any]] = {
+SHARED: dict[str, dict[str, Any]] = {  # options of more than one command
     "--source": {"choices": ("auto", "mitdb", "svdb", "synthetic"), "help": "or set ECGKIT_SOURCE"},
     "--beats": {"type": Path, "metavar": "FILE", "help": "a table that data --save wrote"},
     "--weights": {"default": "ours", "help": "ours (default), paper, or a file"},
@@ -21,7 +21,6 @@ SHARED: dict[str, dict[str, Any]] = {
     "--device": {"default": "auto", "help": "auto (default), cpu, cuda, ..."},
     "--json": {"action": "store_true", "help": "print JSON, nothing else"},
 }
-"""Options of more than one command."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,14 +49,16 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(option, **SHARED[option])
         return command
 
-    data = ("--source", "--split", "--json")
-    _add_data(add("data", "find or fetch the recordings and count their beats", *data))
-    _add_train(add("train", "train a model and test it once", *data, "--beats", "--device"))
-    shared = (*data, "--beats", "--weights", "--device")
-    evaluate = add("evaluate", "test trained weights on the test half", *shared)
+    beats, model = ("--source", "--split", "--json"), ("--weights", "--device")
+    data = add("data", "find or fetch the recordings and count their beats", *beats)
+    data.add_argument("--annotations", action="store_true", help="count beats near an end, too")
+    data.add_argument("--fetch", action="store_true", help="download MIT-BIH if it is not here")
+    data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (npz)")
+    _add_preparation(data)
+    _add_train(add("train", "train a model and test it once", *beats, "--beats", "--device"))
+    evaluate = add("evaluate", "test trained weights on the test half", *beats, "--beats", *model)
     evaluate.add_argument("--seed", type=int, help="of the split; default: the weights'")
-    about = "classify each heartbeat of a recording"
-    _add_classify(add("classify", about, "--weights", "--device", "--json"))
+    _add_classify(add("classify", "classify each heartbeat of a recording", *model, "--json"))
     export = add("export", "write trained weights as an ONNX file", "--weights", "--json")
     export.add_argument("--onnx", type=Path, required=True, metavar="OUT.onnx")
     _add_ec57(add("ec57", "compare two annotators of the same records"))
@@ -82,26 +83,16 @@ def _option(field: str) -> str:
 
 def given_preparation(options: argparse.Namespace, table: Preparation | None = None) -> Preparation:
     """Return the preparation that the options describe; refuse another than a ``table`` has."""
-    given = {field.name: getattr(options, field.name) for field in fields(Preparation)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {f.name: x for f in fields(Preparation) if (x := getattr(options, f.name)) is not None}
     if "features" in given:
         sets = {"rr": RR_FEATURES, "all": tuple(FEATURES)}
         given["features"] = sum((sets.get(name, (name,)) for name in given["features"]), ())
     wanted = replace(table or Preparation(), **given)
     if table is not None and wanted != table:
         name = next(name for name in given if getattr(wanted, name) != getattr(table, name))
-        raise InputError(
-            f"The table has {name} {getattr(table, name)!r}, not {getattr(wanted, name)!r}: leave "
-            f"out {_option(name)}, or save a table that is prepared so."
-        )
+        found = f"{name} {getattr(table, name)!r}, not {getattr(wanted, name)!r}"
+        raise InputError(f"The table has {found}: omit {_option(name)}, or save another table.")
     return wanted
-
-
-def _add_data(data: argparse.ArgumentParser) -> None:
-    data.add_argument("--annotations", action="store_true", help="count beats near an end, too")
-    data.add_argument("--fetch", action="store_true", help="download MIT-BIH if it is not here")
-    data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (npz)")
-    _add_preparation(data)
 
 
 def _add_train(train: argparse.ArgumentParser) -> None:

@@ -27,24 +27,13 @@ from ecgkit.train.weights import Classifier, load_model
 
 @dataclass(frozen=True)
 class Classification:
-    """The heartbeats of a recording with their classes.
-
-    Attributes
-    ----------
-    recording : Recording
-    samples, probabilities : ndarray of int64, shape (n,), and of float32, shape (n, 4)
-        R peaks as sample numbers of the recording; probabilities of N, S, V, F.
-    symbols : ndarray of str, shape (n,), or None
-        The annotators' symbols; None where R peaks were detected.
-    left_out : int
-        Beats too near either end of the recording to be classified.
-    """
+    """The heartbeats of a recording with their classes."""
 
     recording: Recording
-    samples: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
-    symbols: NDArray[np.str_] | None
-    left_out: int
+    samples: NDArray[np.int64]  #: R peaks as sample numbers of the recording, shape (n,).
+    probabilities: NDArray[np.float32]  #: Of N, S, V and F, shape (n, 4).
+    symbols: NDArray[np.str_] | None  #: The annotators', (n,); None where R peaks were detected.
+    left_out: int  #: Beats too near either end of the recording to be classified.
 
     @property
     def time_s(self) -> NDArray[np.float64]:

@@ -12,17 +12,13 @@ from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 
 
 class Buffer:
-    """The newest samples of a signal, from sample number ``first`` on."""
+    """The newest samples of a signal, from sample number ``first`` on, before ``end``."""
 
     def __init__(self) -> None:
-        self.x, self.first = np.empty(0), 0
-
-    @property
-    def end(self) -> int:
-        return self.first + len(self.x)
+        self.x, self.first, self.end = np.empty(0), 0, 0
 
     def append(self, x: Signal) -> None:
-        self.x = np.concatenate([self.x, x])
+        self.x, self.end = np.concatenate([self.x, x]), self.end + len(x)
 
     def forget(self, before: int) -> None:
         dropped = max(before - self.first, 0)
@@ -41,25 +37,23 @@ class Wavelets:
         self._preparation = p = preparation or Preparation()
         if p.extension.startswith("period"):
             raise InputError("A stream has no periodic extension: use another classifier.")
-        self._grid, self._ahead, self._margin = 1, 0, 0
-        if p.zeroed:
-            self._grid = 2**p.level  # samples per coefficient of the last level
-            self._ahead = denoising.reach(p.wavelet, p.level)
-            self._margin = self._grid * (1 + self._ahead // (self._grid - 1))  # of prepare_signal
+        self._grid = 2**p.level if p.zeroed else 1  # samples per coefficient of the last level
+        self._ahead = denoising.reach(p.wavelet, p.level) if p.zeroed else 0
+        self._margin = self._grid * (1 + self._ahead // max(self._grid - 1, 1))  # of prepare_signal
         self._held, self._done = Buffer(), 0
 
     def feed(self, chunk: Signal) -> Signal:
         self._held.append(chunk)
-        if len(self._held.x) < self._margin:  # would be extended as a short recording is
-            return np.empty(0)
-        return self._denoise((self._held.end - self._ahead) // self._grid * self._grid)
+        until = (self._held.end - self._ahead) // self._grid * self._grid
+        return self._denoise(until, self._margin)
 
     def close(self) -> Signal:
         return self._denoise(self._held.end)
 
-    def _denoise(self, until: int) -> Signal:
+    def _denoise(self, until: int, least: int = 0) -> Signal:
         """Return the samples from the last one returned on to ``until``."""
-        if until <= self._done:
+        # fewer than the least would be extended as a short recording is
+        if until <= self._done or len(self._held.x) < least:
             return np.empty(0)
         clean = prepare_signal(self._held.x, self._preparation)
         clean = clean[self._done - self._held.first : until - self._held.first]
@@ -72,10 +66,9 @@ class Wavelets:
 class Biquads:
     """Denoise with two causal second-order filters, a high-pass and a low-pass.
 
-    They use no later sample, so they must delay what they let through: waves well below 45 Hz come
-    1.8 samples later (``sqrt(2) / (2 pi 45)`` s), of which two whole samples are undone here. Slow
-    waves, such as the ST segment, change their shape. Half the power is left at both edges, which
-    are those of the bands that :func:`ecgkit.data.denoising.denoise` removes.
+    Using no later sample, they delay waves well below 45 Hz by 1.8 samples (``sqrt(2) / (2 pi 45)``
+    s), of which two are undone here. Slow waves, such as the ST segment, change their shape. Half
+    the power is left at both edges, those of what :func:`ecgkit.data.denoising.denoise` removes.
     """
 
     LAG = 2  # samples by which a clean one comes late
@@ -92,9 +85,9 @@ class Biquads:
         if not len(self._state):  # as if the first value had always been there
             self._state = scipy.signal.sosfilt_zi(self.sos) * chunk[0]
         clean, self._state = scipy.signal.sosfilt(self.sos, chunk, zi=self._state)
-        skipped = min(self._skip, len(clean))
-        self._last, self._skip = float(chunk[-1]), self._skip - skipped
-        return clean[skipped:]
+        skip, self._skip = self._skip, max(self._skip - len(chunk), 0)
+        self._last = float(chunk[-1])
+        return clean[skip:]
 
     def close(self) -> Signal:
         """Return the last two samples, as if the signal stayed at its last value."""

@@ -67,26 +67,17 @@ def metadata(classifier: Classifier) -> dict[str, str]:
 
 
 def export_onnx(classifier: Classifier, path: Path | str) -> None:
-    """Write a classifier as an ONNX file; InputError without the extra.
-
-    Its inputs are ``beats`` (b, 180) and, where the preparation has features, ``features`` (b, k);
-    its output is ``logits`` (b, 4).
-    """
+    """Write a classifier as an ONNX file with its :func:`metadata`; InputError without extra."""
     onnx, _ = _import("onnx"), _import("onnxscript")
     batch = {0: torch.export.Dim("b", min=1)}
     sizes = (classifier.preparation.n_samples, classifier.preparation.n_features)
     inputs = tuple(torch.zeros(2, size) for size in sizes if size)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    names = {"input_names": ["beats", "features"][: len(inputs)], "output_names": ["logits"]}
+    how: dict[str, Any] = {"dynamic_shapes": (batch,) * len(inputs), "dynamo": True, **names}
+    network = _fold_weight_norm(classifier.network)
     with warnings.catch_warnings(action="ignore"):  # torch's exporter warns of its own machinery
-        program: Any = torch.onnx.export(
-            _fold_weight_norm(classifier.network),
-            inputs,
-            input_names=["beats", "features"][: len(inputs)],
-            output_names=["logits"],
-            dynamic_shapes=(batch,) * len(inputs),
-            dynamo=True,
-            verbose=False,
-        )
+        program: Any = torch.onnx.export(network, inputs, verbose=False, **how)
     proto = program.model_proto
     onnx.helper.set_model_props(proto, metadata(classifier))
     onnx.checker.check_model(proto, full_check=True)
@@ -112,10 +103,7 @@ def predict(
     features: NDArray[np.float32] | None = None,
     batch: int = 1024,
 ) -> NDArray[np.float32]:
-    """Class probabilities (n, 4) of beats, as :func:`ecgkit.train.fit.predict` returns them.
-
-    ``opened`` is a :func:`session`; ``features`` are read where the file has this input.
-    """
+    """Class probabilities (n, 4) of beats from a :func:`session`; it reads features if it can."""
     known: dict[str, Any] = {"beats": signals, "features": features}
     inputs = {entry.name: known[entry.name] for entry in opened.get_inputs()}
     parts = [np.empty((0, len(CLASSES)), np.float32)]

@@ -30,27 +30,15 @@ TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights wer
 
 @dataclass(frozen=True)
 class Recording:
-    """One lead of a recording.
-
-    Attributes
-    ----------
-    name, fs, lead : str, float, str
-        Sampling rate in Hz; ``""`` where the lead has no name.
-    signal : ndarray of float32, shape (samples,)
-        In mV; NaN where the file has no value.
-    r_peaks, symbols : ndarray of int64 and of str, shape (n_beats,), or None
-        Sample number and symbol of each annotated beat.
-    synthetic : bool
-        Whether the file says that a computer made it.
-    """
+    """One lead of a recording."""
 
     name: str
-    fs: float
-    lead: str
-    signal: Signal
-    r_peaks: NDArray[np.int64] | None = None
-    symbols: NDArray[np.str_] | None = None
-    synthetic: bool = False
+    fs: float  #: Sampling rate in Hz.
+    lead: str  #: ``""`` where the lead has no name.
+    signal: Signal  #: Shape (samples,), in mV; NaN where the file has no value.
+    r_peaks: NDArray[np.int64] | None = None  #: Sample number of each annotated beat.
+    symbols: NDArray[np.str_] | None = None  #: The symbols of these beats.
+    synthetic: bool = False  #: Whether the file says that a computer made it.
 
     @property
     def seconds(self) -> float:
@@ -64,13 +52,11 @@ def read_recording(
 
     Parameters
     ----------
-    path : Path or str
-        A file, or a WFDB record's path with or without extension.
-    lead : str, optional
-        Name of the lead, or ``"first"``. None takes MLII, else II, else the first with a warning.
+    path, lead : Path or str, and str, optional
+        A WFDB record's extension may be left out; a lead's name or ``"first"``. None takes MLII,
+        else II, else the first with a warning.
     fs, units : float, str, optional
-        Sampling rate in Hz, which a CSV file does not state; ``"mV"``, ``"uV"`` or ``"V"``, where
-        the file states no unit or a wrong one.
+        Hz, which a CSV does not state; ``"mV"``, ``"uV"`` or ``"V"``, if the file's is wrong.
 
     Examples
     --------
@@ -158,10 +144,8 @@ def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path)
         )
     word = unit.strip().lower().replace("µ", "u").replace("μ", "u")
     if word not in MILLIVOLTS:
-        raise InputError(
-            f"Lead {channel.lead} of {path} is in {unit or 'no unit'}: state it with --units mV, "
-            "uV or V, or take another lead."
-        )
+        found = f"Lead {channel.lead} of {path} is in {unit or 'no unit'}"
+        raise InputError(f"{found}: state it with --units mV, uV or V, or take another lead.")
     return MILLIVOLTS[word]
 
 

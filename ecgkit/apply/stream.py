@@ -1,10 +1,8 @@
 """Heartbeats of a signal that is still being recorded: fed in chunks, classified soon after.
 
-A denoiser returns clean samples: :class:`Wavelets` those of the whole recording denoised at once,
-16 s later, :class:`Biquads` others almost at once. A :class:`Detector` finds R peaks where no other
-program does. A :class:`Monitor` cuts and classifies each beat as soon as its samples are clean. How
-the signal, at 360 Hz, is divided into chunks changes when an answer comes, never the answer. Memory
-does not grow with the length of the recording.
+A denoiser cleans samples: :class:`Wavelets` exactly, 16 s later, :class:`Biquads` almost at once. A
+:class:`Detector` finds R peaks. A :class:`Monitor` classifies each beat once its samples are clean.
+How long the chunks (at 360 Hz) are changes no answer, only when it comes. Memory does not grow.
 """
 
 from __future__ import annotations
@@ -38,9 +36,7 @@ def _check_chunk(chunk: ArrayLike, first: int) -> Signal:
         if x.ndim != 1:
             raise ValueError(f"its shape is {x.shape}")
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"A chunk is no row of samples ({error}): give those of a lead."
-        ) from error
+        raise InputError(f"A chunk is no row of samples ({error}): give a lead's.") from error
     if len(missing := np.flatnonzero(~np.isfinite(x))):
         raise InputError(f"Sample {first + missing[0]} is missing or infinite: fill the gap.")
     return x
@@ -49,13 +45,11 @@ def _check_chunk(chunk: ArrayLike, first: int) -> Signal:
 class Detector:
     """Find R peaks as :func:`ecgkit.data.r_peaks.detect_r_peaks` does, once per second.
 
-    Each search covers the last 24 s and reports the peaks that two more seconds follow, so a peak
-    is reported two to three seconds late. A whole recording is searched with other thresholds, and
-    a few peaks differ.
+    Each search covers the last 24 s and reports the peaks that two more seconds follow, so two to
+    three seconds late. A whole recording is searched with other thresholds: a few peaks differ.
     """
 
-    EVERY = SAMPLING_RATE  # samples between two searches
-    CONFIRMED = 2 * SAMPLING_RATE  # samples that must follow a peak
+    EVERY, CONFIRMED = SAMPLING_RATE, 2 * SAMPLING_RATE  # samples between searches, after a peak
 
     def __init__(self) -> None:
         self._held, self._done, self._last = Buffer(), 0, -REFRACTORY
@@ -64,8 +58,7 @@ class Detector:
         """Take in the next samples and return new R peaks as sample numbers."""
         self._held.append(_check_chunk(chunk, self._held.end))
         found = [np.empty(0, np.int64)]
-        while self._held.end >= self._done + self.EVERY + self.CONFIRMED:
-            until = self._done + self.EVERY
+        while self._held.end >= (until := self._done + self.EVERY) + self.CONFIRMED:
             found.append(self._search(until, until + self.CONFIRMED))
         return np.concatenate(found)
 
@@ -76,13 +69,11 @@ class Detector:
     def _search(self, until: int, seen: int) -> NDArray[np.int64]:
         """Search the samples held before ``seen`` for new peaks before ``until``."""
         peaks = self._held.first + detect_r_peaks(self._held.x[: seen - self._held.first])
-        # A peak where two searches meet may have moved to the other side; if it was reported, it
-        # is too close to the last one.
+        # A peak may move across the border of two searches; if reported, it is close to the last.
         new = (peaks >= self._done - REFRACTORY) & (peaks < until)
         peaks = drop_close(peaks[new], self._last)
-        self._last = int(peaks[-1]) if len(peaks) else self._last
+        self._done, self._last = until, int(peaks[-1]) if len(peaks) else self._last
         self._held.forget(until - LEAD_IN)
-        self._done = until
         return peaks
 
 
@@ -110,9 +101,8 @@ class Monitor:
     """Classify the heartbeats of a signal that is still being recorded.
 
     Beats are prepared as the classifier says; if its features read the interval to the next R peak,
-    an answer waits for that peak. With :class:`Wavelets`, which are the default, and the same R
-    peaks, beats and labels are those of :func:`ecgkit.apply.classify.classify`; probabilities may
-    differ in their sixth digit.
+    an answer waits for that peak. With :class:`Wavelets`, the default, and the same R peaks, labels
+    are those of :func:`ecgkit.apply.classify.classify`, and probabilities to five digits.
     """
 
     def __init__(self, classifier: Classifier, denoiser: Denoiser | None = None) -> None:
@@ -127,17 +117,14 @@ class Monitor:
     def feed(self, chunk: ArrayLike, r_peaks: Iterable[int] = ()) -> list[Beat]:
         """Take in the next samples, in mV at 360 Hz, and answer what can be answered.
 
-        ``r_peaks`` are those that have become known: sample numbers, counted from the start of the
-        recording, in increasing order and at most five seconds late. Beats too near an end of the
-        recording (100 samples before, 150 after) are left out. After an InputError, nothing of this
-        chunk is taken in.
+        ``r_peaks`` are those that have become known: sample numbers of the recording, in increasing
+        order, at most five seconds late. Beats too near an end (100 samples before, 150 after) are
+        left out. After an InputError, nothing of this chunk is taken in.
         """
         x = _check_chunk(chunk, self._raw.end)
         new = [int(r) for r in r_peaks]
         if any(b <= a for a, b in itertools.pairwise([self._last, *new])):
-            raise InputError(
-                f"R peaks {new} after {self._last} are out of order: report each once."
-            )
+            raise InputError(f"R peaks {new} follow {self._last}: report each once, in order.")
         if self._raw.first and new and new[0] < self._raw.first + SETTLING + self._within:
             raise InputError(f"The R peak at sample {new[0]} is late: report each within 5 s.")
         self._last = (new or [self._last])[-1]
@@ -153,14 +140,13 @@ class Monitor:
 
     def _align_and_cut(self, ended: bool) -> None:
         """Cut the beats whose samples are clean; forget samples that no beat needs any more."""
-        p, n = self._preparation, self._raw.end
+        p, n, first = self._preparation, self._raw.end, self._raw.first
         settled = n - SETTLING - self._within if self._within and not ended else math.inf
         last = n if ended else min(self._clean.end - p.step * p.after, n - p.margin_after)
         for peak in self._peaks:
             if peak.aligned is None and peak.sample < settled:
-                at = np.array([peak.sample - self._raw.first])
-                at = align_r_peaks(self._raw.x, at, self._within)
-                peak.aligned = self._raw.first + int(at[0])
+                at = align_r_peaks(self._raw.x, np.array([peak.sample - first]), self._within)
+                peak.aligned = first + int(at[0])
         for peak in (peak for peak in self._peaks if not peak.passed):
             if peak.aligned is None or peak.aligned > last:
                 break
@@ -176,13 +162,11 @@ class Monitor:
         aligned = [peak.aligned for peak in self._peaks if peak.aligned is not None]
         last = len(aligned) - (self._waits_for_next and not ended)
         rows = [i for i, peak in enumerate(self._peaks[:last]) if peak.beat is not None]
-        new = [self._peaks[i] for i in rows if not self._peaks[i].answered]
-        if not new:
+        if not (new := [self._peaks[i] for i in rows if not self._peaks[i].answered]):
             return []
-        rr_s = np.diff(aligned, prepend=np.nan, append=np.nan) / SAMPLING_RATE
-        before, after = rr_s[:-1].astype(np.float32)[rows], rr_s[1:].astype(np.float32)[rows]
+        rr_s = (np.diff(aligned, prepend=np.nan, append=np.nan) / SAMPLING_RATE).astype(np.float32)
         cut = np.array([self._peaks[i].beat for i in rows])
-        signals, features = describe_beats(cut, before, after, self._preparation)
+        signals, features = describe_beats(cut, rr_s[:-1][rows], rr_s[1:][rows], self._preparation)
         found = self._classifier.predict(signals[-len(new) :], features[-len(new) :])
         beats = []
         for peak, p in zip(new, found, strict=True):
@@ -193,15 +177,11 @@ class Monitor:
 
 
 def replay(
-    monitor: Monitor,
-    signal: Signal,
-    r_peaks: NDArray[np.int64] | Detector,
-    chunk: int = SAMPLING_RATE,
+    monitor: Monitor, signal: Signal, r_peaks: NDArray[np.int64] | Detector, chunk: int = 360
 ) -> Iterator[Beat]:
     """Feed a recording at 360 Hz to a new monitor as if it were being made, and yield its beats.
 
-    Each R peak is reported with the chunk of that many samples in which it lies, or a detector
-    finds them.
+    Each R peak is reported with the chunk in which it lies, or a detector finds them.
     """
     for start in range(0, len(signal), chunk):
         piece = signal[start : start + chunk]

@@ -60,16 +60,14 @@ class Database:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Names of all records."""
         return tuple(sorted({Path(file).stem for file in self.sha256}))
 
     @property
     def records(self) -> tuple[str, ...]:
-        """Names of the records in use unless others are asked for."""
+        """Names of the records in use by default."""
         return tuple(name for name in self.known if name not in self.left_out)
 
     def sums(self, names: Sequence[str]) -> dict[str, str]:
-        """File name -> SHA-256, of some records."""
         return {file: sha for file, sha in self.sha256.items() if Path(file).stem in names}
 
 

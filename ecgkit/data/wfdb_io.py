@@ -60,17 +60,14 @@ class Annotations:
 
     def __post_init__(self) -> None:
         for name, kinds in (("samples", "iu"), ("symbols", "U"), ("subtypes", "iu")):
-            if getattr(self, name) is not None:
-                column = np.asarray(getattr(self, name))
-                if column.shape != (n := len(self.symbols),):
-                    raise InputError(
-                        f"The {name} have shape {column.shape}: give {n}, one a symbol."
-                    )
-                if n and column.dtype.kind not in kinds:
-                    raise InputError(
-                        f"The {name} are {column.dtype}: give integers, as symbols text."
-                    )
-                object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
+            if getattr(self, name) is None:
+                continue
+            column = np.asarray(getattr(self, name))
+            if column.shape != (n := len(self.symbols),):
+                raise InputError(f"The {name} have shape {column.shape}: give {n}, one a symbol.")
+            if n and column.dtype.kind not in kinds:
+                raise InputError(f"The {name} are {column.dtype}: give integers, as symbols text.")
+            object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
         if (np.diff(self.samples, prepend=0) < 0).any():
             raise InputError("The marks are not in order: sort them by sample number, from 0 on.")
         if not 0 < self.fs < math.inf:
@@ -112,13 +109,7 @@ def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
 def read_record(path: Path | str, lead: str | None = None, annotated: bool = True) -> Record:
     """Read a record and its beats; refuse damaged files and samples without a value.
 
-    Parameters
-    ----------
-    path : Path or str
-    lead : str, optional
-        Read this lead only, which is faster.
-    annotated : bool
-        False for a record without annotations: it has no beats.
+    With `lead` only that lead is read, which is faster. Without annotations there are no beats.
     """
     import wfdb
 
@@ -134,19 +125,15 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
             f"Record {path.name} has {len(missing)} samples without a value, the first at sample "
             f"{missing[0]}. Cut the record there, or fill the gap, before reading it."
         )
-    beats = (np.empty(0, np.int64), np.empty(0, "U1"))
-    if annotated:
-        beats = read_annotations(path, len(signals))
+    no_beats = (np.empty(0, np.int64), np.empty(0, "U1"))
+    beats = read_annotations(path, len(signals)) if annotated else no_beats
     return Record(path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), *beats)
 
 
 def read_annotations(
     path: Path | str, n_samples: int | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
-    """Read the sample numbers and symbols of the beats that a record's ``.atr`` file marks.
-
-    They must lie within `n_samples`, the record's length, or within what its header says.
-    """
+    """Read the beats that a record's ``.atr`` file marks within its length: samples and symbols."""
     marks = read_annotation_file(path)
     length = n_samples or marks.n_samples or np.inf
     keep = np.isin(marks.symbols, list(aami.MAPPINGS["ec57"]))
@@ -165,12 +152,7 @@ def read_annotation_file(
 ) -> Annotations:
     """Read all marks of one annotator, except those of kinds that WFDB does not know.
 
-    Parameters
-    ----------
-    path, extension : Path or str
-        The record; the extension names the annotator.
-    fs : float, optional
-        Sampling rate in Hz, for a file that neither says one nor lies beside its header.
+    `fs` is the sampling rate in Hz of a file that neither says one nor lies beside its header.
     """
     import wfdb
 
@@ -204,14 +186,8 @@ def read_annotation_folders(
 ) -> tuple[dict[str, Annotations], dict[str, Annotations]]:
     """Read two annotators' files of the same records, by record name.
 
-    Parameters
-    ----------
-    reference, test : Path or str
-        Folders, maybe the same. A test file without a sampling rate takes the reference's.
-    extensions : tuple of str
-        Of the reference's files and of the test's.
-    records : sequence of str, optional
-        None takes every record of the test, and warns of those that only the reference has.
+    The two folders may be the same. A test file without a sampling rate takes the reference's.
+    Without `records`, take every record of the test, and warn of those only the reference has.
     """
     marked = []
     for folder, extension in zip((Path(reference), Path(test)), extensions, strict=True):
@@ -219,15 +195,12 @@ def read_annotation_folders(
             raise InputError(f"There is no folder {folder}.")
         marked.append({path.stem for path in folder.iterdir() if path.suffix == f".{extension}"})
     if records is None:
-        records = sorted(marked[1])
-        if not records:
+        if not (records := sorted(marked[1])):
             raise InputError(f"{test} holds no file *.{extensions[1]}: name its extension.")
         if lacking := " ".join(sorted(marked[0] - marked[1])):
             warnings.warn(f"Without a .{extensions[1]}, not compared: {lacking}.", stacklevel=2)
-    first, second = {}, {}
-    for name in records:
-        first[name] = read_annotation_file(Path(reference, name), extensions[0])
-        second[name] = read_annotation_file(Path(test, name), extensions[1], first[name].fs)
+    first = {name: read_annotation_file(Path(reference, name), extensions[0]) for name in records}
+    second = {n: read_annotation_file(Path(test, n), extensions[1], first[n].fs) for n in first}
     return first, second
 
 

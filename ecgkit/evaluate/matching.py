@@ -7,7 +7,6 @@ WFDB's ``bxb`` (27 April 2020, ``app/bxb.c``), which its manual recommends for E
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -60,8 +59,7 @@ def compare_annotations(
     >>> [(ROWS[r] + COLUMNS[c], int(matrix[r, c])) for r, c in zip(*matrix.nonzero())]
     [('Nn', 1), ('No', 1), ('Ov', 1)]
     """
-    fs = reference.fs
-    if fs != test.fs:
+    if (fs := reference.fs) != test.fs:
         raise InputError(f"The reference has {fs:g} Hz, the test {test.fs:g} Hz: resample one.")
     start, window = _to_samples(settings.start_s, fs), _to_samples(settings.window_s, fs)
     ref, tst = (_sort_marks(marks, window, settings.sveb) for marks in (reference, test))
@@ -71,12 +69,10 @@ def compare_annotations(
         raise InputError(f"No reference beat is at {start / fs:g}-{end / fs:g} s: start earlier.")
     matrix = np.zeros((len(ROWS), len(ROWS)), np.int64)
     for i, j in _pairs(ref.samples, tst.samples, window, start, end):
-        if i >= 0 and j >= 0:
-            matrix[ref.classes[i], tst.classes[j]] += 1
-        elif i >= 0:
-            matrix[ref.classes[i], 5 + _inside(ref.samples[i], tst.unreadable)] += 1
-        elif not _inside(tst.samples[j], ref.flutter):  # flutter is not scored
-            matrix[5 + _inside(tst.samples[j], ref.unreadable), tst.classes[j]] += 1
+        row = ref.classes[i] if i >= 0 else 5 + _inside(tst.samples[j], ref.unreadable)
+        column = tst.classes[j] if j >= 0 else 5 + _inside(ref.samples[i], tst.unreadable)
+        if i >= 0 or not _inside(tst.samples[j], ref.flutter):  # flutter is not scored
+            matrix[row, column] += 1
     return matrix
 
 
@@ -88,15 +84,14 @@ def match_beats(
     >>> match_beats(np.array([1000, 2000, 3000]), np.array([1050, 1500, 2990]), 54).tolist()
     [0, -1, 2]
     """
-    end = max(reference, default=0)
-    partner = dict(_pairs(reference.tolist(), test.tolist(), window_samples, 0, end))
+    partner = dict(_pairs(reference.tolist(), test.tolist(), window_samples, 0, _NO_END - 1))
     return np.array([partner[i] for i in range(len(reference))], np.int64)
 
 
 def _to_samples(seconds: float, fs: float) -> int:
     if not 0 <= seconds * fs < _NO_END:  # also false for NaN
         raise InputError(f"A time of {seconds:g} s is not valid: give a number from 0 on.")
-    return math.floor(seconds * fs + 0.5)  # halves up, as WFDB does
+    return int(seconds * fs + 0.5)  # halves up, as WFDB does
 
 
 def _inside(sample: int, stretches: list[tuple[int, int]]) -> bool:
@@ -112,16 +107,13 @@ def _sort_marks(marks: Annotations, window: int, sveb: bool) -> _Marks:
     found, i, last = _Marks([], [], [], []), 0, 0
     while i < len(at) - 1:
         if symbols[i] in names:
-            last = at[i]
-            found.samples.append(last)
+            found.samples.append(last := at[i])
             found.classes.append(aami.CLASSES.index(names[symbols[i]]))
         elif symbols[i] == "[":  # beats inside flutter are skipped
             first, i = at[i], symbols.index("]", i) if "]" in symbols[i:] else len(at) - 1
-            last = at[i]
-            found.flutter.append((first, last))
+            found.flutter.append((first, last := at[i]))
         elif silent[i] and symbols[i + 1] == "~" and not silent[i + 1]:
             found.unreadable.append((at[i], at[i + 1]))
-            i += 1
         elif silent[i]:  # a lone mark, as in the AHA database, stands for the pause around it
             stop = at[i + 1] - window
             found.unreadable.append((min(last + window, stop), stop))
@@ -135,21 +127,17 @@ def _pairs(
     """Yield pairs of indices into both lists; -1 where the other side has no such beat."""
     r, t = [*reference, _NO_END, _NO_END], [*test, _NO_END, _NO_END]
     i, j = (int(np.searchsorted(beats, start)) for beats in (reference, test))
-    # The first scored reference beat may have its partner before the start. A test beat just after
-    # the start may belong to an unscored reference beat: it counts only if nearest to r[i].
-    before = r[i] - t[j - 1] if j else _NO_END
-    if before <= window and before < abs(r[i] - t[j]):
-        yield i, j - 1
+    if j and (before := r[i] - t[j - 1]) <= window and before < abs(r[i] - t[j]):
+        yield i, j - 1  # the first scored reference beat has its partner before the start
         i += 1
     elif start and t[j] - start <= window and abs(r[i] - t[j + 1]) < abs(r[i] - t[j]):
-        j += 1
+        j += 1  # t[j] may belong to an unscored reference beat: it counts only if nearest to r[i]
     while r[i] <= end or t[j] <= end:
-        test_first = t[j] < r[i]
-        rival = abs(r[i] - t[j + 1]) if test_first else abs(t[j] - r[i + 1])
+        rival = abs(r[i] - t[j + 1]) if t[j] < r[i] else abs(t[j] - r[i + 1])
         apart, after = abs(r[i] - t[j]), abs(r[i + 1] - t[j + 1])
         # The later beat may be nearer to the earlier one's successor, unless that has a nearer
         # partner of its own in the beat after the later one.
         same = apart <= window and (apart < rival or after < rival)
-        yield i if same or not test_first else -1, j if same or test_first else -1
-        i += same or not test_first
-        j += same or test_first
+        use_r, use_t = same or r[i] <= t[j], same or t[j] < r[i]
+        yield i if use_r else -1, j if use_t else -1
+        i, j = i + use_r, j + use_t

@@ -18,10 +18,7 @@ from ecgkit.plots.style import TRACE, finish, panel_grid
 
 
 def ecg_paper(axes: Axes, label_every: tuple[float, float] = (1, 1)) -> None:
-    """Rule axes as ECG paper: small squares of 0.04 s by 0.1 mV, large ones of 0.2 s by 0.5 mV.
-
-    ``label_every`` has the seconds and millivolts between two numbers on the axes.
-    """
+    """Rule squares of 0.04 s by 0.1 mV and 0.2 s by 0.5 mV, numbered every so many s and mV."""
     axes.set_facecolor("#FFFBF8")
     squares = (axes.xaxis, 0.04, 0.2), (axes.yaxis, 0.1, 0.5)
     for (axis, small, large), every in zip(squares, label_every, strict=True):
@@ -63,23 +60,15 @@ def ecg_strip(
 ) -> Figure:
     """Draw a stretch of a recording on ECG paper, with a letter over each beat.
 
-    Parameters
-    ----------
-    signals, fs : dict of str to array, shape (samples,), and float
-        Name of the lead -> signal in mV, one panel per lead; sampling rate in Hz.
-    start_s, seconds : float
-        Start and length of the stretch; InputError if it lies outside the recording.
-    r_peaks, marks : array_like of int, shape (n,), and dict of str to array_like of str
-        Sample numbers of the beats; name of a row -> one letter per beat, such as
-        ``{"annotator": symbols, "model": classes}``.
+    ``signals`` has the samples of each lead, in mV at ``fs`` Hz, and each gets a panel. ``r_peaks``
+    are the beats' sample numbers, and ``marks`` has rows of one letter per beat, such as
+    ``{"annotator": symbols, "model": classes}``. InputError if the stretch is not in the recording.
     """
     a, b = round(start_s * fs), round((start_s + seconds) * fs)
     length = min(map(len, signals.values()))
     if not 0 <= a < b <= length:
-        end_s = f"{start_s + seconds:g} s"
-        raise InputError(
-            f"{start_s:g} to {end_s} is not within the recording's {length / fs:.1f} s."
-        )
+        stretch = f"{start_s:g} to {start_s + seconds:g} s"
+        raise InputError(f"{stretch} is not within the recording's {length / fs:.1f} s.")
     marks, peaks = marks or {}, np.asarray(r_peaks, dtype=int)
     inside = np.flatnonzero((peaks >= a) & (peaks < b))
     height = 2.2 * len(signals) + 0.3 * len(marks) + 0.7

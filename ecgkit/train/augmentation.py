@@ -19,17 +19,11 @@ from ecgkit.data import aami
 
 
 def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
-    """Cut a part out of each beat and stretch it to the beat's length (paper, section IV-A).
+    """Cut a part out of each beat, (b, n), and stretch it to n samples (paper, section IV-A).
 
-    Parameters
-    ----------
-    beats : Tensor of float, shape (b, n)
-    start, length : Tensor of int, shape (b,)
-        First sample and number of samples kept, at least 2; ``start + length <= n``. The first and
-        last samples kept are the first and last of the result.
+    ``start`` and ``length``, (b,), are the first sample and the number of samples kept, at least 2;
+    ``start + length <= n``. The first and last samples kept are the first and last of the result.
 
-    Examples
-    --------
     >>> beat = torch.tensor([[0.0, 1.0, 2.0, 3.0, 4.0]])
     >>> crop_and_resize(beat, torch.tensor([1]), torch.tensor([3])).tolist()
     [[1.0, 1.5, 2.0, 2.5, 3.0]]
@@ -60,7 +54,6 @@ def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: fl
     Parameters
     ----------
     beats : Tensor of float, shape (b, n), in mV, half a second each
-    generator : torch.Generator
     gain : float
         Standard deviation of the logarithm of the factor that a beat is multiplied by.
     noise_mv : float
@@ -100,11 +93,7 @@ def epoch_order(
     """Draw one epoch: every beat once, and copies of the rare classes, in random order.
 
     The labels, shape (n,), are from 0 (N) to 3 (F); for ``balance`` see :func:`target_counts`.
-
-    Returns
-    -------
-    rows, is_copy : Tensor of int64 and of bool, shape (draws,)
-        Which beats, and whether each is a copy, to be cropped.
+    Returns which beats and whether each is a copy, to be cropped: int64 and bool, shape (draws,).
     """
     counts = torch.bincount(labels)
     if (counts == 0).any():

@@ -58,17 +58,10 @@ class Classifier:
         features: NDArray[np.float32] | None = None,
         progress: bool = False,
     ) -> NDArray[np.float32]:
-        """Class probabilities of beats that were prepared by :attr:`preparation`.
+        """Class probabilities N, S, V, F, shape (n, 4), of beats prepared by :attr:`preparation`.
 
-        Parameters
-        ----------
-        signals : ndarray of float32, shape (n, 180), or Beats
-            A table of beats brings its features; InputError if it was prepared in another way.
-        features : ndarray of float32, shape (n, k), where the preparation names some
-
-        Returns
-        -------
-        probabilities : ndarray of float32, shape (n, 4), of N, S, V, F
+        Signals have shape (n, 180), features (n, k) where the preparation names some. Beats bring
+        their features; InputError if they were prepared in another way.
         """
         if isinstance(signals, Beats):
             self.check_preparation(signals)
