@@ -137,9 +137,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     seed = trained.seed if options.seed is None else options.seed
     report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
     if options.json:
-        print(
-            json.dumps({"source": beats.source, **report.to_dict(), **_about(options, classifier)})
-        )
+        result = {"source": beats.source, **report.to_dict()}
+        print(json.dumps(result | _about(options, classifier)))
     else:
         _print_report(report, beats.source)
 
@@ -200,8 +199,7 @@ def _draw(found: Classification, path: Path) -> None:
     marks = {} if found.symbols is None else {"annotator": found.symbols}
     shown: dict[str, Any] = {"r_peaks": found.samples, "marks": {**marks, "model": found.classes}}
     shown |= {"start_s": start_s, "seconds": min(10.0, recording.seconds - start_s)}
-    shown["synthetic"] = recording.synthetic
-    save(ecg_strip(signals, recording.fs, title, **shown), path)
+    save(ecg_strip(signals, recording.fs, title, synthetic=recording.synthetic, **shown), path)
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -38,22 +38,20 @@ class Wavelets:
         if p.extension.startswith("period"):
             raise InputError("A stream has no periodic extension: use another classifier.")
         self._grid = 2**p.level if p.zeroed else 1  # samples per coefficient of the last level
-        self._ahead = denoising.reach(p.wavelet, p.level) if p.zeroed else 0
-        self._margin = self._grid * (1 + self._ahead // max(self._grid - 1, 1))  # of prepare_signal
+        self._late = denoising.reach(p.wavelet, p.level) if p.zeroed else 0
+        self._margin = self._grid * (1 + self._late // max(self._grid - 1, 1))  # of prepare_signal
         self._held, self._done = Buffer(), 0
 
     def feed(self, chunk: Signal) -> Signal:
         self._held.append(chunk)
-        until = (self._held.end - self._ahead) // self._grid * self._grid
-        return self._denoise(until, self._margin)
+        return self._denoise((self._held.end - self._late) // self._grid * self._grid, self._margin)
 
     def close(self) -> Signal:
         return self._denoise(self._held.end)
 
     def _denoise(self, until: int, least: int = 0) -> Signal:
         """Return the samples from the last one returned on to ``until``."""
-        # fewer than the least would be extended as a short recording is
-        if until <= self._done or len(self._held.x) < least:
+        if until <= self._done or len(self._held.x) < least:  # less would be mirrored at its ends
             return np.empty(0)
         clean = prepare_signal(self._held.x, self._preparation)
         clean = clean[self._done - self._held.first : until - self._held.first]

@@ -67,7 +67,7 @@ def metadata(classifier: Classifier) -> dict[str, str]:
 
 
 def export_onnx(classifier: Classifier, path: Path | str) -> None:
-    """Write a classifier as an ONNX file with its :func:`metadata`; InputError without extra."""
+    """Write a classifier and its :func:`metadata` as an ONNX file; InputError without the extra."""
     onnx, _ = _import("onnx"), _import("onnxscript")
     batch = {0: torch.export.Dim("b", min=1)}
     sizes = (classifier.preparation.n_samples, classifier.preparation.n_features)
@@ -103,7 +103,7 @@ def predict(
     features: NDArray[np.float32] | None = None,
     batch: int = 1024,
 ) -> NDArray[np.float32]:
-    """Class probabilities (n, 4) of beats from a :func:`session`; it reads features if it can."""
+    """Class probabilities (n, 4) of beats from a :func:`session`; features only if it has them."""
     known: dict[str, Any] = {"beats": signals, "features": features}
     inputs = {entry.name: known[entry.name] for entry in opened.get_inputs()}
     parts = [np.empty((0, len(CLASSES)), np.float32)]

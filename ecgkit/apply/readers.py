@@ -56,7 +56,7 @@ def read_recording(
         A WFDB record's extension may be left out; a lead's name or ``"first"``. None takes MLII,
         else II, else the first with a warning.
     fs, units : float, str, optional
-        Hz, which a CSV does not state; ``"mV"``, ``"uV"`` or ``"V"``, if the file's is wrong.
+        Hz, which a CSV does not state; ``"mV"``, ``"uV"`` or ``"V"``, if the file has none or errs.
 
     Examples
     --------

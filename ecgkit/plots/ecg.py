@@ -18,7 +18,7 @@ from ecgkit.plots.style import TRACE, finish, panel_grid
 
 
 def ecg_paper(axes: Axes, label_every: tuple[float, float] = (1, 1)) -> None:
-    """Rule squares of 0.04 s by 0.1 mV and 0.2 s by 0.5 mV, numbered every so many s and mV."""
+    """Rule axes as ECG paper (0.04 s by 0.1 mV, 0.2 s by 0.5 mV); number every ``label_every``."""
     axes.set_facecolor("#FFFBF8")
     squares = (axes.xaxis, 0.04, 0.2), (axes.yaxis, 0.1, 0.5)
     for (axis, small, large), every in zip(squares, label_every, strict=True):
