@@ -151,13 +151,15 @@ def _about(options: argparse.Namespace, classifier: Classifier) -> dict[str, Any
 
 
 def _classify(options: argparse.Namespace) -> None:
-    from ecgkit import classify, load_model
+    from ecgkit import load_model
+    from ecgkit.apply.classify import classify, wanted_lead
     from ecgkit.apply.readers import read_recording
 
     classifier = load_model(options.weights)
+    lead = options.lead or wanted_lead(classifier)
     how = {"detect": options.detect, "device": options.device, "progress": not options.json}
     with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
-        recording = read_recording(options.path, options.lead, options.fs, options.units)
+        recording = read_recording(options.path, lead, options.fs, options.units)
         found = classify(recording, classifier, **how)
     if options.out:
         found.write_csv(options.out)

@@ -46,7 +46,7 @@ page.uses(source)
 # The first two, as record 113 and record 215 have them:
 
 # %%
-if source.is_synthetic:  # stand-ins; what is said of records is of MIT-BIH
+if source.is_synthetic:  # stand-ins: the text describes MIT-BIH's
     CLEAN, WANDER, HUM_30, HUM_60, MUSCLE = source.records[:5]
     WANDER_S, HUM_S, MUSCLE_S = 30, 30, 30
 else:

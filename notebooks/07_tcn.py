@@ -188,8 +188,8 @@ show_code(TemporalBlock)
 #
 # It changes nothing of *what* the layer can compute: every filter can be written
 # so ($g = \lVert w \rVert$, $v = w$), and every $g$ and $v$ make a filter. What
-# changes is the path that training takes through the filters. The length of $v$ is
-# of no consequence:
+# changes is the path that training takes through the filters. The length of $v$
+# does not matter:
 
 # %%
 torch.manual_seed(0)
@@ -212,9 +212,9 @@ print(f"weight norm taken off: outputs differ by {difference:.0e}")
 
 # %% [markdown]
 # Once trained, it can be taken off, as the last lines do. Batch normalisation, in
-# the ResNet of the next page, is another thing: it rescales *activations* by what
-# the other beats of the batch happen to be. Weight normalisation knows nothing of
-# the beats, so that a beat's result never depends on its company.
+# the ResNet of the next page, is different: it rescales *activations* by their mean
+# and spread over the batch. Weight normalisation does not use the beats, so the
+# result for one beat never depends on the others in its batch.
 #
 # **Dropout** sets each activation to zero with probability 0.3 while training, and
 # scales the others by 1/0.7 so that their mean stays. Outside training it does

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.apply.quality import check_recording
-from ecgkit.apply.readers import Recording, read_recording
+from ecgkit.apply.readers import TRAINED_ON, Recording, plain_lead, read_recording
 from ecgkit.data import denoising
 from ecgkit.data.cutting import extract_beats, resample, resample_peaks
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
@@ -113,9 +113,17 @@ def classify(
     detect, device, progress : bool, str, bool
         Detect R peaks even where they are annotated; for the network; show a bar.
     """
-    if not isinstance(recording, Recording):
-        recording = read_recording(recording)
     classifier = classifier or load_model()
+    trained = classifier.preparation.lead
+    alike = TRAINED_ON if trained in TRAINED_ON else (trained,)
+    if not isinstance(recording, Recording):
+        recording = read_recording(recording, wanted_lead(classifier))
+    if trained != "first" and plain_lead(recording.lead) not in alike:
+        warnings.warn(
+            f"{recording.name}: the weights were trained on lead {trained}: expect mistakes on "
+            f"lead {recording.lead or 'without a name'}.",
+            stacklevel=2,
+        )
     _check_length(recording, classifier.preparation)
     for sentence in check_recording(recording):
         warnings.warn(sentence, stacklevel=2)
@@ -137,6 +145,12 @@ def classify(
     symbols = None if symbols is None else symbols[found.kept]
     left_out = int((~found.kept).sum())
     return Classification(recording, samples[found.kept], probabilities, symbols, left_out)
+
+
+def wanted_lead(classifier: Classifier) -> str | None:
+    """Lead to read for a classifier; None for those that `read_recording` looks for itself."""
+    lead = classifier.preparation.lead
+    return None if lead in (*TRAINED_ON, "first") else lead
 
 
 def _check_length(recording: Recording, preparation: Preparation) -> None:

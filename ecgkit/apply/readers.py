@@ -97,9 +97,14 @@ def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]]]:
     return path, READERS[suffix]
 
 
+def plain_lead(name: str) -> str:
+    """Name of a lead in capitals, without the word ECG or EKG before it."""
+    return re.sub(r"^(ECG|EKG)[\s_-]*", "", name.strip(), flags=re.I).upper()
+
+
 def _pick_lead(leads: list[str], wanted: str | None, path: Path) -> int:
-    """Return the number of the lead wanted; warn where the weights were trained on another."""
-    plain = [re.sub(r"^(ECG|EKG)[\s_-]*", "", lead.strip(), flags=re.I).upper() for lead in leads]
+    """Return the number of the lead wanted; warn where one had to be chosen."""
+    plain = [plain_lead(lead) for lead in leads]
     if not leads:
         raise InputError(f"{path} has no signal: record or export it again.")
     if wanted in leads:
@@ -112,8 +117,7 @@ def _pick_lead(leads: list[str], wanted: str | None, path: Path) -> int:
         raise InputError(f"{path} has no lead {wanted!r}: name one of {known}, or take 'first'.")
     if plain[0] not in TRAINED_ON:
         warnings.warn(
-            f"{path}: lead {leads[0] or 'without a name'} is read (--lead chooses another). The "
-            "published weights were trained on MLII only: expect mistakes on any other lead.",
+            f"{path}: lead {leads[0] or 'without a name'} is read; --lead chooses another.",
             stacklevel=3,
         )
     return 0

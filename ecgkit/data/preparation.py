@@ -11,11 +11,8 @@ from ecgkit import InputError
 from ecgkit.data import aami
 from ecgkit.data.features import FEATURES
 
-SAMPLING_RATE = 360
-"""Samples per second of MIT-BIH; every recording is brought to this rate."""
-
-BEAT_LENGTH = 180
-"""Samples per beat that the networks read."""
+SAMPLING_RATE = 360  # per second, of MIT-BIH; every recording is brought to this rate
+BEAT_LENGTH = 180  # samples per beat that the networks read
 
 
 def band_names(level: int = 9) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class TCN(nn.Module):
         """Compute the last block at every position, by definition: (b, 1, n) -> (b, c, n)."""
         return self.blocks(x)
 
+    def extra_repr(self) -> str:
+        return f"squeeze={self.squeeze}"
+
     def last_step(self, x: Tensor) -> Tensor:
         """Compute ``sequence(x)[..., -1]``, and nothing that it does not need: (b, 1, n) -> (b, c).
 

@@ -97,7 +97,7 @@ def fit(
     digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
     digest.update(b"" if features is None else features.tobytes())
     identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest.hexdigest()[:16]}
-    identity |= {"dtype": str(dtype), "processes": world}
+    identity |= {"network": repr(network), "dtype": str(dtype), "processes": world}
     curve: list[Epoch] = []
     if resume and out is not None and (out / CHECKPOINT).exists():
         entries = checkpoints.restore(out / CHECKPOINT, network, optimizer, scaler, identity)
@@ -185,6 +185,10 @@ def predict(
     The beats have shape (n, 180) and the features, where the network reads them, (n, k). The number
     of beats per batch decides speed and memory, not the result.
     """
+    if features is not None and len(features) != len(signals):
+        raise InputError(f"{len(features)} rows of features do not belong to {len(signals)} beats.")
+    if not np.isfinite(signals).all():
+        raise InputError("A beat has missing or infinite values: leave it out.")
     network.eval()
     place = next(network.parameters()).device
     folded = fold_norms(network) if len(signals) > 256 else network

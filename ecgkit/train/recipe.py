@@ -54,6 +54,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1:
             raise InputError(f"Epochs {self.epochs}, batch {self.batch}: use at least 1 of each.")
+        shares = ("label_smoothing", "balance", "shortest_crop", "cropped_originals")
+        if wrong := [name for name in shares if not 0 <= getattr(self, name) <= 1]:
+            raise InputError(f"{wrong[0]} is {getattr(self, wrong[0])}: give a share from 0 to 1.")
         if self.schedule not in ("constant", "one-cycle"):
             raise InputError(f"No schedule {self.schedule!r}: use constant or one-cycle.")
 
