@@ -1,13 +1,16 @@
 """Beats are cut to the sample, counted to the beat, and kept in files that are whole or refused."""
 
 import pickle
+import shutil
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ecgkit import InputError
 from ecgkit.data import aami, sources
+from ecgkit.data import beats as beats_module
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.cutting import cut_beats, extract_beats, prepare_signal, resample, within_margins
 from ecgkit.data.denoising import denoise
@@ -225,6 +228,18 @@ def test_the_cache_is_read_again_and_distinguishes_all_but_the_mapping(tiny, unr
         load_beats(replace(tiny, fingerprint="another"), PLAIN)
     with pytest.raises(AssertionError):
         load_beats(tiny, PLAIN, cached=False)
+
+
+def test_the_cache_notices_changed_code(tiny, unread, tmp_path, monkeypatch):
+    first = load_beats(tiny, PLAIN)
+    unread()
+    copy = shutil.copytree(Path(beats_module.__file__).parent, tmp_path / "data")
+    monkeypatch.setattr(beats_module, "__file__", str(copy / "beats.py"))
+    assert same(load_beats(tiny, PLAIN), first)  # the same code elsewhere
+    with (copy / "features.py").open("a") as file:
+        file.write("# another meaning")
+    with pytest.raises(AssertionError):
+        load_beats(tiny, PLAIN)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "a flipped bit", "not a table"])

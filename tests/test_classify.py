@@ -275,3 +275,21 @@ def test_a_day_takes_at_most_a_gigabyte(synthetic_source):
     beats, megabytes = map(int, done.stdout.split())
     assert beats > 100_000
     assert megabytes < 1024
+
+
+def test_the_lead_that_the_weights_were_trained_on_is_read_or_missed_aloud(synthetic_source):
+    path = synthetic_source.directory / "syn01"
+    of_v1 = untrained(Preparation(lead="V1"))
+    assert classify(path, of_v1).recording.lead == "V1"
+    with pytest.warns(UserWarning, match="trained on lead V1"):
+        classify(read_recording(path), of_v1)
+    with pytest.warns(UserWarning, match="trained on lead MLII"):
+        classify(read_recording(path, "V1"), untrained())
+
+
+def test_features_of_other_beats_are_refused():
+    classifier = untrained(PREPARATIONS["RR features"])
+    with pytest.raises(InputError, match="rows"):
+        classifier.predict(np.zeros((256, 180), np.float32), np.zeros((300, 6), np.float32))
+    with pytest.raises(InputError, match="missing"):
+        classifier.predict(np.full((2, 180), np.nan, np.float32), np.zeros((2, 6), np.float32))

@@ -186,7 +186,7 @@ def test_options_that_do_not_fit(write_record, options, word):
         ("sample;MLII\n", "{t};{comma}", "MLII"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*(unit|MLII only)")
+@pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
 def test_a_csv_may_be_laid_out_in_many_ways(tmp_path, monkeypatch, head, line, name):
     monkeypatch.setattr("ecgkit.apply.csv_reader.BLOCK", 999)
     path = tmp_path / "ecg.csv"
@@ -214,7 +214,7 @@ def test_a_csv_may_be_laid_out_in_many_ways(tmp_path, monkeypatch, head, line, n
         ("V1", "mV", 1, None),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*MLII only")
+@pytest.mark.filterwarnings("ignore:.*chooses another")
 def test_the_unit_is_stated_or_guessed_with_a_warning(tmp_path, head, given, factor, guess):
     path = tmp_path / "ecg.csv"
     path.write_text(f"{head}\n" + "\n".join(repr(float(x)) for x in WAVE * factor))

@@ -237,6 +237,7 @@ def test_a_killed_process_resumes_to_identical_weights(tmp_path, point, at):
         {"features": np.zeros((44, 6), np.float32)},
         {"network": ResNetTCN(ResNet())},
         {"network": ResNetTCN(ResNet(), TCN((4, 17)))},
+        {"network": ResNetTCN(ResNet(), TCN((4, 16), squeeze="time"))},  # of the same weights
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, other):
