@@ -59,7 +59,7 @@ def show(figure: Figure) -> None:
     figure.savefig(full, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
     plt.close(figure)
     # A palette takes a fourth of the bytes; the difference is not visible.
-    palette = PIL.Image.open(full).convert("RGB").quantize(64, dither=PIL.Image.Dither.NONE)
+    palette = PIL.Image.open(full).convert("RGB").quantize(48, dither=PIL.Image.Dither.NONE)
     palette.save(png, format="png", optimize=True)
     display(Image(png.getvalue(), alt=alt, width=round(figure.get_figwidth() * DPI / 2)))
 
