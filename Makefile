@@ -49,8 +49,8 @@ serve: .venv/.installed  ## show the rendered book on localhost (PORT=8000)
 	@echo 'The book is at http://localhost:$(PORT)/ until you press Ctrl-C.'
 	@$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory book/_build/html
 
-# Measuring which lines the tests run adds a fifth to their time; COVERAGE= leaves it out.
-COVERAGE ?= --cov --cov-report=
+# Measuring which lines the tests run adds a fifth to their time: COVERAGE='--cov --cov-report='.
+COVERAGE ?=
 
 test: .venv/.installed  ## linters, types, tests; about 4 minutes
 	@$(FIND_DATA); set -e; \
