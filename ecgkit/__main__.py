@@ -157,9 +157,10 @@ def _classify(options: argparse.Namespace) -> None:
 
     classifier = load_model(options.weights)
     lead = options.lead or wanted_lead(classifier)
+    raw = {name: getattr(options, name) for name in ("gain", "baseline", "annotator")}
     how = {"detect": options.detect, "device": options.device, "progress": not options.json}
     with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
-        recording = read_recording(options.path, lead, options.fs, options.units)
+        recording = read_recording(options.path, lead, options.fs, options.units, **raw)
         found = classify(recording, classifier, **how)
     if options.out:
         found.write_csv(options.out)

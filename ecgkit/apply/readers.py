@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
 from ecgkit.apply.edf_reader import read_edf
 from ecgkit.apply.signal_file import Channel, Signal
-from ecgkit.apply.wfdb_reader import read_wfdb
+from ecgkit.apply.wfdb_reader import read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
 READERS = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".edf": read_edf}
@@ -45,7 +46,14 @@ class Recording:
 
 
 def read_recording(
-    path: Path | str, lead: str | None = None, fs: float | None = None, units: str | None = None
+    path: Path | str,
+    lead: str | None = None,
+    fs: float | None = None,
+    units: str | None = None,
+    *,
+    gain: float | None = None,
+    baseline: float | None = None,
+    annotator: str | None = None,
 ) -> Recording:
     """Read one lead of a WFDB record, CSV or EDF file; InputError if that is not possible.
 
@@ -56,6 +64,11 @@ def read_recording(
         else II, else the first with a warning.
     fs, units : float, str, optional
         Hz, which a CSV does not state; ``"mV"``, ``"uV"`` or ``"V"``, if the file has none or errs.
+    gain, baseline : float, optional
+        Steps of the converter per mV, and the number that stands for 0 mV (default: the median),
+        for a file of a converter's integers.
+    annotator : str, optional
+        Extension of the WFDB annotation file that marks the beats; default: ``atr``, if it exists.
 
     Examples
     --------
@@ -74,12 +87,14 @@ def read_recording(
         signal = channel.read()
         if not len(signal):
             raise InputError(f"{path} holds no samples: record or export it again.")
-        signal *= np.float32(_millivolts(channel, signal, units, path))
+        if gain is not None or baseline is not None:
+            signal = _convert(signal, gain, baseline, units)
+        else:
+            signal *= np.float32(_millivolts(channel, signal, units, path))
     if list_channels is not read_wfdb:
         return Recording(path.stem, rate, channel.lead, signal)
     synthetic = any("SYNTHETIC" in comment for comment in wfdb_io.read_header(path).comments)
-    annotated = Path(f"{path}.atr").exists()
-    beats = wfdb_io.read_annotations(path, len(signal)) if annotated else (None, None)
+    beats = read_beats(path, len(signal), rate, annotator)
     return Recording(path.name, rate, channel.lead, signal, beats[0], beats[1], synthetic)
 
 
@@ -130,6 +145,16 @@ def _sampling_rate(stated: float | None, given: float | None, path: Path) -> flo
     if given is not None and not math.isclose(given, rate, rel_tol=1e-6):
         raise InputError(f"{path} states a sampling rate of {rate:g} Hz, not {given:g}: omit --fs.")
     return rate
+
+
+def _convert(signal: Signal, gain: float | None, baseline: float | None, units: Any) -> Signal:
+    """Convert the integers of a converter to mV; InputError if the options do not go together."""
+    if gain is None or units is not None:
+        raise InputError("--baseline goes with --gain, and --gain without --units.")
+    if not 0 < abs(gain) < math.inf:
+        raise InputError(f"The gain is {gain:g} per mV: give another number than 0.")
+    zero = float(np.nanmedian(signal)) if baseline is None else baseline
+    return (signal - np.float32(zero)) / np.float32(gain)
 
 
 def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path) -> float:

@@ -22,6 +22,7 @@ class Channel(NamedTuple):
     unit: str | None
     fs: float | None
     read: Callable[[], Signal]  # the whole signal, in its unit; InputError if it is damaged
+    raw: bool = False  # integers of a converter whose gain the file does not state
 
 
 def read_blocks(n_samples: int, read: Callable[[int, int], NDArray]) -> Signal:

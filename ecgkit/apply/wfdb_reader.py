@@ -53,3 +53,12 @@ def _read_wfdb(path: Path, header: Any, i: int) -> Signal:
             f"checksum in its header, {stated}. Copy or fetch record {path.name} again."
         )
     return signal
+
+
+def read_beats(
+    path: Path, n_samples: int, fs: float, annotator: str | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.str_]] | tuple[None, None]:
+    """Read the annotated beats as sample numbers at `fs` Hz, and symbols; None without any."""
+    if not Path(f"{path}.atr").exists():
+        return None, None
+    return wfdb_io.read_annotations(path, n_samples)
