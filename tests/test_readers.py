@@ -1,10 +1,8 @@
 """One lead of any recording, in mV; what cannot be read is refused."""
 
 import os
-import sys
 import tracemalloc
 
-import edfio
 import numpy as np
 import pytest
 import wfdb
@@ -258,49 +256,7 @@ def test_a_csv_needs_a_sampling_rate(tmp_path, fs):
     refused("sampling rate", tmp_path / "ecg.csv", fs=fs)
 
 
-# EDF
-
-
-def write_edf(path, signal=500 * WAVE, unit="uV"):
-    signals = [edfio.EdfSignal(signal, 250, label="ECG II", physical_dimension=unit)]
-    edfio.Edf(signals).write(path)
-    return path
-
-
-def test_an_edf_is_read_in_the_unit_its_header_states(tmp_path, monkeypatch):
-    monkeypatch.setattr(signal_file, "BLOCK", 777)
-    signal = 500 * WAVE
-    recording = read_recording(write_edf(tmp_path / "ecg.edf", signal))
-    assert (recording.name, recording.lead, recording.fs) == ("ecg", "ECG II", 250)
-    assert recording.signal.dtype == np.float32
-    assert len(recording.signal) == 3000
-    assert np.abs(recording.signal * 1000 - signal).max() < 0.02  # a step of 16 bits
-
-
-def test_an_edf_in_another_unit(tmp_path):
-    path = write_edf(tmp_path / "ecg.edf", unit="degC")
-    refused("degC", path)
-    assert np.abs(read_recording(path, units="uV").signal).max() == pytest.approx(0.5, rel=1e-3)
-
-
-def test_an_edf_cut_short(tmp_path):
-    path = write_edf(tmp_path / "ecg.edf")
-    path.write_bytes(path.read_bytes()[:-1000])
-    refused("EDF", path)
-
-
-def test_an_edf_with_an_empty_range(tmp_path):
-    path = write_edf(tmp_path / "ecg.edf")
-    content = bytearray(path.read_bytes())
-    content[368:376] = content[360:368]  # the physical maximum becomes the minimum
-    path.write_bytes(content)
-    refused("range", path, units="mV")
-
-
-def test_an_edf_without_the_extra(tmp_path, monkeypatch):
-    path = write_edf(tmp_path / "ecg.edf")
-    monkeypatch.setitem(sys.modules, "edfio", None)
-    refused("edf", path)
+# Others
 
 
 def test_something_else(tmp_path):

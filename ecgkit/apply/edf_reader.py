@@ -1,44 +1,175 @@
-"""EDF files, read with edfio (the optional extra ``edf``)."""
+"""EDF and BDF files: a header of ASCII fields of fixed width, then integers of 16 or 24 bits.
+
+Read here, because no library reads what devices write. Of edfio, pyedflib and MNE none keeps the
+gaps of an interrupted recording (EDF+D) or accepts a range with decimal commas; pyedflib refuses a
+file that breaks the standard anywhere, and edfio holds all channels of a BDF file in memory. The
+tests compare this reader with edfio.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ecgkit import InputError
-from ecgkit.apply.signal_file import Channel, Signal, read_blocks, unreadable
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
+
+FIELDS = {"label": 16, "transducer": 80, "unit": 8, "low": 8, "high": 8}  # bytes per signal
+FIELDS |= {"digital_low": 8, "digital_high": 8, "filters": 80, "n_samples": 8}
+CLOCKS = ("EDF Annotations", "BDF Annotations")  # say when a data record begins; no signals
+LARGEST = 1 << 28  # samples of an interrupted recording, its gaps included: 12 days at 256 Hz
+_ONSET = re.compile(rb"\+?(-?\d{1,9}(?:\.\d{0,9})?)[\x14\x15]")
+
+
+class _Records(NamedTuple):
+    """The data records of a file; each holds some samples of every signal, one after the other."""
+
+    path: Path
+    start: int  # byte of the file
+    n: int  # complete ones
+    layout: np.dtype[Any]  # of one: the bytes of each signal
+    seconds: float  # that one lasts; 0 where the header does not say
+    clock: str | None  # the signal that says when each begins, where there may be gaps
+
+    def read(self, signal: str) -> Iterator[NDArray[np.uint8]]:
+        """Yield the bytes of a signal block by block, shape (some of the records, bytes)."""
+        rows = max(1, BLOCK // self.layout.itemsize)
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            for first in range(0, self.n, rows):
+                yield np.fromfile(file, self.layout, min(rows, self.n - first))[signal]
 
 
 def read_edf(path: Path) -> list[Channel]:
-    """List the channels of an EDF file; InputError if it is damaged or has gaps."""
+    """List the channels of an EDF or BDF file; InputError if its header is damaged.
+
+    Only the part of the header that describes the channel to be read has to be right. Of a file
+    that is cut short what is complete is read, with a warning.
+    """
     try:
-        import edfio
-    except ImportError as error:
-        raise InputError("EDF files need the extra edf: pip install edfio.") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # edfio only warns of a file that is cut short
-            edf = edfio.read_edf(path, lazy_load_data=True)
-        if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
-            raise ValueError("there are gaps between its parts")
-        return [_channel(path, signal, edf.num_data_records) for signal in edf.signals]
-    except Exception as error:  # edfio raises whatever its parsing happens to hit
+        return _list_channels(path)
+    except (OSError, ValueError) as error:
         raise unreadable(path, "EDF file", error) from error
 
 
-def _channel(path: Path, signal: Any, n_records: int) -> Channel:
-    read = partial(_read_samples, path, signal, n_records * signal.samples_per_data_record)
-    return Channel(signal.label, signal.physical_dimension, float(signal.sampling_frequency), read)
+def _list_channels(path: Path) -> list[Channel]:
+    with path.open("rb") as file:
+        head = file.read(256)
+        n_signals = _number(head[252:256]) if head[:1] in (b"0", b"\xff") else 0
+        start = 256 * (n_signals + 1)
+        if not 0 < n_signals < 10_000 or _number(head[184:192]) != start:
+            raise ValueError("its header does not begin as one")
+        columns = [np.fromfile(file, f"S{size}", int(n_signals)) for size in FIELDS.values()]
+    signals = [dict(zip(FIELDS, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    lengths, seconds = [_number(s["n_samples"]) for s in signals], _number(head[244:252])
+    if not all(0 <= n < 1e9 and n % 1 == 0 for n in lengths) or not 0 <= seconds < 1e9:
+        raise ValueError("its header does not say how long a data record is")
+    width = 3 if head.startswith(b"\xff") else 2  # bytes of a sample
+    layout = np.dtype([(f"{i}", "u1", (int(n) * width,)) for i, n in enumerate(lengths)])
+    n_records = _count_records(path, int(start), layout.itemsize, seconds, _number(head[236:244]))
+    clock = None
+    if head[195:197] == b"+D":  # of EDF+D or BDF+D
+        clock = next((f"{i}" for i, s in enumerate(signals) if _text(s["label"]) in CLOCKS), None)
+        if clock is None or not seconds:
+            raise ValueError("it has gaps, and does not say where")
+    records = _Records(path, int(start), n_records, layout, seconds, clock)
+    channels = []
+    for i, (n, signal) in enumerate(zip(lengths, signals, strict=True)):
+        label, unit = _text(signal["label"]), _text(signal["unit"]) or None
+        read = partial(_read_samples, records, f"{i}", int(n), signal)
+        raw = not unit and signal["low"] == signal["digital_low"]  # uncalibrated
+        if n and label not in CLOCKS:
+            channels.append(Channel(label, unit, n / seconds if seconds else None, read, raw))
+    return channels
 
 
-def _read_samples(path: Path, signal: Any, n_samples: int) -> Signal:
-    fs = signal.sampling_frequency
+def _text(field: bytes) -> str:
+    """Decode a field; the standard has it ASCII, devices write UTF-8 or Latin-1."""
+    field = field.strip(b" \0")
     try:
-        for low, high in (signal.physical_range, signal.digital_range):
-            if low == high:  # edfio would return the digital samples
-                raise ValueError(f"lead {signal.label} has an empty range of values")
-        return read_blocks(n_samples, lambda a, b: signal.get_data_slice(a / fs, b / fs))
-    except Exception as error:
-        raise unreadable(path, "EDF file", error) from error
+        return field.decode("utf-8")
+    except UnicodeDecodeError:
+        return field.decode("latin-1")
+
+
+def _number(field: bytes) -> float:
+    """Return a field's number, maybe with a decimal comma; NaN if it holds none."""
+    try:
+        return float(_text(field).replace(",", "."))
+    except ValueError:
+        return math.nan
+
+
+def _count_records(path: Path, start: int, size: int, seconds: float, stated: float) -> int:
+    """Count the complete data records; warn if the header says another number than these or -1."""
+    n, rest = divmod(path.stat().st_size - start, size) if size else (0, 0)
+    if n < 1:
+        raise ValueError("it ends before its first data record does")
+    if stated > n or (rest and not stated >= 0):
+        lost = seconds * (stated - n if stated > n else 1)
+        warnings.warn(f"{path} is cut short: {lost:g} s are missing at its end.", stacklevel=4)
+    elif 0 <= stated < n:
+        said = f"{n} data records, its header says {stated:g}: all of them are read."
+        warnings.warn(f"{path} holds {said}", stacklevel=4)
+    return n
+
+
+def _read_samples(records: _Records, name: str, n: int, header: dict[str, bytes]) -> Signal:
+    label, *limits = (
+        header[key] for key in ("label", "low", "high", "digital_low", "digital_high")
+    )
+    low, high, digital_low, digital_high = map(_number, limits)
+    try:
+        if (
+            low == high
+            or digital_low == digital_high
+            or not math.isfinite(sum(map(_number, limits)))
+        ):
+            raise ValueError(f"lead {_text(label)} has no range of values, or an empty one")
+        step = (high - low) / (digital_high - digital_low)
+        begins = _find_begins(records, n)
+        signal, first = np.full(int(begins[-1]) + n, np.nan, np.float32), 0
+        for block in records.read(name):
+            integers = np.zeros((len(block), n, 4), np.uint8)  # the lower bytes remain 0
+            integers[..., -(block.shape[1] // n) :] = block.reshape(len(block), n, -1)
+            digital = integers.view("<i4")[..., 0] >> 32 - 8 * (block.shape[1] // n)
+            samples = begins[first : first + len(block), None] + np.arange(n)
+            signal[samples] = (digital - digital_low) * step + low
+            first += len(block)
+    except (OSError, ValueError) as error:
+        raise unreadable(records.path, "EDF file", error) from error
+    return signal
+
+
+def _find_begins(records: _Records, n: int) -> NDArray[np.int64]:
+    """Return the sample at which each data record of n samples begins, shape (records,)."""
+    if records.clock is None:
+        return np.arange(records.n) * n
+    fs, begins, end, origin, odd = n / records.seconds, [], 0, None, 0
+    rounding = max(1, 0.01 * fs)  # samples: the clocks of devices are not exact
+    for row in (row for block in records.read(records.clock) for row in block):
+        if match := _ONSET.match(row.tobytes()):
+            onset = float(match[1])
+            origin = onset - end / fs if origin is None else origin
+            due = round((onset - origin) * fs)
+            odd += due < end - rounding
+            end = due if due > end + rounding else end
+        odd += match is None
+        begins.append(end)
+        end += n
+    if end > max(LARGEST, records.n * n):
+        raise ValueError("its parts lie too far apart: export each as a file of its own")
+    if odd:
+        which = f"when {odd} of its {records.n} data records begin"
+        warnings.warn(
+            f"{records.path} does not say, or wrongly, {which}: no gap before them is known.",
+            stacklevel=4,
+        )
+    return np.array(begins)

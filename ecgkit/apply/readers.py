@@ -24,6 +24,7 @@ from ecgkit.apply.wfdb_reader import read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
 READERS = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".edf": read_edf}
+READERS |= {".rec": read_edf, ".bdf": read_edf}
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "v": 1e3}  # one of each unit
 TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
