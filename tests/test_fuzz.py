@@ -14,9 +14,11 @@ import struct
 import edfio
 import numpy as np
 import pytest
+import scipy.io
 import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_foreign import AECG, DIGITAL, write_dicom
 
 from ecgkit import InputError
 from ecgkit.apply.quality import check_recording
@@ -179,6 +181,30 @@ def test_any_edf(fuzz, recordings, read):
     words = WORDS.map(lambda word: word.ljust(8)[:8])
     strategy = changed(content) | changed(content, [*fields, content[768:]], words)
     fuzz(strategy, lambda content: read("one.edf", edf=content))
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Recordings as BDF, DICOM, MATLAB and aECG: suffix -> content."""
+    folder = tmp_path_factory.mktemp("others")
+    leads = [edfio.BdfSignal(DIGITAL / 1000, 250, label="II", physical_dimension="mV")]
+    edfio.Bdf(leads).write(folder / "a.bdf")
+    write_dicom(folder / "a.dcm")
+    scipy.io.savemat(folder / "a.mat", {"val": DIGITAL[None]}, format="5", do_compression=True)
+    digits = " ".join(map(str, DIGITAL[:100]))
+    (folder / "a.xml").write_text(AECG.format(encoding="utf-8", digits=digits))
+    return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("suffix", ["bdf", "dcm", "mat", "xml"])
+def test_any_other_format(fuzz, others, read, tmp_path, suffix):
+    def check(content):
+        (tmp_path / f"a.{suffix}").write_bytes(content)
+        read(f"a.{suffix}", None, 250 if suffix in ("bdf", "mat") else 500)
+
+    content = others[suffix]
+    check(content)
+    fuzz(words_changed(content) | changed(content), check)
 
 
 # Weights and tables of beats

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
-from ecgkit.apply.edf_reader import read_edf
+from ecgkit.apply.foreign import find_reader
 from ecgkit.apply.signal_file import Channel, Signal
 from ecgkit.apply.wfdb_reader import read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
-READERS = {".csv": read_csv, ".tsv": read_csv, ".txt": read_csv, ".edf": read_edf}
-READERS |= {".rec": read_edf, ".bdf": read_edf}
+TABLES = (".csv", ".tsv", ".txt")
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "v": 1e3}  # one of each unit
 TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
@@ -100,16 +99,19 @@ def read_recording(
 
 
 def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]]]:
-    """Choose the reader of a file by its suffix; a WFDB record's path loses its suffix."""
+    """Choose the reader of a file; a WFDB record's path loses its suffix."""
     suffix = path.suffix.lower()
-    record = path.with_suffix("") if suffix in (".hea", ".dat", ".atr") else path
+    record = path.with_suffix("") if suffix in (".hea", ".dat", ".atr", ".mat") else path
+    if suffix == ".mat" and not Path(f"{record}.hea").exists():
+        record = path
     if record != path or Path(f"{path}.hea").exists():
         return record, read_wfdb
     if not path.exists():
         raise InputError(f"There is no recording at {path}: neither this file nor {path}.hea.")
-    if suffix not in READERS:
-        raise InputError(f"{path} has no known format: give a WFDB record, {', '.join(READERS)}.")
-    return path, READERS[suffix]
+    reader = find_reader(path) or (read_csv if suffix in TABLES else None)
+    if reader is None:
+        raise InputError(f"{path} has no known format: give a WFDB record, a CSV or an EDF file.")
+    return path, reader
 
 
 def plain_lead(name: str) -> str:

@@ -1,0 +1,150 @@
+"""Formats of hospitals, Holter recorders and other programs: read, or named with a way out."""
+
+import struct
+import sys
+
+import numpy as np
+import pydicom
+import pytest
+import scipy.io
+import wfdb
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+
+from ecgkit import InputError
+from ecgkit.apply.readers import read_recording
+
+DIGITAL = np.arange(-500, 500, dtype="<i2")
+
+
+def write_dicom(path):
+    """Two leads at 500 Hz, and a median beat before them; steps are 2 uV, 0 is -100 uV."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"  # 12-lead ECG
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    content = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
+    content.SOPClassUID, content.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3"
+    content.Modality = "ECG"
+    content.WaveformSequence = []
+    for label, n in (("MEDIAN BEAT", 600), ("RHYTHM", 1000)):
+        group = Dataset()
+        group.MultiplexGroupLabel, group.SamplingFrequency = label, 500
+        group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 2, n
+        group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
+        group.WaveformData = np.stack([-DIGITAL, DIGITAL], axis=1)[:n].astype("<i2").tobytes()
+        group.ChannelDefinitionSequence = []
+        for code, meaning in (("2:1", "Lead I (Einthoven)"), ("2:2", "Lead II")):
+            channel, source, unit = Dataset(), Dataset(), Dataset()
+            source.CodeValue, source.CodeMeaning = code, meaning
+            source.CodingSchemeDesignator, unit.CodingSchemeDesignator = "MDC", "UCUM"
+            unit.CodeValue = unit.CodeMeaning = "uV"
+            channel.ChannelSourceSequence = [source]
+            channel.ChannelSensitivityUnitsSequence = [unit]
+            channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = 4, 0.5
+            channel.ChannelBaseline, channel.WaveformBitsStored = -100, 16
+            group.ChannelDefinitionSequence.append(channel)
+        content.WaveformSequence.append(group)
+    pydicom.dcmwrite(path, content, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "IM000001"])
+def test_dicom(tmp_path, name):
+    recording = read_recording(write_dicom(tmp_path / name))
+    assert (recording.lead, recording.fs) == ("II", 500)
+    assert recording.signal.dtype == np.float32
+    assert np.abs(recording.signal - (DIGITAL * 0.002 - 0.1)).max() < 1e-6
+
+
+def test_dicom_without_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ecgdatakit", None)
+    with pytest.raises(InputError, match="extra clinical"):
+        read_recording(write_dicom(tmp_path / "a.dcm"))
+
+
+def test_an_ishne_holter_file(tmp_path):
+    # Leads III and II of 1000 nV a step at 200 Hz, in a header of 522 bytes (Badilini 1998).
+    head = bytearray(522)
+    head[:8] = b"ISHNE1.0"
+    struct.pack_into("<iiiih", head, 10, 0, len(DIGITAL), 522, 522, 1)
+    struct.pack_into("<h24h", head, 156, 2, 7, 6, *[-9] * 10, 1, 1, *[-9] * 10)
+    struct.pack_into("<12h", head, 206, 1000, 1000, *[-9] * 10)
+    struct.pack_into("<h", head, 272, 200)
+    samples = np.stack([-DIGITAL, DIGITAL], axis=1)
+    (tmp_path / "a.ecg").write_bytes(bytes(head) + samples.tobytes())
+    recording = read_recording(tmp_path / "a.ecg")
+    assert (recording.lead, recording.fs) == ("II", 200)
+    assert np.abs(recording.signal - DIGITAL / 1000).max() < 1e-6
+
+
+AECG = """<?xml version="1.0" encoding="{encoding}"?>
+<AnnotatedECG xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<component><series><component><sequenceSet>
+<component><sequence><code code="TIME_RELATIVE"/><value xsi:type="GLIST_PQ">
+<head value="0" unit="s"/><increment value="0.002" unit="s"/></value></sequence></component>
+<component><sequence><code code="MDC_ECG_LEAD_II"/><value xsi:type="SLIST_PQ">
+<origin value="0" unit="uV"/><scale value="2" unit="uV"/><digits>{digits}</digits>
+</value></sequence></component>
+</sequenceSet></component></series></component></AnnotatedECG>"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_hl7_aecg(tmp_path, encoding):
+    text = AECG.format(encoding=encoding, digits=" ".join(map(str, DIGITAL)))
+    (tmp_path / "a.xml").write_text(text, encoding=encoding)
+    recording = read_recording(tmp_path / "a.xml")
+    assert (recording.lead, recording.fs) == ("II", 500)
+    assert np.abs(recording.signal - DIGITAL / 500).max() < 1e-6
+
+
+@pytest.mark.parametrize("form", ["4", "5"])
+@pytest.mark.filterwarnings("ignore:.*(unit|lead)")
+def test_a_challenges_mat_file(tmp_path, form):
+    scipy.io.savemat(tmp_path / "A00001.mat", {"val": DIGITAL[None]}, format=form)
+    with pytest.raises(InputError, match="sampling rate"):
+        read_recording(tmp_path / "A00001.mat", gain=1000)
+    recording = read_recording(tmp_path / "A00001.mat", fs=300, gain=1000, baseline=0)
+    assert np.abs(recording.signal - DIGITAL / 1000).max() < 1e-6
+    scipy.io.savemat(tmp_path / "A00001.mat", {"val": np.stack([DIGITAL] * 3)}, format=form)
+    recording = read_recording(tmp_path / "A00001.mat", "row 2", 300, gain=1000)
+    assert recording.lead == "row 2"
+
+
+def test_the_header_beside_a_mat_file_is_used(tmp_path):
+    about = {"units": ["mV"], "sig_name": ["II"], "fmt": ["16"], "write_dir": str(tmp_path)}
+    wfdb.wrsamp("A1", 300, p_signal=DIGITAL[:, None] / 1000, **about)
+    header = (tmp_path / "A1.hea").read_text().replace("A1.dat", "A1.mat")
+    (tmp_path / "A1.hea").write_text(header)
+    (tmp_path / "A1.dat").rename(tmp_path / "A1.mat")
+    assert read_recording(tmp_path / "A1.mat").fs == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("a.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "save it as CSV"),
+        ("a.csv", b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml", "spreadsheet"),
+        ("a.xls", b"\xd0\xcf\x11\xe0", "spreadsheet"),
+        ("a.zip", b"PK\x03\x04", "unpack"),
+        ("a.bin", b"PAR1", "pandas"),
+        ("a.npy", b"\x93NUMPY", "savetxt"),
+        ("a.mat", b"MATLAB 7.3 MAT-file", "-v7"),
+        ("a.mat", b"MATLAB 5.0 MAT-file", "val"),
+        ("a.h5", b"\x89HDF\r\n", "h5py"),
+        ("a.acq", b"", "acq2txt"),
+        ("a.adicht", b"", "LabChart"),
+        ("a.gdf", b"GDF 2.20", "MNE"),
+        ("a.json", b'{\n"resourceType": "Observation"', "valueSampledData"),
+        ("a.json", b'{"a": 1}', "JSON"),
+        ("a.png", b"\x89PNG", "picture"),
+        ("ecg", b"%PDF-1.7", "format"),
+        ("a.dcm", b"", "DICOM"),
+        ("a.scp", bytes(100), "SCP"),
+        ("a.xml", b"<html>", "XML"),
+        ("a", b"\x00", "no known format"),
+    ],
+)
+def test_what_is_not_read_is_named(tmp_path, name, content, word):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=word):
+        read_recording(tmp_path / name)
