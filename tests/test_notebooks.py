@@ -67,7 +67,12 @@ def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks() -> 
     modules = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names
     with_colab = {"scikit-learn": "sklearn"}
     in_colab = {with_colab.get(name, name) for name in notebook_format.IN_COLAB}
-    others = {"onnx", "onnxscript", "onnxruntime"}  # optional, and said so by the library
+    others = {
+        "ecgdatakit",
+        "onnx",
+        "onnxscript",
+        "onnxruntime",
+    }  # optional, and said so by the library
     others |= {"IPython", "PIL"}  # Jupyter's and matplotlib's own
     missing = {name for name in modules - in_colab - others if f'"{name}": "' not in cell.source}
     assert not missing
