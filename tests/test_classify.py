@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from ecgkit.apply import onnx, stream
 from ecgkit.apply.classify import Classification, classify
 from ecgkit.apply.readers import Recording, read_recording
 from ecgkit.data.beats import load_beats
+from ecgkit.data.cutting import extract_beats
 from ecgkit.data.features import FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
 from ecgkit.nn.models import build
@@ -169,6 +171,78 @@ def test_ten_seconds_are_classified_with_a_warning_where_wavelets_reach_beyond(s
     brief = replace(synthetic, signal=synthetic.signal[:3600], r_peaks=None, symbols=None)
     with pytest.warns(UserWarning, match=r"15\.6"):
         assert len(classify(brief, untrained(), device="cpu").samples) > 5
+
+
+# Gaps, and beats without a class
+
+
+def test_no_beat_reaches_into_a_gap_and_no_interval_spans_one(synthetic):
+    # A beat needs 100 samples before its R peak and 150 from it on.
+    r_peaks = np.array([600, 960, 1320, 1851, 1852, 2100, 2400, 2700, 3000])
+    gaps = np.array([[1470, 1752], [2500, 2550]])
+    x = synthetic.signal[:4000]
+    found = extract_beats(x, r_peaks, Preparation(), gaps)
+    assert r_peaks[found.kept].tolist() == [600, 960, 1320, 1852, 2100, 2700, 3000]
+    expected = [np.nan, 360, 360, 1, 248, np.nan, 300]
+    assert found.rr_before_s * 360 == pytest.approx(expected, nan_ok=True)
+    expected = [360, 360, np.nan, 248, 300, 300, np.nan]
+    assert found.rr_after_s * 360 == pytest.approx(
+        [360, 360, np.nan, 248, 300, 300, np.nan], nan_ok=True
+    )
+    wide = extract_beats(x, r_peaks, Preparation(step=2), gaps)  # 180 samples on either side
+    assert r_peaks[wide.kept].tolist() == [600, 960, 2100, 3000]
+
+
+@pytest.mark.parametrize("fs", [250, 360])
+@pytest.mark.parametrize("detect", [True, False])
+def test_the_stretches_around_a_gap_are_classified(synthetic, fs, detect):
+    signal = scipy.signal.resample_poly(synthetic.signal, fs, 360)
+    r_peaks = np.rint(synthetic.r_peaks * fs / 360).astype(np.int64)
+    recording = Recording("made", fs, "MLII", signal, r_peaks, synthetic.symbols)
+    whole = classify(recording, untrained(), detect=detect, device="cpu")
+    missing = (np.arange(len(signal)) // fs >= 40) & (np.arange(len(signal)) // fs < 55)
+    gappy = replace(recording, signal=np.where(missing, np.nan, signal).astype(np.float32))
+    with pytest.warns(UserWarning, match="1 gap .* 15 s in all, between 00:40 and 00:55"):
+        found = classify(gappy, untrained(), detect=detect, device="cpu")
+    apart = (whole.time_s < 40 - 150 / 360) | (whole.time_s >= 55 + 100 / 360)
+    assert np.abs(found.time_s - whole.time_s[apart]).max() < 0.05
+    assert np.isfinite(found.probabilities).all()
+    assert {row["quality"] for row in found.rows()} <= {"good", "doubtful"}
+
+
+def test_a_single_lost_sample_costs_no_beat(synthetic):
+    signal = synthetic.signal.copy()
+    signal[synthetic.r_peaks[20] + 30] = np.nan
+    with pytest.warns(UserWarning, match="1 gap"):
+        found = classify(replace(synthetic, signal=signal), untrained(), device="cpu")
+    assert len(found.samples) == len(classify(synthetic, untrained(), device="cpu").samples)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_gaps_that_leave_no_beat_are_refused(synthetic):
+    signal = np.full(9000, np.nan, np.float32)
+    signal[4000:4200] = synthetic.signal[4000:4200]
+    with pytest.raises(InputError, match="away from its gaps"):
+        classify(Recording("gappy", 360.0, "MLII", signal), untrained(), device="cpu")
+
+
+def test_paced_and_unclassifiable_beats_are_counted(synthetic):
+    symbols = np.array(list("/f/Q") + ["N"] * (len(synthetic.r_peaks) - 4))
+    with pytest.warns(UserWarning, match="3 beats as paced .* 1 beats as unclassifiable"):
+        classify(replace(synthetic, symbols=symbols), untrained(), device="cpu")
+
+
+def test_noise_and_an_inverted_lead_are_named(synthetic):
+    noise = np.random.default_rng(0).normal(0, 0.2, 14_400).astype(np.float32)
+    mixed = replace(synthetic, signal=np.r_[-synthetic.signal[:-14_400], noise])  # the last 40 s
+    with warnings.catch_warnings(record=True) as caught:
+        found = classify(mixed, untrained(), detect=True, device="cpu")
+    text = " ".join(str(warning.message) for warning in caught)
+    assert "no ECG between 01:20 and 02:00" in text
+    assert "upside down" in text
+    assert found.quality.tolist() == ["good"] * 8 + ["no ECG"] * 4
+    assert found.summary()["no_ecg_s"] == 40
+    assert {row["quality"] for row in found.rows() if row["time_s"] > 81} == {"no ECG"}
 
 
 # What comes out

@@ -358,7 +358,7 @@ def test_rows_are_in_the_json_unless_they_are_in_a_file(run, record):
     found = json.loads(run("classify", record, "--detect", *ON_CPU)[1])
     assert found["r_peaks"] == "detected"
     assert len(found["rows"]) == found["beats"]
-    assert set(found["rows"][0]) == {"sample", "time_s", "class", "N", "S", "V", "F"}
+    assert set(found["rows"][0]) == {"sample", "time_s", "class", *"NSVF", "quality"}
     status, output, _ = run("classify", record)
     assert status == 0
     assert "SYNTHETIC" in output.splitlines()[0]
@@ -369,7 +369,7 @@ def test_warnings_of_every_category_are_shown(run, record, monkeypatch):
         warnings.warn("a number overflowed", RuntimeWarning, stacklevel=2)
         return ["the signal is odd"]
 
-    monkeypatch.setattr("ecgkit.apply.classify.check_recording", check)
+    monkeypatch.setattr("ecgkit.apply.quality.check_recording", check)
     status, output, errors = run("classify", record, *ON_CPU)
     assert status == 0
     assert json.loads(output)["warnings"] == ["a number overflowed", "the signal is odd"]

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from ecgkit import InputError
-from ecgkit.apply.quality import check_recording
+from ecgkit.apply.quality import (
+    check_recording,
+    describe_windows,
+    fill_gaps,
+    grade_windows,
+    looks_inverted,
+)
 from ecgkit.apply.readers import Recording, read_recording
+from ecgkit.data.r_peaks import detect_r_peaks
 
 
 @pytest.fixture
@@ -28,10 +35,22 @@ def test_a_good_signal(check, ecg):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e9, -1e9])
-def test_missing_samples_are_counted(check, ecg, value):
-    ecg[[7200, 7201, 30_000]] = value
-    with pytest.raises(InputError, match=r"3 samples .* sample 7200 \(20.00 s\)"):
-        check(ecg)
+def test_gaps_are_counted(check, ecg, value):
+    ecg[[7200, *range(30_000, 30_036)]] = value  # at 20 s, and 0.1 s at 83.3 s
+    (sentence,) = check(ecg)
+    assert "2 gaps" in sentence
+    assert "0.103 s" in sentence
+    assert "between 00:20 and 00:20, 01:23 and 01:23" in sentence
+    with pytest.raises(InputError, match="no sample"):
+        check(np.full(9000, value))
+
+
+def test_gaps_are_filled_by_straight_lines():
+    filled, gaps = fill_gaps(np.array([np.nan, 3, np.nan, np.nan, np.nan, 7, 1e9], np.float32))
+    assert filled.tolist() == [3, 3, 4, 5, 6, 7, 7]
+    assert gaps.tolist() == [[0, 1], [2, 5], [6, 7]]
+    whole = np.arange(5.0)
+    assert fill_gaps(whole)[0] is whole
 
 
 @pytest.mark.parametrize("n", [1, 9000])
@@ -84,3 +103,112 @@ def test_only_record_116_of_mit_bih_is_clipped(mitdb):
     (sentence,) = doubts.pop("116")
     assert "clipped" in sentence
     assert not any(doubts.values())
+
+
+# Windows of ten seconds
+
+NO_GAPS = np.empty((0, 2), np.int64)
+T = np.arange(120 * 360) / 360
+NOISE = np.random.default_rng(3).standard_normal(len(T))
+MUSCLE = np.convolve(NOISE, np.tile([1, -1], 4), "same")
+NONE = {
+    "white": 0.3 * NOISE,
+    "brown": 0.01 * NOISE.cumsum(),
+    "muscle": 0.05 * MUSCLE * (1.2 + np.sin(3 * T)),
+    "mains": 0.5 * np.sin(2 * np.pi * 50 * T) + 0.005 * NOISE,
+    "ramp": np.linspace(0, 5, len(T)) + 0.001 * NOISE,
+    "sine": np.sin(2 * np.pi * T),
+    "fast sine": np.sin(2 * np.pi * 5 * T),
+    "triangle": 2 * np.abs(T % 1 - 0.5),
+}
+
+
+WAVES = ((0.1, -0.17, 0.025), (1.1, 0, 0.012), (-0.2, 0.03, 0.01), (0.3, 0.28, 0.05))
+
+
+def beats(rr=0.8, amplitude=1.0, noise=0.01):
+    """Two minutes of P, QRS and T waves, each a Gaussian: height, seconds from R, width."""
+    since = (T + 0.02 * np.sin(T)) % rr - rr / 2  # the R peak nearest
+    x = sum(
+        height * np.exp(-0.5 * ((since - at - lap) / width) ** 2)
+        for height, at, width in WAVES
+        for lap in (-rr, 0, rr)
+    )
+    return amplitude * (x + noise * NOISE)
+
+
+def grades(x):
+    return grade_windows(x, detect_r_peaks(x))["grade"].tolist()
+
+
+def describe(x, annotated=False, gaps=NO_GAPS):
+    recording = Recording("a", 360, "MLII", x)
+    return describe_windows(grade_windows(x, detect_r_peaks(x)), recording, gaps, annotated)
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"rr": 1.5}, {"rr": 0.35}, {"amplitude": 0.3}, {"noise": 0.05}]
+)
+def test_an_ecg_is_good(how):
+    assert grades(beats(**how)) == [0] * 12
+    assert describe(beats(**how)) == []
+    brief = beats(**how)[: 360 * 4]
+    assert grades(brief) == [0]
+
+
+@pytest.mark.parametrize("x", NONE.values(), ids=NONE)
+def test_a_recording_without_an_ecg_is_refused(x):
+    assert grades(x).count(2) >= 11
+    with pytest.raises(InputError, match=r"no ECG in 1[12] of its 12"):
+        describe(x)
+    (sentence,) = describe(x, annotated=True)
+    assert "no ECG" in sentence
+
+
+@pytest.mark.parametrize("x", [np.zeros(len(T)), NONE["white"], NONE["mains"], NONE["sine"]])
+def test_an_electrode_that_was_off_is_named(x):
+    mixed = np.where((T >= 40) & (T < 80), x, beats())
+    assert grades(mixed) == [0] * 4 + [2] * 4 + [0] * 4
+    (sentence,) = describe(mixed)
+    assert "no ECG between 00:40 and 01:20:" in sentence
+    assert describe(mixed, gaps=np.array([[40 * 360, 80 * 360]])) == []  # said elsewhere
+
+
+def test_strong_noise_is_doubtful():
+    assert 1 in grades(beats(noise=0.25))
+    (sentence,) = describe(beats(amplitude=0.01, noise=0.001))
+    assert "doubtful between 00:00 and 02:00" in sentence
+    assert grades(beats() + 2 * np.sin(2 * np.pi * 50 * T)) == [1] * 12
+    assert grades(beats() + 0.1 * np.sin(2 * np.pi * 50 * T)) == [0] * 12
+
+
+def test_many_stretches_are_not_all_listed():
+    (sentence,) = describe(np.where(T // 10 % 2 == 1, NONE["white"], beats()))
+    assert "01:40 and 1 times more" in sentence
+
+
+def test_the_unit_changes_no_grade():
+    x = np.concatenate([beats(noise=0.2), NONE["white"]])
+    assert grades(x) == grades(100 * x)
+
+
+def test_a_lead_that_is_upside_down():
+    x, r_peaks = beats(), detect_r_peaks(beats())
+    assert not looks_inverted(x, r_peaks)
+    assert looks_inverted(-x, r_peaks)
+    assert not looks_inverted(-x, r_peaks[:0])
+    t_wave = np.exp(-0.5 * ((T[:, None] - (r_peaks / 360 + 0.28)) / 0.05) ** 2).sum(axis=1)
+    assert not looks_inverted(t_wave - x, r_peaks)  # as in bundle branch block
+
+
+@pytest.mark.slow
+def test_mit_bih_is_an_ecg(mitdb):
+    marked = []
+    for name in mitdb.records:
+        recording = read_recording(mitdb.directory / name)
+        r_peaks = detect_r_peaks(recording.signal)
+        table = grade_windows(recording.signal, r_peaks)
+        describe_windows(table, recording, NO_GAPS, annotated=False)  # refuses none
+        marked += (table["grade"] > 0).tolist()
+        assert not looks_inverted(recording.signal, r_peaks) or recording.lead != "MLII"
+    assert np.mean(marked) < 0.02

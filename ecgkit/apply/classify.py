@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgkit import InputError
-from ecgkit.apply.quality import check_recording
+from ecgkit.apply import quality
 from ecgkit.apply.readers import TRAINED_ON, Recording, plain_lead, read_recording
 from ecgkit.data import denoising
-from ecgkit.data.cutting import extract_beats, resample, resample_peaks
+from ecgkit.data.cutting import Signal, extract_beats, resample, resample_peaks
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.data.r_peaks import detect_r_peaks
 from ecgkit.data.wfdb_io import Annotations, write_annotations
@@ -33,7 +33,8 @@ class Classification:
     samples: NDArray[np.int64]  #: R peaks as sample numbers of the recording, shape (n,).
     probabilities: NDArray[np.float32]  #: Of N, S, V and F, shape (n, 4).
     symbols: NDArray[np.str_] | None  #: The annotators', (n,); None where R peaks were detected.
-    left_out: int  #: Beats too near either end of the recording to be classified.
+    left_out: int  #: Beats too near an end of the recording, or a gap in it, to be classified.
+    quality: NDArray[np.str_] | None = None  #: Of each stretch of 10 s, from `quality.GRADES`.
 
     @property
     def time_s(self) -> NDArray[np.float64]:
@@ -50,19 +51,25 @@ class Classification:
         classes, time_s = self.classes, self.time_s
         runs = "".join(name if name == "V" else " " for name in classes).split()
         minutes = float(time_s[-1] - time_s[0]) / 60
+        grades = np.array([]) if self.quality is None else self.quality
         return {
             "beats": len(classes),
             "counts": {name: int((classes == name).sum()) for name in CLASSES},
             "heart_rate_bpm": round((len(classes) - 1) / minutes, 1) if minutes else None,
             "longest_run_of_v": max(map(len, runs), default=0),
             "left_out": self.left_out,
+            "doubtful_s": quality.WINDOW_S * int((grades == "doubtful").sum()),
+            "no_ecg_s": quality.WINDOW_S * int((grades == "no ECG").sum()),
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Sample, time, class, probabilities and any annotated symbol of each beat."""
+        """Sample, time, class, probabilities, signal quality and any symbol of each beat."""
         table = pd.DataFrame({"sample": self.samples, "time_s": self.time_s.round(4)})
         table["class"] = self.classes
         table[list(CLASSES)] = self.probabilities.astype(float).round(4)
+        if self.quality is not None:
+            window = self.time_s // quality.WINDOW_S
+            table["quality"] = self.quality[window.astype(int).clip(max=len(self.quality) - 1)]
         if self.symbols is not None:
             table["symbol"] = self.symbols
         return table.to_dict("records")
@@ -125,26 +132,66 @@ def classify(
             stacklevel=2,
         )
     _check_length(recording, classifier.preparation)
-    for sentence in check_recording(recording):
+    for sentence in quality.check_recording(recording):
         warnings.warn(sentence, stacklevel=2)
-    fs, symbols = recording.fs, None
-    signal = resample(recording.signal, fs)
-    if detect or recording.r_peaks is None:
-        r_peaks = detect_r_peaks(signal)
-        samples = np.rint(r_peaks * (fs / SAMPLING_RATE)).astype(np.int64)
-        samples = samples.clip(0, len(recording.signal) - 1)
-    else:
-        samples, symbols = recording.r_peaks, recording.symbols
-        r_peaks = resample_peaks(samples, fs, signal)
-    found = extract_beats(signal, r_peaks, classifier.preparation)
+    signal, gaps = quality.fill_gaps(recording.signal)
+    signal = resample(signal, recording.fs)
+    gaps = _resample_gaps(gaps, recording.fs)
+    samples, symbols, r_peaks = _find_peaks(recording, signal, gaps, detect)
+    found = extract_beats(signal, r_peaks, classifier.preparation, gaps)
+    table = quality.grade_windows(signal, r_peaks)
+    doubts = quality.describe_windows(table, recording, gaps, annotated=symbols is not None)
+    if plain_lead(recording.lead) in TRAINED_ON and quality.looks_inverted(signal, r_peaks):
+        doubts.append(
+            f"{recording.name}: most QRS complexes of lead {recording.lead} point downwards: is it "
+            "upside down? Then classes are wrong: swap the electrodes, or change its sign."
+        )
+    if symbols is not None:
+        doubts += _without_class(recording.name, symbols)
+    for sentence in doubts:
+        warnings.warn(sentence, stacklevel=2)
     if not found.kept.any():
         lead = recording.lead or "without a name"
-        raise InputError(f"{recording.name}, lead {lead}, has no heartbeat: try another lead.")
+        without = " away from its gaps" if len(gaps) else ""
+        raise InputError(
+            f"{recording.name}, lead {lead}, has no heartbeat{without}: try another lead."
+        )
     classifier.network.to(pick_device(device))
     probabilities = classifier.predict(found.signals, found.features, progress)
     symbols = None if symbols is None else symbols[found.kept]
-    left_out = int((~found.kept).sum())
-    return Classification(recording, samples[found.kept], probabilities, symbols, left_out)
+    left_out, grades = int((~found.kept).sum()), np.array(quality.GRADES)[table["grade"]]
+    return Classification(recording, samples[found.kept], probabilities, symbols, left_out, grades)
+
+
+def _resample_gaps(gaps: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
+    """Begin and end at 360 Hz of the gaps that matter: those of up to 10 ms are filled well."""
+    begin, end = gaps[np.diff(gaps)[:, 0] > 0.01 * fs].T * (SAMPLING_RATE / fs)
+    return np.c_[np.floor(begin), np.ceil(end)].astype(np.int64)
+
+
+def _find_peaks(
+    recording: Recording, signal: Signal, gaps: NDArray[np.int64], detect: bool
+) -> tuple[NDArray[np.int64], NDArray[np.str_] | None, NDArray[np.int64]]:
+    """Return R peaks as samples of the recording, their symbols, and R peaks at 360 Hz."""
+    fs = recording.fs
+    if not detect and recording.r_peaks is not None:
+        r_peaks = resample_peaks(recording.r_peaks, fs, signal)
+        return recording.r_peaks, recording.symbols, r_peaks
+    # Long gaps divide the search, because a detector learns from the signal before.
+    long = gaps[np.diff(gaps)[:, 0] > 2 * SAMPLING_RATE].ravel()
+    parts = np.r_[0, long, len(signal)].reshape(-1, 2)
+    r_peaks = np.concatenate([a + detect_r_peaks(signal[a:b]) for a, b in parts])
+    r_peaks = r_peaks[~quality.in_gaps(r_peaks, gaps)]
+    samples = np.rint(r_peaks * (fs / SAMPLING_RATE)).astype(np.int64)
+    return samples.clip(0, len(recording.signal) - 1), None, r_peaks
+
+
+def _without_class(name: str, symbols: NDArray[np.str_]) -> list[str]:
+    """Say how many annotated beats have none of the classes N, S, V and F."""
+    kinds = {"paced (/, f)": ("/", "f"), "unclassifiable (Q, ?)": ("Q", "?")}
+    counts = {kind: int(np.isin(symbols, marks).sum()) for kind, marks in kinds.items()}
+    found = " and ".join(f"{count} beats as {kind}" for kind, count in counts.items() if count)
+    return [f"{name} annotates {found}: ignore their classes, they have none here."] * bool(found)
 
 
 def wanted_lead(classifier: Classifier) -> str | None:

@@ -132,17 +132,26 @@ class Extracted(NamedTuple):
 
 
 def extract_beats(
-    signal: Signal, r_peaks: NDArray[np.integer], preparation: Preparation
+    signal: Signal,
+    r_peaks: NDArray[np.integer],
+    preparation: Preparation,
+    gaps: NDArray[np.integer] | None = None,
 ) -> Extracted:
     """Denoise a recording, cut its beats, normalise them and compute their features.
 
     Training and classification both come here, so that a network meets beats prepared alike.
     ``signal``, shape (samples,), is one lead at 360 Hz in mV, InputError if a value is missing;
-    ``r_peaks``, shape (beats,), are increasing sample numbers.
+    ``r_peaks``, shape (beats,), are increasing sample numbers; ``gaps``, shape (gaps, 2), begin and
+    end of stretches that were filled: no beat that reaches into one is kept, no interval spans one.
     """
-    r_peaks = align_r_peaks(signal, np.asarray(r_peaks, np.int64), preparation.align_samples)
-    kept = within_margins(r_peaks, len(signal), preparation)
+    p, gaps = preparation, np.empty((0, 2), np.int64) if gaps is None else gaps
+    r_peaks = align_r_peaks(signal, np.asarray(r_peaks, np.int64), p.align_samples)
+    kept = within_margins(r_peaks, len(signal), p)
+    before, after = max(p.margin_before, p.step * p.before), max(p.margin_after, p.step * p.after)
+    ended = np.searchsorted(gaps[:, 1], r_peaks - before, "right")  # gaps before each beat
+    kept &= np.searchsorted(gaps[:, 0], r_peaks + after) == ended
     intervals = (np.diff(r_peaks) / SAMPLING_RATE).astype(np.float32)
+    intervals[np.diff(np.searchsorted(gaps[:, 0], r_peaks)) > 0] = np.nan
     rr_before_s = np.r_[np.float32(np.nan), intervals][: len(r_peaks)][kept]
     rr_after_s = np.r_[intervals, np.float32(np.nan)][: len(r_peaks)][kept]
     cut = cut_beats(prepare_signal(signal, preparation), r_peaks[kept], preparation)
