@@ -81,7 +81,7 @@ def test_24_bits_are_read_as_edfio_reads_them(tmp_path):
         {},
         {"head": {"start": "00.00.0012.30.75", "patient": "Jürgen", "recording": "Startdate x"}},
         {"head": {"n": "-1"}},
-        {"head": {"n": ""}},
+        {"head": {"n": "", "size": ""}},
         {"head": {"seconds": "0,2"}},
         {"low": "-1,0", "high": "1,00"},
         {"unit": "µV", "low": "-1000", "high": "1000"},

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgkit import InputError
 from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
 
 FIELDS = {"label": 16, "transducer": 80, "unit": 8, "low": 8, "high": 8}  # bytes per signal
@@ -64,7 +65,7 @@ def _list_channels(path: Path) -> list[Channel]:
         head = file.read(256)
         n_signals = _number(head[252:256]) if head[:1] in (b"0", b"\xff") else 0
         start = 256 * (n_signals + 1)
-        if not 0 < n_signals < 10_000 or _number(head[184:192]) != start:
+        if not 0 < n_signals < 10_000 or abs(_number(head[184:192]) - start) > 0:  # NaN: blank
             raise ValueError("its header does not begin as one")
         columns = [np.fromfile(file, f"S{size}", int(n_signals)) for size in FIELDS.values()]
     signals = [dict(zip(FIELDS, cells, strict=True)) for cells in zip(*columns, strict=True)]
@@ -122,24 +123,20 @@ def _count_records(path: Path, start: int, size: int, seconds: float, stated: fl
 
 
 def _read_samples(records: _Records, name: str, n: int, header: dict[str, bytes]) -> Signal:
-    label, *limits = (
-        header[key] for key in ("label", "low", "high", "digital_low", "digital_high")
-    )
-    low, high, digital_low, digital_high = map(_number, limits)
+    limits = [_number(header[key]) for key in ("low", "high", "digital_low", "digital_high")]
+    low, high, digital_low, digital_high = limits
+    if low == high or digital_low == digital_high or not math.isfinite(sum(limits)):
+        found = f"Lead {_text(header['label'])} of {records.path} has no range of values"
+        raise InputError(f"{found}, so its steps are not known in mV: export it with its range.")
+    step = (high - low) / (digital_high - digital_low)
     try:
-        if (
-            low == high
-            or digital_low == digital_high
-            or not math.isfinite(sum(map(_number, limits)))
-        ):
-            raise ValueError(f"lead {_text(label)} has no range of values, or an empty one")
-        step = (high - low) / (digital_high - digital_low)
         begins = _find_begins(records, n)
         signal, first = np.full(int(begins[-1]) + n, np.nan, np.float32), 0
         for block in records.read(name):
+            width = block.shape[1] // n
             integers = np.zeros((len(block), n, 4), np.uint8)  # the lower bytes remain 0
-            integers[..., -(block.shape[1] // n) :] = block.reshape(len(block), n, -1)
-            digital = integers.view("<i4")[..., 0] >> 32 - 8 * (block.shape[1] // n)
+            integers[..., 4 - width :] = block.reshape(len(block), n, width)
+            digital = integers.view("<i4")[..., 0] >> 8 * (4 - width)
             samples = begins[first : first + len(block), None] + np.arange(n)
             signal[samples] = (digital - digital_low) * step + low
             first += len(block)
