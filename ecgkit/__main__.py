@@ -229,11 +229,14 @@ def _ec57(options: argparse.Namespace) -> None:
 
     folders = (options.reference_dir, options.test_dir)
     extensions = (options.reference, options.test)
-    reference, test = read_annotation_folders(*folders, extensions, options.records)
     settings = Settings(options.start, options.end, options.window, options.sveb)
-    report = ec57_report(reference, test, settings, annotators=extensions)
+    with warnings.catch_warnings(record=True) as caught:
+        reference, test = read_annotation_folders(*folders, extensions, options.records)
+        report = ec57_report(reference, test, settings, annotators=extensions)
+    for sentence in (doubts := list(dict.fromkeys(str(warning.message) for warning in caught))):
+        say(sentence)
     if options.json:
-        print(json.dumps(report.to_dict()))
+        print(json.dumps({**report.to_dict(), "warnings": doubts}))
     else:
         print(report.markdown() if options.markdown else report.text(), end="")
 

@@ -122,6 +122,16 @@ def test_beats_found_in_flutter_are_not_counted():
     test = [(500, "N"), (1300, "V"), (1600, "V"), (2100, "V"), (2500, "N")]
     assert counted(reference, test) == {"Nn": 2, "Ov": 1}
     assert counted([(500, "N"), (1000, "[")], [(500, "N"), (9000, "V")]) == {"Nn": 1}
+    # a second one that is never closed: bxb keeps the end of the first, and counts what follows
+    again = [*reference, (3000, "["), (3100, "!")]
+    assert counted(again, [*test, (9000, "V")]) == {"Nn": 2, "Ov": 2}
+
+
+def test_a_flutter_wave_outside_flutter_takes_a_partner_and_is_no_beat():
+    assert counted([(1000, "N"), (1500, "!")], [(1000, "N")]) == {"Nn": 1}
+    assert counted([(500, "N"), (1000, "!")], [(500, "N"), (1010, "V")]) == {"Nn": 1, "Ov": 1}
+    # 990 is nearer to 1000 than 1020 is
+    assert counted([(1000, "N")], [(990, "!"), (1020, "N")]) == {"No": 1, "On": 1}
 
 
 def test_where_signals_are_unreadable_misses_and_extras_have_their_own_cells():
@@ -131,6 +141,8 @@ def test_where_signals_are_unreadable_misses_and_extras_have_their_own_cells():
     assert counted(quiet, beats) == {"Nn": 2, "Xv": 1}
     noisy = [(500, "N"), (1000, "~"), (2000, "~"), (2500, "N")]
     assert counted(beats, noisy) == {"Nn": 2, "Vo": 1}
+    never_ended = [(500, "N"), (1000, "~~")]
+    assert counted(beats, never_ended) == {"Nn": 1, "Vx": 1, "Nx": 1}
 
 
 def test_a_lone_mark_for_unreadable_signals_stands_for_the_pause_around_it():
@@ -403,6 +415,17 @@ def test_records_of_mit_bih_are_counted_as_bxb_counts_them(mitdb, name):
     assert compare_annotations(reference, altered(reference)).tolist() == printed(name)
 
 
+def test_a_record_that_cannot_be_compared_is_left_out_and_named():
+    long = marks_of((1000, "N"), (120_000, "V"), n_samples=144_000)
+    short = marks_of((1000, "N"), n_samples=3600)
+    with pytest.warns(UserWarning, match="Record short is left out.* 300-10 s") as caught:
+        report = ec57_report({"short": short, "long": long}, {"short": short, "long": long})
+    assert (len(caught), list(report.matrices)) == (1, ["long"])
+    nothing = Annotations([], [], FS)  # of a detector that found nothing: all are missed
+    report = ec57_report({"long": long}, {"long": nothing}, Settings(start_s=0))
+    assert cells(report.total) == {"No": 1, "Vo": 1}
+
+
 # The command
 
 
@@ -447,6 +470,10 @@ def test_input_that_the_command_cannot_use(run, folders):
     here, there = folders
     (there / "one.cut").write_bytes((there / "one.net").read_bytes()[:-3])
     test = ("--test", "net", "--records", "one")
+    (there / "two.net").write_bytes(b"")
+    status, output, errors = run("ec57", here, there, "--test", "net", "--start", 0, "--json")
+    assert (status, errors.count("\n"), list(json.loads(output)["records"])) == (0, 1, ["one"])
+    assert json.loads(output)["warnings"] == [errors.removeprefix("ecgkit: ").strip()]
     for arguments, word in [
         ((here, there, "--test", "qrs"), ".qrs"),
         ((here, there, "--test", "cut"), "one.cut"),

@@ -187,7 +187,8 @@ def read_annotation_folders(
     """Read two annotators' files of the same records, by record name.
 
     The two folders may be the same. A test file without a sampling rate takes the reference's.
-    Without `records`, take every record of the test, and warn of those only the reference has.
+    Without `records`, take every record of the test, and warn of those only the reference has. A
+    record with a file that cannot be read is left out with a warning; InputError if none is left.
     """
     marked = []
     for folder, extension in zip((Path(reference), Path(test)), extensions, strict=True):
@@ -199,8 +200,18 @@ def read_annotation_folders(
             raise InputError(f"{test} holds no file *.{extensions[1]}: name its extension.")
         if lacking := " ".join(sorted(marked[0] - marked[1])):
             warnings.warn(f"Without a .{extensions[1]}, not compared: {lacking}.", stacklevel=2)
-    first = {name: read_annotation_file(Path(reference, name), extensions[0]) for name in records}
-    second = {n: read_annotation_file(Path(test, n), extensions[1], first[n].fs) for n in first}
+    first, second, left_out = {}, {}, []
+    for name in records:
+        try:
+            marks = read_annotation_file(Path(reference, name), extensions[0])
+            second[name] = read_annotation_file(Path(test, name), extensions[1], marks.fs)
+            first[name] = marks
+        except InputError as error:
+            left_out.append(f"Record {name} is left out: {error}")
+    if not first:
+        raise InputError((left_out or ["No record is named: give at least one."])[0])
+    for sentence in left_out:
+        warnings.warn(sentence, stacklevel=2)
     return first, second
 
 

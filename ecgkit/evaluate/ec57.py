@@ -6,6 +6,7 @@ beats count; F or Q called V is no false positive VEB, nor is Q called S a false
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -161,6 +162,8 @@ def ec57_report(
     """Compare two annotators, whom the report calls `annotators`, record by record.
 
     Records with paced beats (``/`` or ``f`` in the reference) are excluded, as the standard asks.
+    Those that cannot be compared (too short, say) are left out with a warning; InputError if none
+    is left, or one of the two lacks a record.
 
     >>> marks = Annotations([1000, 2000, 3000], ["N", "V", "N"], 1000)
     >>> beats = Annotations([1010, 2000], ["N", "N"], 1000)
@@ -170,13 +173,16 @@ def ec57_report(
     if lone := sorted(set(reference) ^ set(test)):
         raise InputError(f"Only one annotator has record {lone[0]}: give both the same records.")
     paced = tuple(name for name, marks in reference.items() if {"/", "f"} & set(marks.symbols))
-    matrices = {}
+    matrices, left_out = {}, []
     for name in (name for name in reference if name not in paced):
         try:
             matrices[name] = compare_annotations(reference[name], test[name], settings)
         except InputError as error:
-            raise InputError(f"Record {name}: {error}") from error
+            left_out.append(f"Record {name} is left out: {error}")
     if not matrices:
-        raise InputError(f"No record is left ({len(paced)} have paced beats): give at least one.")
+        none = f"No record is left ({len(paced)} have paced beats): give at least one."
+        raise InputError((left_out or [none])[0])
+    for sentence in left_out:
+        warnings.warn(sentence, stacklevel=2)
     synthetic = any(reference[name].synthetic for name in matrices)
     return Ec57Report(matrices, settings, paced, annotators, synthetic)

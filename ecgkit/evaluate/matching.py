@@ -50,8 +50,8 @@ def compare_annotations(
     """Count the beats of one record by reference (:data:`ROWS`) and test (:data:`COLUMNS`).
 
     The counts are those of ``bxb`` except in rare cases: several unreadable or fluttering stretches
-    between two beats, of which ``bxb`` remembers two; an unreadable or a second fluttering stretch
-    that is never ended; a ``!`` outside ``[`` and ``]``; and a beat at sample 0 scored from 0 s on.
+    between two beats, of which ``bxb`` remembers two; a second unreadable stretch of the test that
+    is never ended; and a beat at sample 0 scored from 0 s on.
 
     >>> reference = Annotations([1000, 2000], ["N", "N"], 1000)
     >>> test = Annotations([1050, 1500], ["N", "V"], 1000)  # one is late, one missed, one extra
@@ -65,7 +65,7 @@ def compare_annotations(
     ref, tst = (_sort_marks(marks, window, settings.sveb) for marks in (reference, test))
     last = reference.n_samples or max(ref.samples, default=0)
     end = last if settings.end_s is None else _to_samples(settings.end_s, fs)
-    if not any(start <= sample <= end for sample in ref.samples):
+    if not any(start <= s <= end and c < 5 for s, c in zip(ref.samples, ref.classes, strict=True)):
         raise InputError(f"No reference beat is at {start / fs:g}-{end / fs:g} s: start earlier.")
     matrix = np.zeros((len(ROWS), len(ROWS)), np.int64)
     for i, j in _pairs(ref.samples, tst.samples, window, start, end):
@@ -73,6 +73,7 @@ def compare_annotations(
         column = tst.classes[j] if j >= 0 else 5 + _inside(ref.samples[i], tst.unreadable)
         if i >= 0 or not _inside(tst.samples[j], ref.flutter):  # flutter is not scored
             matrix[row, column] += 1
+    matrix[5:, 5:] = 0  # a lone flutter wave is no beat
     return matrix
 
 
@@ -99,20 +100,25 @@ def _inside(sample: int, stretches: list[tuple[int, int]]) -> bool:
 
 
 def _sort_marks(marks: Annotations, window: int, sveb: bool) -> _Marks:
-    """Separate beats from flutter, ``[`` to ``]``, and unreadable stretches, ``~`` with 0x30."""
+    """Separate beats from flutter, ``[`` to ``]``, and unreadable stretches, ``~`` with 0x30.
+
+    As in ``bxb``, a flutter wave ``!`` outside flutter is paired like a beat, its class being O.
+    """
     at, symbols = [*marks.samples.tolist(), _NO_END], [*marks.symbols.tolist(), ""]
     bits = np.asarray(0 if marks.subtypes is None else marks.subtypes & 0x30)
     silent = [*((marks.symbols == "~") & (bits == 0x30)), False]
     names = {s: "N" if c == "S" and not sveb else c for s, c in aami.mapping("ec57").items()}
+    names["!"] = "O"
     found, i, last = _Marks([], [], [], []), 0, 0
     while i < len(at) - 1:
         if symbols[i] in names:
             found.samples.append(last := at[i])
-            found.classes.append(aami.CLASSES.index(names[symbols[i]]))
+            found.classes.append(ROWS.index(names[symbols[i]]))
         elif symbols[i] == "[":  # beats inside flutter are skipped
             first, i = at[i], symbols.index("]", i) if "]" in symbols[i:] else len(at) - 1
-            found.flutter.append((first, last := at[i]))
-        elif silent[i] and symbols[i + 1] == "~" and not silent[i + 1]:
+            if i < len(at) - 1 or not found.flutter:  # in bxb a second one without an end is none
+                found.flutter.append((first, last := at[i]))
+        elif silent[i] and symbols[i + 1] in ("~", "") and not silent[i + 1]:
             found.unreadable.append((at[i], at[i + 1]))
         elif silent[i]:  # a lone mark, as in the AHA database, stands for the pause around it
             stop = at[i + 1] - window
