@@ -209,9 +209,12 @@ def test_a_name_of_no_folder_is_an_error(archive, server, tmp_path, monkeypatch,
     if kind == "a file":
         path.write_text("")
     monkeypatch.setenv("ECGKIT_DATA", str(path))
-    with pytest.raises(InputError, match="ECGKIT_DATA"):
+    with pytest.raises(InputError, match=r"no folder.*ECGKIT_DATA"):
         find_source()
     assert not server.asked
+    monkeypatch.setenv("ECGKIT_DATA", str(archive.parent))  # an archive unpacked one level deeper
+    with pytest.raises(InputError, match=f"missing.*ECGKIT_DATA to {archive}"):
+        find_source()
 
 
 def test_an_empty_variable_names_nothing_and_the_cache_comes_before_the_network(

@@ -138,9 +138,13 @@ def _find_database(database: Database, records: Sequence[str] | None, download: 
     sums = database.sums(names)
     wrong = wrong_files(directory, sums)
     if wrong and given:
+        inside = [path.parent for path in given.glob(f"*/{wrong[0]}")] if given.is_dir() else []
+        better = inside[0] if inside else "another folder"
+        what = "differs from PhysioNet's" if (given / wrong[0]).exists() else "is missing"
+        found = f"{wrong[0]} in {given} {what}" if given.is_dir() else f"There is no folder {given}"
         raise InputError(
-            f"{wrong[0]} in {given} is missing or differs from PhysioNet's ({len(wrong)} of "
-            f"{len(sums)} files): download it again, or set {database.variable} to another folder."
+            f"{found} ({len(wrong)} of {len(sums)} files are missing or differ): download it "
+            f"again, or set {database.variable} to {better}."
         )
     if wrong:
         if not (address := download and _first_to_answer(database)):
