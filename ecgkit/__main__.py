@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ecgkit.apply.classify import Classification
     from ecgkit.data.sources import Source
     from ecgkit.evaluate.metrics import Report
-    from ecgkit.train.weights import Classifier
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(str(error))
             return 2
         except KeyboardInterrupt:
-            kept = options.command == "train" or getattr(options, "fetch", False)
+            given = vars(options)
+            kept = options.command == "train" or given.get("fetch") or given.get("out_dir")
             on = "What is complete is kept: the same command goes on, train with --resume."
             say(f"Stopped. {on if kept else 'Nothing was kept.'}")
             return 130
@@ -138,43 +138,32 @@ def _evaluate(options: argparse.Namespace) -> None:
     report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
     if options.json:
         result = {"source": beats.source, **report.to_dict()}
-        print(json.dumps(result | _about(options, classifier)))
+        print(json.dumps(result | classifier.about(options.weights)))
     else:
         _print_report(report, beats.source)
 
 
-def _about(options: argparse.Namespace, classifier: Classifier) -> dict[str, Any]:
-    """Say which weights were used, where they come from and how their beats are prepared."""
-    prepared = classifier.preparation.to_dict()
-    about = {"from": options.weights, **asdict(classifier.provenance)}
-    return {"weights": {**about, "mapping": prepared["mapping"]}, "preparation": prepared}
-
-
 def _classify(options: argparse.Namespace) -> None:
-    from ecgkit import load_model
-    from ecgkit.apply.classify import classify, wanted_lead
-    from ecgkit.apply.readers import read_recording
+    from ecgkit.apply.batch import classify_file
 
-    classifier = load_model(options.weights)
-    lead = options.lead or wanted_lead(classifier)
-    raw = {name: getattr(options, name) for name in ("gain", "baseline", "annotator")}
-    how = {"detect": options.detect, "device": options.device, "progress": not options.json}
-    with warnings.catch_warnings(record=True) as caught:  # shown at the end, if there is a result
-        recording = read_recording(options.path, lead, options.fs, options.units, **raw)
-        found = classify(recording, classifier, **how)
+    names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device")
+    how: dict[str, Any] = {name: getattr(options, name) for name in names}
+    if options.out_dir:
+        _classify_many(options, how)
+        return
+    if len(options.paths) > 1:
+        raise InputError("Several recordings need --out-dir DIR: there each has its own results.")
+    how["progress"] = not options.json
+    found, result = classify_file(options.paths[0], options.weights, **how)
+    recording = found.recording
     if options.out:
         found.write_csv(options.out)
     if options.annotations:
         found.write_annotations(options.annotations)
     if options.plot:
         _draw(found, options.plot)
-    doubts = list(dict.fromkeys(str(warning.message) for warning in caught))
-    for sentence in doubts:
+    for sentence in result["warnings"]:
         say(sentence)
-    result: dict[str, Any] = {"recording": recording.name, "fs": recording.fs}
-    result |= {"lead": recording.lead, "seconds": recording.seconds, **found.summary()}
-    result["r_peaks"] = "detected" if found.symbols is None else "annotated"
-    result |= {**_about(options, classifier), "warnings": doubts}
     if options.json:
         print(json.dumps(result if options.out else {**result, "rows": found.rows()}))
         return
@@ -190,6 +179,26 @@ def _classify(options: argparse.Namespace) -> None:
     for path in filter(None, (options.out, options.annotations, options.plot)):
         print(f"written: {path}")
     print("For teaching and research: this is no medical device and gives no diagnosis.")
+
+
+def _classify_many(options: argparse.Namespace, how: dict[str, Any]) -> None:
+    from ecgkit.apply.batch import classify_many
+
+    if options.out or options.annotations or options.plot:
+        raise InputError("--out, --annotations and --plot are of one recording, not of --out-dir.")
+    how |= {"weights": options.weights, "progress": not options.json}
+    rows = classify_many(options.paths, options.out_dir, options.jobs, **how)
+    table, done = options.out_dir / "summary.csv", [row for row in rows if not row["error"]]
+    if options.json:
+        print(json.dumps({"summary": str(table), "recordings": rows}))
+    else:
+        _print_banner(any(row["synthetic"] for row in done))
+        doubtful = sum(row["warnings"] > 0 for row in done)
+        print(f"{len(done)} of {len(rows)} recordings are classified, {doubtful} with warnings")
+        print(f"written: {table}")
+    if len(done) < len(rows):
+        left = f"{len(rows) - len(done)} of {len(rows)} recordings could not be classified"
+        raise InputError(f"{left}: {table} says why.")
 
 
 def _draw(found: Classification, path: Path) -> None:
@@ -215,7 +224,7 @@ def _export(options: argparse.Namespace) -> None:
     expects = onnx.metadata(classifier)
     if options.json:
         result = {"onnx": str(options.onnx), "largest_difference": difference, "expects": expects}
-        print(json.dumps({**result, "weights": _about(options, classifier)["weights"]}))
+        print(json.dumps({**result, "weights": classifier.about(options.weights)["weights"]}))
         return
     print(f"written: {options.onnx}")
     print(f"on 64 random beats its probabilities are within {difference:.0e} of torch's")

@@ -110,7 +110,7 @@ def _add_train(train: argparse.ArgumentParser) -> None:
 
 
 def _add_classify(classify: argparse.ArgumentParser) -> None:
-    classify.add_argument("path", metavar="PATH", help="a WFDB record, .csv or .edf")
+    classify.add_argument("paths", nargs="+", metavar="PATH", help="a WFDB record, .csv or .edf")
     classify.add_argument("--lead", help="default: MLII, else II, else the first; or 'first'")
     classify.add_argument("--fs", type=float, metavar="HZ", help="sampling rate, for a CSV")
     classify.add_argument("--units", choices=("mV", "uV", "V"), help="default: stated or guessed")
@@ -120,6 +120,9 @@ def _add_classify(classify: argparse.ArgumentParser) -> None:
     classify.add_argument("--detect", action="store_true", help="detect R peaks, annotated or not")
     classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write one line per beat")
     classify.add_argument("--annotations", type=Path, metavar="RECORD.EXT", help="write for WFDB")
+    many = "results of each PATH, and summary.csv; what is done is skipped"
+    classify.add_argument("--out-dir", type=Path, metavar="DIR", help=many)
+    classify.add_argument("--jobs", type=int, default=1, metavar="N", help="processes of --out-dir")
     classify.add_argument("--plot", type=Path, metavar="FILE.png", help="draw ten seconds of it")
 
 

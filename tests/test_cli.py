@@ -111,14 +111,16 @@ def test_counting_beats_needs_no_torch():
         (("data", "--source", "synthetic"), False),
         (("data", "--fetch"), True),
         (("train", "--out", "x", "--source", "synthetic"), True),
+        (("classify", "x.csv", "--out-dir", "x"), True),
     ],
 )
-def test_an_interrupt_promises_only_what_is_kept(run, monkeypatch, arguments, kept):
+def test_an_interrupt_promises_only_what_is_kept(run, monkeypatch, tmp_path, arguments, kept):
     def interrupt(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr("ecgkit.data.sources.find_source", interrupt)
-    monkeypatch.setattr("ecgkit.apply.readers.read_recording", interrupt)
+    monkeypatch.setattr("ecgkit.apply.batch.read_recording", interrupt)
+    monkeypatch.chdir(tmp_path)
     status, output, errors = run(*arguments)
     assert (status, output) == (130, "")
     assert ("goes on" in errors) == kept
@@ -380,6 +382,8 @@ def test_a_result_that_cannot_be_written(refused, record, tmp_path):
     (tmp_path / "file").write_text("")
     assert "out.csv" in refused("classify", record, "--out", tmp_path / "file" / "out.csv")
     assert "no recording" in refused("classify", tmp_path / "nothing")
+    assert "is a folder" in refused("classify", tmp_path)
+    assert "download" in refused("classify", "https://physionet.org/files/mitdb/1.0.0/100")
 
 
 class Trap:

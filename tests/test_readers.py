@@ -262,4 +262,4 @@ def test_a_csv_needs_a_sampling_rate(tmp_path, fs):
 def test_something_else(tmp_path):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     refused("format", tmp_path / "picture.png")
-    refused("format", tmp_path)
+    refused("folder", tmp_path)

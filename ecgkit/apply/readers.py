@@ -106,6 +106,10 @@ def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]]]:
         record = path
     if record != path or Path(f"{path}.hea").exists():
         return record, read_wfdb
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name recordings in it, several with --out-dir.")
+    if re.match(r"\w{2,}:/", str(path)):  # pathlib leaves one slash of two
+        raise InputError(f"{path} is an address: download the recording's files first.")
     if not path.exists():
         raise InputError(f"There is no recording at {path}: neither this file nor {path}.hea.")
     reader = find_reader(path) or (read_csv if suffix in TABLES else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -68,6 +69,12 @@ class Classifier:
             features, signals = signals.features, signals.signals
         columns = features if self.preparation.features else None
         return predict(self.network, signals, columns, progress=progress)
+
+    def about(self, name: Path | str) -> dict[str, Any]:
+        """Describe, for JSON, the weights that were loaded as `name` and their preparation."""
+        prepared = self.preparation.to_dict()
+        about = {"from": str(name), **asdict(self.provenance), "mapping": prepared["mapping"]}
+        return {"weights": about, "preparation": prepared}
 
     def check_preparation(self, beats: Beats) -> None:
         """Refuse beats that were prepared in another way than the network's; labels may differ."""
