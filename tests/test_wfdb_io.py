@@ -107,11 +107,11 @@ def test_annotations_cut_short_are_refused(write_record, left):
 
 
 def test_a_beat_beyond_the_signal_belongs_to_another_record(write_record):
-    path = write_record(r_peaks=[100, 7201])
+    path = write_record(r_peaks=[100, 7204])  # 10 ms are 3.6 samples
     for read in (wfdb_io.read_record, wfdb_io.read_annotations):
-        with pytest.raises(InputError, match=r"7201.*7200"):
+        with pytest.raises(InputError, match=r"7204.*7200"):
             read(path)
-    assert wfdb_io.read_annotations(path, 7202)[0].tolist() == [100, 7201]
+    assert wfdb_io.read_annotations(path, 7205)[0].tolist() == [100, 7204]
 
 
 def test_a_mark_on_the_sample_after_the_last_is_left_out(write_record):

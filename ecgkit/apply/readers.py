@@ -20,7 +20,7 @@ from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
 from ecgkit.apply.foreign import find_reader
 from ecgkit.apply.signal_file import Channel, Signal
-from ecgkit.apply.wfdb_reader import read_beats, read_wfdb
+from ecgkit.apply.wfdb_reader import ANNOTATORS, find_record, read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
 TABLES = (".csv", ".tsv", ".txt")
@@ -79,7 +79,7 @@ def read_recording(
     >>> recording.lead, recording.signal
     ('MLII', array([ 0.1 , -0.25], dtype=float32))
     """
-    path, list_channels = _find_reader(Path(path))
+    path, list_channels, named = _find_reader(Path(path))
     channels = list_channels(path)
     channel = channels[_pick_lead([c.lead for c in channels], lead, path)]
     rate = _sampling_rate(channel.fs, fs, path)
@@ -94,28 +94,27 @@ def read_recording(
     if list_channels is not read_wfdb:
         return Recording(path.stem, rate, channel.lead, signal)
     synthetic = any("SYNTHETIC" in comment for comment in wfdb_io.read_header(path).comments)
-    beats = read_beats(path, len(signal), rate, annotator)
+    beats = read_beats(path, len(signal), rate, annotator or named)
     return Recording(path.name, rate, channel.lead, signal, beats[0], beats[1], synthetic)
 
 
-def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]]]:
-    """Choose the reader of a file; a WFDB record's path loses its suffix."""
-    suffix = path.suffix.lower()
-    record = path.with_suffix("") if suffix in (".hea", ".dat", ".atr", ".mat") else path
-    if suffix == ".mat" and not Path(f"{record}.hea").exists():
-        record = path
-    if record != path or Path(f"{path}.hea").exists():
-        return record, read_wfdb
+def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]], str | None]:
+    """Choose the reader of a file; of a WFDB record also its path and the annotator named."""
+    record, named = find_record(path)
+    if record and named in (None, *ANNOTATORS):
+        return record, read_wfdb, named
     if path.is_dir():
         raise InputError(f"{path} is a folder: name recordings in it, several with --out-dir.")
     if re.match(r"\w{2,}:/", str(path)):  # pathlib leaves one slash of two
         raise InputError(f"{path} is an address: download the recording's files first.")
     if not path.exists():
         raise InputError(f"There is no recording at {path}: neither this file nor {path}.hea.")
-    reader = find_reader(path) or (read_csv if suffix in TABLES else None)
+    reader = find_reader(path) or (read_csv if path.suffix.lower() in TABLES else None)
+    if reader is None and record:
+        return record, read_wfdb, named
     if reader is None:
         raise InputError(f"{path} has no known format: give a WFDB record, a CSV or an EDF file.")
-    return path, reader
+    return path, reader, None
 
 
 def plain_lead(name: str) -> str:
