@@ -134,8 +134,8 @@ def classify(
     _check_length(recording, classifier.preparation)
     for sentence in quality.check_recording(recording):
         warnings.warn(sentence, stacklevel=2)
-    signal, gaps = quality.fill_gaps(recording.signal)
-    signal = resample(signal, recording.fs)
+    gaps = quality.find_gaps(recording.signal)
+    signal = resample(quality.fill_gaps(recording.signal, gaps), recording.fs)
     gaps = _resample_gaps(gaps, recording.fs)
     samples, symbols, r_peaks = _find_peaks(recording, signal, gaps, detect)
     found = extract_beats(signal, r_peaks, classifier.preparation, gaps)

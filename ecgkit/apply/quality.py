@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.apply.readers import Recording
+from ecgkit.apply.signal_file import BLOCK
 from ecgkit.data.cutting import Signal
 from ecgkit.data.preparation import SAMPLING_RATE
 
@@ -30,25 +31,34 @@ _SHAPE = np.arange(-30, 49)  # a quarter of a second before an R peak to 0.4 s a
 _NEIGHBOURS = 8  # beats before and after with which a beat is compared
 
 
-def fill_gaps(signal: Signal) -> tuple[Signal, NDArray[np.int64]]:
-    """Draw straight lines where samples are missing or beyond 1 kV.
-
-    Returns the signal, and begin and end of each gap, shape (gaps, 2).
+def find_gaps(signal: Signal) -> NDArray[np.int64]:
+    """Begin and end of each run of samples without a value or beyond 1 kV, shape (gaps, 2).
 
     Examples
     --------
-    >>> filled, gaps = fill_gaps(np.array([np.nan, 1.0, np.inf, np.nan, 4.0]))
-    >>> filled.tolist(), gaps.tolist()
-    ([1.0, 1.0, 2.0, 3.0, 4.0], [[0, 1], [2, 4]])
+    >>> find_gaps(np.array([np.nan, 1.0, np.inf, np.nan, 4.0])).tolist()
+    [[0, 1], [2, 4]]
     """
     missing = ~((signal > -BEYOND_MV) & (signal < BEYOND_MV))  # NaN is neither
-    gaps = np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)
+    return np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)
+
+
+def fill_gaps(signal: Signal, gaps: NDArray[np.int64]) -> Signal:
+    """Draw a straight line through each gap, from the sample before it to the one behind it.
+
+    Examples
+    --------
+    >>> fill_gaps(np.array([np.nan, 1.0, np.inf, np.nan, 4.0]), np.array([[0, 1], [2, 4]])).tolist()
+    [1.0, 1.0, 2.0, 3.0, 4.0]
+    """
     around = np.unique(np.append(gaps[:, 0] - 1, gaps[:, 1]))
     around = around[(around >= 0) & (around < len(signal))]
-    if len(around):
-        signal, at = signal.copy(), np.flatnonzero(missing)
-        signal[at] = np.interp(at, around, signal[around])
-    return signal, gaps
+    filled, values = signal.copy() if len(around) else signal, signal[around]
+    for first in range(0, len(signal) if len(around) else 0, BLOCK):
+        part = filled[first : first + BLOCK]
+        missing = np.flatnonzero(~(np.abs(part) < BEYOND_MV))
+        part[missing] = np.interp(first + missing, around, values)
+    return filled
 
 
 def in_gaps(samples: NDArray[np.int64], gaps: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -68,7 +78,7 @@ def check_recording(recording: Recording) -> list[str]:
     ['large spans 2e+03 mV, which no ECG does: ...']
     """
     x, name, fs = recording.signal, recording.name, recording.fs
-    gaps, doubts = fill_gaps(x)[1], []
+    gaps, doubts = find_gaps(x), []
     if len(gaps):
         x = np.where(np.abs(x) < BEYOND_MV, x, np.float32(np.nan))
         if not (found := int((~np.isnan(x)).sum())):
@@ -154,7 +164,7 @@ def _grade(t: pd.DataFrame, length: float) -> NDArray[np.int8]:
     """Grade windows by their measures, which are NaN where there is no beat; see GRADES."""
     # A tone is no more than its own median; noise is taken for beats that resemble no other.
     no_ecg = (t["share"] < 0.04) | ~(t["peak"] >= 2) | ((t["alike"] < 0.5) & (t["slope"] < 20))
-    doubt = (t["share"] < 0.1) | (t["mains"] > 4) | (t["mv"] < 0.02) | (t["slope"] < 15)
+    doubt = (t["share"] < 0.23) | (t["mains"] > 4) | (t["mv"] < 0.02) | (t["slope"] < 15)
     doubt |= (t["alike"] < 0.7) | (t["agree"] < 0.75)
     doubt |= ~t["beats"].between(20 * length * WINDOW_S / 60, 300 * length * WINDOW_S / 60)
     return np.where(no_ecg, 2, doubt).astype(np.int8)
