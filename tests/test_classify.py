@@ -218,6 +218,13 @@ def test_a_single_lost_sample_costs_no_beat(synthetic):
     assert len(found.samples) == len(classify(synthetic, untrained(), device="cpu").samples)
 
 
+def test_one_beat_is_not_refused_as_noise(synthetic):
+    first = synthetic.r_peaks[5] - 110
+    short = replace(synthetic, signal=synthetic.signal[first : first + 280], r_peaks=None)
+    with pytest.warns(UserWarning, match="0.78 s"):
+        assert len(classify(short, untrained(), device="cpu").samples) == 1
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_gaps_that_leave_no_beat_are_refused(synthetic):
     signal = np.full(9000, np.nan, np.float32)

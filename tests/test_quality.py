@@ -186,7 +186,7 @@ def test_strong_noise_is_doubtful():
 
 def test_many_stretches_are_not_all_listed():
     (sentence,) = describe(np.where(T // 10 % 2 == 1, NONE["white"], beats()))
-    assert "01:40 and 1 times more" in sentence
+    assert "01:40, and 1 more" in sentence
 
 
 def test_the_unit_changes_no_grade():

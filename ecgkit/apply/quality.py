@@ -144,8 +144,9 @@ def grade_windows(signal: Signal, r_peaks: NDArray[np.int64]) -> pd.DataFrame:
         height = np.abs(shapes[:, 24:37]).max(axis=1, initial=0)
         of_beats.append((shapes, height, slope[rows, at]))
     shapes, height, slope = (np.concatenate(parts) for parts in zip(*of_beats, strict=True))
-    table, again = pd.DataFrame(np.concatenate(found), columns=_MEASURES), np.concatenate(steep)
-    again = np.unique(again[again < n])
+    table = pd.DataFrame(np.concatenate(found), columns=["share", "mains", "peak", "slope"])
+    again = np.unique(np.concatenate(steep))
+    again = again[again < n]
     beats = pd.DataFrame({"mv": height, "slope": slope, "alike": _similarity(shapes)})
     beats = beats.groupby(window).median().reindex(table.index)
     table["peak"], table["slope"] = beats["mv"] / table["peak"], beats["slope"] / table["slope"]
@@ -155,9 +156,6 @@ def grade_windows(signal: Signal, r_peaks: NDArray[np.int64]) -> pd.DataFrame:
     table["agree"] = pd.Series(np.concatenate(hits), dtype=float).groupby(both).mean()
     table["beats"] = np.bincount(window, minlength=len(starts))
     return table.assign(grade=_grade(table, min(n / _WINDOW, 1)))
-
-
-_MEASURES = ("share", "mains", "peak", "slope")
 
 
 def _grade(t: pd.DataFrame, length: float) -> NDArray[np.int8]:
@@ -227,7 +225,7 @@ def describe_windows(
     seen = ~in_gaps((begin + end) // 2, gaps) & ~(annotated & (table["beats"] == 0))
     grade = np.where(seen, table["grade"], 0)
     name = f"{recording.name}, lead {recording.lead or 'without a name'},"
-    if not annotated and (grade == 2).sum() > 0.8 * seen.sum() and table["beats"][seen].any():
+    if not annotated and (grade == 2).sum() > 0.8 * seen.sum() and table["beats"][seen].sum() > 3:
         usual = table[grade == 2].median()
         raise InputError(
             f"{name} has no ECG in {(grade == 2).sum()} of its {seen.sum()} stretches of 10 s: "
@@ -263,5 +261,5 @@ def _list_times(stretches: NDArray[np.floating]) -> str:
     """List the first stretches, shape (n, 2) in seconds, as "between 00:30 and 01:10"."""
     shown = stretches[:5].round().astype(int).tolist()
     pairs = [[str(timedelta(seconds=time)).removeprefix("0:") for time in pair] for pair in shown]
-    more = f" and {len(stretches) - 5} times more" if len(stretches) > 5 else ""
+    more = f", and {len(stretches) - 5} more" if len(stretches) > 5 else ""
     return "between " + ", ".join(map(" and ".join, pairs)) + more
