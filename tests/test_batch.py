@@ -81,6 +81,24 @@ def test_what_is_done_is_done_again_only_after_a_change(paths, tmp_path, monkeyp
     assert len(classified) == 5
 
 
+def test_after_an_interrupt_the_same_command_goes_on(run, paths, tmp_path, monkeypatch):
+    whole = batch.classify_file
+
+    def interrupt(path, *arguments, **how):
+        if str(path) == str(paths[2]):
+            raise KeyboardInterrupt
+        return whole(path, *arguments, **how)
+
+    command = ("classify", *paths, "--out-dir", tmp_path / "out", "--json")
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "classify_file", interrupt)
+        assert run(*command)[0] == 130
+    done = (tmp_path / "out" / "syn01.json").stat().st_mtime_ns
+    assert run(*command)[0] == 2
+    assert (tmp_path / "out" / "syn01.json").stat().st_mtime_ns == done
+    assert len(list((tmp_path / "out").glob("syn01*.json"))) == 2
+
+
 def test_no_file_of_anybody_else_is_overwritten(paths, tmp_path):
     mine = tmp_path / "a" / "syn01.csv"
     mine.write_text("mine")

@@ -167,7 +167,7 @@ def _in_processes(work: Any, paths: list[str], jobs: int, bar: Any) -> list[dict
 
 
 def _prepare_process() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C it finishes its recording
     torch.set_num_threads(1)
 
 
