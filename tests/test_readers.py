@@ -33,6 +33,11 @@ def refused(word, path, **options):
         (("V5", "ECG II"), None, "ECG II"),
         (("V5", "ECG II"), "ii", "ECG II"),
         (("V5", "V2"), "V2", "V2"),
+        (("V5", "ML2"), None, "ML2"),
+        (("DI", "DII"), None, "DII"),
+        (("lead1", "lead2"), "II", "lead2"),
+        (("Lead_I", "Lead_II"), "lead ii", "Lead_II"),
+        (("EEG Fpz-Cz", "EKG"), "ekg", "EKG"),
     ],
 )
 def test_lead(write_record, recwarn, leads, wanted, taken):
@@ -45,10 +50,25 @@ def test_lead(write_record, recwarn, leads, wanted, taken):
     assert not [warning for warning in recwarn if warning.category is UserWarning]
 
 
-@pytest.mark.parametrize(("leads", "wanted"), [(("V5", "V2"), None), (("V5", "MLII"), "first")])
-def test_another_lead_than_the_weights_were_trained_on(write_record, leads, wanted):
-    with pytest.warns(UserWarning, match="V5"):
-        assert read_recording(write_record(leads=leads), wanted).lead == "V5"
+@pytest.mark.parametrize(
+    ("leads", "wanted", "taken"),
+    [
+        (("V5", "V2"), None, "V5"),
+        (("V5", "MLII"), "first", "V5"),
+        (("ECG1", "ECG2"), None, "ECG1"),
+        (("PLETH", "V"), None, "V"),
+        (("EEG C3-A2", "EKG"), None, "EKG"),
+        (("resp", "chest ECG"), None, "chest ECG"),
+    ],
+)
+def test_another_lead_than_the_weights_were_trained_on(write_record, leads, wanted, taken):
+    with pytest.warns(UserWarning, match=taken):
+        assert read_recording(write_record(leads=leads), wanted).lead == taken
+
+
+@pytest.mark.parametrize("leads", [("ch1", "ch2"), ("raw ECG", "ECG filtered"), ("PLETH", "ABP")])
+def test_channels_that_may_or_cannot_be_the_ecg(write_record, leads):
+    refused(f"{leads[0]}, {leads[1]}", write_record(leads=leads))
 
 
 # WFDB
@@ -159,100 +179,10 @@ def test_options_that_do_not_fit(write_record, options, word):
     refused(word, write_record(), **options)
 
 
-# CSV
-
-
-@pytest.mark.parametrize(
-    ("head", "line", "name"),
-    [
-        ("", "{x}", ""),
-        ("MLII\n", "{x}", "MLII"),
-        ("time,MLII,V5\n", "{t},{x},9", "MLII"),
-        ("V5;time (s);II\n", "9;{t};{x}", "II"),
-        ("time\tII\n", "{t}\t{x}", "II"),
-        ("time II\n", "{t} {x}", "II"),
-        ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{t}',{x}", "MLII"),
-        ("\ufefftime,MLII\n", "{t},{x}", "MLII"),
-        ("\n\nMLII\n\n", "{x}", "MLII"),
-        ("sample;MLII\n", "{t};{comma}", "MLII"),
-    ],
-)
-@pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
-def test_a_csv_may_be_laid_out_in_many_ways(tmp_path, monkeypatch, head, line, name):
-    monkeypatch.setattr("ecgkit.apply.csv_reader.BLOCK", 999)
-    path = tmp_path / "ecg.csv"
-    with path.open("w", encoding="utf-8") as file:
-        print(head, end="", file=file)
-        for i, x in enumerate(WAVE):
-            print(line.format(t=i, x=x, comma=str(x).replace(".", ",")), file=file)
-    recording = read_recording(path, fs=250)
-    assert (recording.name, recording.lead, recording.fs) == ("ecg", name, 250)
-    assert recording.signal.dtype == np.float32
-    assert (recording.signal == WAVE).all()
-    assert recording.r_peaks is recording.symbols is None
-
-
-@pytest.mark.parametrize(
-    ("head", "given", "factor", "guess"),
-    [
-        ("MLII", None, 1, "mV"),
-        ("MLII", None, 1000, "uV"),
-        ("MLII", None, 0.001, "V"),
-        ("MLII (uV)", None, 1000, None),
-        ("MLII_uV", None, 1000, None),
-        ("MLII", "uV", 1000, None),
-        ("MLII (mV)", "V", 0.001, None),
-        ("V1", "mV", 1, None),
-    ],
-)
-@pytest.mark.filterwarnings("ignore:.*chooses another")
-def test_the_unit_is_stated_or_guessed_with_a_warning(tmp_path, head, given, factor, guess):
-    path = tmp_path / "ecg.csv"
-    path.write_text(f"{head}\n" + "\n".join(repr(float(x)) for x in WAVE * factor))
-    if guess:
-        with pytest.warns(UserWarning, match=f"like {guess}"):
-            recording = read_recording(path, fs=250, units=given)
-    else:
-        recording = read_recording(path, fs=250, units=given)
-    assert np.abs(recording.signal - WAVE).max() < 2e-7
-
-
-@pytest.mark.parametrize(
-    ("cell", "value"), [("", np.nan), ("nan", np.nan), ("inf", np.inf), ("1e300", np.inf)]
-)
-def test_cells_without_a_usable_value(tmp_path, cell, value):
-    path = tmp_path / "ecg.csv"
-    path.write_text(f"time,MLII (mV)\n0,0.5\n1,{cell}\n")
-    assert np.array_equal(read_recording(path, fs=360).signal, [0.5, value], equal_nan=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("", "no numbers"),
-        ("MLII\n", "no numbers"),
-        ("Dear reader,\nthis is a letter.\nIt holds no ECG.\n", "no numbers"),
-        ("1,2\n3,4\n", "2 columns"),
-        ("a,b,c\n1,2\n3,4\n", "3 columns"),
-        ("MLII\n" + "0.1\n" * 50 + "electrode off\n" + "0.2\n" * 500, "table"),
-        ("time,MLII\n" + "0,0.1\n" * 50 + "1,2,3\n" + "0,0.2\n" * 500, "table"),
-    ],
-)
-def test_a_csv_that_holds_no_signal(tmp_path, text, word):
-    (tmp_path / "ecg.csv").write_text(text)
-    refused(word, tmp_path / "ecg.csv", fs=360)
-
-
-@pytest.mark.parametrize("fs", [None, 0, -1, float("nan"), float("inf")])
-def test_a_csv_needs_a_sampling_rate(tmp_path, fs):
-    (tmp_path / "ecg.csv").write_text("MLII\n0.1\n0.2\n")
-    refused("sampling rate", tmp_path / "ecg.csv", fs=fs)
-
-
-# Others
-
-
 def test_something_else(tmp_path):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     refused("format", tmp_path / "picture.png")
     refused("folder", tmp_path)
+    refused("address", "https://example.org/100")
+    (tmp_path / "ecg.xlsx").write_bytes(b"PK")
+    refused("as CSV", tmp_path / "ecg.xlsx")

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.apply import quality
-from ecgkit.apply.readers import TRAINED_ON, Recording, plain_lead, read_recording
+from ecgkit.apply.leads import TRAINED_ON, plain_lead
+from ecgkit.apply.readers import Recording, read_recording
 from ecgkit.data import denoising
 from ecgkit.data.cutting import Signal, extract_beats, resample, resample_peaks
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation

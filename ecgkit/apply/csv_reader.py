@@ -4,74 +4,135 @@ from __future__ import annotations
 
 import itertools
 import re
+import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ecgkit import InputError
+from ecgkit.apply.csv_layout import Table, find_table
+from ecgkit.apply.csv_times import HALF_DAY, as_numbers, find_jumps, find_rate, find_step, is_time
+from ecgkit.apply.leads import is_ecg
 from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
 
-_TIME = re.compile(r"(elapsed )?(time|sample|index|timestamp|seconds|t|s|ms)\b.*", re.I)
-_NAME_AND_UNIT = re.compile(r"(.*?)(?:[\s_]+([muµμ]V)|\s*[\[(]([muµμ]?V)[\])])", re.I)
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.I)
+
+class _Clock(NamedTuple):
+    column: int
+    step: float  # how much it rises per sample
+    fs: float | None  # None where it counts samples
+
+
+_RAW = re.compile(r"raw|adc|no units", re.I).fullmatch
 
 
 def read_csv(path: Path) -> list[Channel]:
-    """List the columns of a CSV file; InputError if its first lines are no table of numbers.
+    """List the columns of a text file that can be leads; InputError if it holds no table.
 
-    Cells stand between commas, semicolons, tabs or blanks, decimals behind a point or a comma. Up
-    to two lines stand above the numbers: names (``MLII (uV)`` states the unit, too), then units, as
-    PhysioNet's tools write them. Columns named as times or sample numbers are not leads.
+    Cells stand between commas, semicolons, tabs or blanks, decimals behind a point or a comma. Any
+    lines may stand above the numbers, and state names, units and the sampling rate. Columns that
+    rise steadily are times or sample numbers, no leads: times give the sampling rate, and show
+    which samples were lost; these are read as NaN, with a warning.
     """
-    titles, units, layout = _find_layout(path)
+    table = find_table(path)
+    decimal, n = table.options["decimal"], len(table.head)
+    times: list[tuple[bool, float, _Clock]] = []
+    leads: list[int] = []
+    flat: list[int] = []
+    for i, (name, unit) in enumerate(zip(table.names, table.units, strict=True)):
+        numbers = as_numbers(table.head[i], decimal)
+        values = numbers[np.isfinite(numbers)]
+        if is_time(name, table.head[i], numbers):
+            if rises := find_step(numbers):
+                found = _Clock(i, rises[0], find_rate(name, unit, *rises))
+                uneven = float(np.nanstd(np.diff(numbers))) / found.step
+                if found.fs or not (np.diff(numbers) < 0).any():  # a counter may begin again at 0
+                    times.append((found.fs is None, uneven, found))
+        elif len(values) >= table.head[i].count() / 2 and (len(values) or name):
+            varies = len(np.unique(values)) > 2 or n < 10
+            (leads if varies or is_ecg(name) else flat).append(i)
+    clock = min(times)[2] if times else None
+    rate = clock.fs if clock else None
+    if rate and table.fs and abs(rate / table.fs - 1) > 0.01:
+        raise InputError(f"{path} states {table.fs:g} Hz, but its times say {rate:g} Hz: mend one.")
     channels = []
-    for column, title in enumerate(titles):
-        found = _NAME_AND_UNIT.fullmatch(title)
-        name, unit = (found[1], found[2] or found[3]) if found else (title, "")
-        read = partial(_read_column, path, column, layout)
-        channels.append(Channel(name, units[column] or unit or None, None, read))
-    return [channel for channel in channels if not _TIME.fullmatch(channel.lead)] or channels
+    for i in leads or flat:
+        unit, values = table.units[i], as_numbers(table.head[i], decimal)
+        values = values[np.isfinite(values)]
+        whole = len(np.unique(values)) > 2 and (values == np.round(values)).all()
+        raw = bool(_RAW(unit) or (whole and not unit))
+        read = partial(_read_column, path, table, i, clock)
+        name = table.names[i] or (f"column {i + 1}" if table.head.shape[1] > 1 else "")
+        channels.append(Channel(name, None if raw else unit or None, table.fs or rate, read, raw))
+    if not channels:
+        raise InputError(f"{path} holds times, counts or text, but no column that can be an ECG.")
+    return channels
 
 
-def _find_layout(path: Path) -> tuple[list[str], list[str], dict[str, Any]]:
-    """Return the columns' names and units, "" where there are none, and pandas' options."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            raw = [file.readline(65_536).strip() for _ in range(20)]
-    except (OSError, ValueError) as error:
-        raise unreadable(path, "table of numbers", error) from error
-    lines = [line for line in raw if line] or [""]
-    # pandas' own sniffing splits a single column named MLII at its letters, and 0,5 at its comma.
-    blank = r"\s+" if len(lines[-1].split()) > 1 else ","
-    separator = next((mark for mark in ";\t," if mark in lines[-1]), blank)
-    rows = [[cell.strip(" \"'") for cell in re.split(separator, line)] for line in lines]
-    head = list(itertools.takewhile(lambda row: not any(map(_NUMBER.fullmatch, row)), rows))
-    if len(head) == len(rows) or len(head) > 2:
-        raise InputError(f"{path} is not an ECG: there are no numbers in its first lines.")
-    decimal = "," if separator != "," and any("," in cell for cell in rows[-1]) else "."
-    layout = {"sep": separator, "decimal": decimal, "skiprows": raw.index(lines[len(head)])}
-    width = len(rows[-1])
-    head = head or [[""] if width == 1 else []]  # a single column needs no name
-    if any(len(row) != width for row in head):
-        raise InputError(
-            f"{path} has {width} columns, and {len(head[0])} columns have names: write a line that "
-            "names each at its top, such as time,MLII,V5."
-        )
-    return head[0], [*head, [""] * width][1], layout
-
-
-def _read_column(path: Path, column: int, layout: dict[str, Any]) -> Signal:
-    """Read one column; empty cells are NaN."""
+def _read_column(path: Path, table: Table, column: int, clock: _Clock | None) -> Signal:
+    """Read one column; empty cells and lost samples are NaN."""
     # Without usecols, which would accept a line with too many cells; in chunks, so that the other
     # columns of a day are not held.
-    how = {"header": None, "skipinitialspace": True, "encoding": "utf-8-sig", "low_memory": False}
+    parts, times, bad, n, decimal = [], [], [], 0, table.options["decimal"]
+    wanted = [column] if clock is None else [column, clock.column]
     try:
-        with pd.read_csv(
-            path, dtype={column: np.float32}, chunksize=BLOCK, **how, **layout
-        ) as file:
-            return np.concatenate([frame[column].to_numpy() for frame in file])
+        with pd.read_csv(path, chunksize=BLOCK, **table.options) as file:
+            for frame in file:
+                read = {i: as_numbers(frame[i], decimal) for i in wanted}
+                for i, numbers in read.items():
+                    if not pd.api.types.is_numeric_dtype(frame[i]):
+                        wrong = np.isnan(numbers) & frame[i].notna().to_numpy()
+                        bad += (n + np.flatnonzero(wrong)[:1]).tolist()
+                parts.append(read[column].astype(np.float32))
+                times += [] if clock is None else [read[clock.column]]
+                n += len(frame)
     except (OSError, ValueError, LookupError, pd.errors.ParserError) as error:
         raise unreadable(path, "table of numbers", error) from error
+    signal, last = np.concatenate(parts), frame.iloc[-1]
+    if bad and min(bad) < n - 1:
+        number, line = _find_line(path, table, min(bad))
+        raise InputError(f"Line {number} of {path} has no number there, but {line!r}: mend it.")
+    if frame.shape[1] == 1 and not bad:
+        return signal[: n - np.isfinite(signal)[::-1].argmax()]  # empty lines at the end
+    if np.isnan(signal[-1]) and n > 1:
+        if "".join(last.dropna().astype(str)).strip("\0\x1a "):
+            warnings.warn(f"{path}: its last line is incomplete, and left out.", stacklevel=4)
+        signal, n = signal[:-1], n - 1
+    if clock is None:
+        return signal
+    seconds = np.concatenate(times)[:n]
+    if not pd.api.types.is_numeric_dtype(table.head[clock.column]):
+        seconds = np.unwrap(seconds, period=HALF_DAY)
+    return _mark_lost(path, signal, seconds, clock)
+
+
+def _find_line(path: Path, table: Table, row: int) -> tuple[int, str]:
+    """Return the number (from 1) and the text of the line that holds a row of the table."""
+    skip, blank = table.options["skiprows"], not table.options["skip_blank_lines"]
+    with path.open(encoding=table.options["encoding"], errors="replace") as file:
+        lines = ((i, line) for i, line in enumerate(file, 1) if i > skip)
+        lines = (pair for pair in lines if blank or pair[1].strip("\r\n"))
+        number, line = next(itertools.islice(lines, row, None), (row, ""))
+    return number, line.strip()[:60]
+
+
+def _mark_lost(path: Path, signal: Signal, times: np.ndarray, clock: _Clock) -> Signal:
+    """Put NaN where the times say that samples are lost; warn, or refuse what is in disorder."""
+    times = pd.Series(times).replace([np.inf, -np.inf], np.nan).ffill().bfill().to_numpy()
+    at, sizes = find_jumps(times, clock.step)
+    if not len(at):
+        return signal
+    rate, lost = clock.fs or np.inf, sizes.clip(0)
+    where = [f"at sample {i} ({times[i - 1]:.10g} to {times[i]:.10g})" for i in at]
+    if -sizes.min() > rate or lost.sum() > 10 * len(signal):
+        worst = where[int(np.abs(sizes).argmax())]
+        raise InputError(f"The times in {path} jump {worst}: split the file there, or sort it.")
+    for which, fault in (
+        (lost > 0, f"{lost.sum()} samples are missing by its times, and read as gaps"),
+        (sizes < 0, f"its times or sample numbers go back {(sizes < 0).sum()} x, as if joined"),
+    ):
+        if which.any():
+            warnings.warn(f"{path}: {fault}; the first {where[which.argmax()]}.", stacklevel=5)
+    return np.insert(signal, np.repeat(at, lost), np.nan)

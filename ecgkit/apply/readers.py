@@ -5,9 +5,13 @@ What a file does not say of lead, unit and rate is asked for, or guessed with a 
 
 from __future__ import annotations
 
+import gzip
 import math
 import re
+import shutil
+import tempfile
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +23,12 @@ from numpy.typing import NDArray
 from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
 from ecgkit.apply.foreign import find_reader
-from ecgkit.apply.signal_file import Channel, Signal
+from ecgkit.apply.leads import MILLIVOLTS, pick_lead, unit_word
+from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
 from ecgkit.apply.wfdb_reader import ANNOTATORS, find_record, read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
 TABLES = (".csv", ".tsv", ".txt")
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "v": 1e3}  # one of each unit
-TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,20 @@ def read_recording(
     >>> recording.lead, recording.signal
     ('MLII', array([ 0.1 , -0.25], dtype=float32))
     """
-    path, list_channels, named = _find_reader(Path(path))
+    path = Path(path)
+    if path.suffix.lower() == ".gz" and path.is_file():
+        options = {"gain": gain, "baseline": baseline, "annotator": annotator}
+        return _read_gz(path, lead, fs, units, **options)
+    path, list_channels, named = _find_reader(path)
     channels = list_channels(path)
-    channel = channels[_pick_lead([c.lead for c in channels], lead, path)]
-    rate = _sampling_rate(channel.fs, fs, path)
+    channel = pick_lead(channels, lead, path)
+    rate = _sampling_rate(channel.fs, fs, path, 0.01 if list_channels is read_csv else 1e-6)
     with np.errstate(all="ignore"):  # what overflows becomes infinite, and is reported as missing
         signal = channel.read()
         if not len(signal):
             raise InputError(f"{path} holds no samples: record or export it again.")
         if gain is not None or baseline is not None:
-            signal = _convert(signal, gain, baseline, units)
+            signal = _convert(channel, signal, gain, baseline, units, path)
         else:
             signal *= np.float32(_millivolts(channel, signal, units, path))
     if list_channels is not read_wfdb:
@@ -96,6 +103,24 @@ def read_recording(
     synthetic = any("SYNTHETIC" in comment for comment in wfdb_io.read_header(path).comments)
     beats = read_beats(path, len(signal), rate, annotator or named)
     return Recording(path.name, rate, channel.lead, signal, beats[0], beats[1], synthetic)
+
+
+def _read_gz(path: Path, *arguments: Any, **options: Any) -> Recording:
+    """Read a recording that gzip compressed."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
+        unpacked = Path(folder, path.stem)
+        try:
+            with gzip.open(path) as file, unpacked.open("wb") as copy:
+                shutil.copyfileobj(file, copy, BLOCK)
+        except (OSError, EOFError, zlib.error) as error:
+            raise unreadable(path, "gzip file", error) from error
+        try:
+            recording = read_recording(unpacked, *arguments, **options)
+        except InputError as error:
+            raise InputError(str(error).replace(str(unpacked), str(path))) from error
+    for warning in caught:
+        warnings.warn(str(warning.message).replace(str(unpacked), str(path)), stacklevel=3)
+    return recording
 
 
 def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]], str | None]:
@@ -117,46 +142,34 @@ def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]], str
     return path, reader, None
 
 
-def plain_lead(name: str) -> str:
-    """Name of a lead in capitals, without the word ECG or EKG before it."""
-    return re.sub(r"^(ECG|EKG)[\s_-]*", "", name.strip(), flags=re.I).upper()
-
-
-def _pick_lead(leads: list[str], wanted: str | None, path: Path) -> int:
-    """Return the number of the lead wanted; warn where one had to be chosen."""
-    plain = [plain_lead(lead) for lead in leads]
-    if not leads:
-        raise InputError(f"{path} has no signal: record or export it again.")
-    if wanted in leads:
-        return leads.index(wanted)
-    for name in TRAINED_ON if wanted is None else (wanted.upper(),):
-        if name in plain:
-            return plain.index(name)
-    if wanted not in (None, "first"):
-        known = ", ".join(leads)
-        raise InputError(f"{path} has no lead {wanted!r}: name one of {known}, or take 'first'.")
-    if plain[0] not in TRAINED_ON:
-        warnings.warn(
-            f"{path}: lead {leads[0] or 'without a name'} is read; --lead chooses another.",
-            stacklevel=3,
-        )
-    return 0
-
-
-def _sampling_rate(stated: float | None, given: float | None, path: Path) -> float:
-    """Return the sampling rate that the file states, or the one given where it states none."""
-    rate = given if stated is None else stated
+def _sampling_rate(
+    stated: float | None, given: float | None, path: Path, tolerance: float
+) -> float:
+    """Return the sampling rate that is given, or else the one that the file states."""
+    rate = given if given is not None and stated is None else stated
     if rate is None or not 0 < rate < math.inf:
         raise InputError(f"{path} has no sampling rate ({rate}): give one with --fs, in Hz.")
-    if given is not None and not math.isclose(given, rate, rel_tol=1e-6):
-        raise InputError(f"{path} states a sampling rate of {rate:g} Hz, not {given:g}: omit --fs.")
-    return rate
+    if given is not None and not math.isclose(given, rate, rel_tol=tolerance):
+        raise InputError(
+            f"{path} has a sampling rate of {rate:g} Hz, as it or its time column states, not "
+            f"{given:g}: omit --fs."
+        )
+    return rate if given is None else given
 
 
-def _convert(signal: Signal, gain: float | None, baseline: float | None, units: Any) -> Signal:
+def _convert(
+    channel: Channel,
+    signal: Signal,
+    gain: float | None,
+    baseline: float | None,
+    units: str | None,
+    path: Path,
+) -> Signal:
     """Convert the integers of a converter to mV; InputError if the options do not go together."""
     if gain is None or units is not None:
         raise InputError("--baseline goes with --gain, and --gain without --units.")
+    if channel.unit and not channel.raw:
+        raise InputError(f"{path} states a unit, {channel.unit}: omit --gain and --baseline.")
     if not 0 < abs(gain) < math.inf:
         raise InputError(f"The gain is {gain:g} per mV: give another number than 0.")
     zero = float(np.nanmedian(signal)) if baseline is None else baseline
@@ -166,6 +179,11 @@ def _convert(signal: Signal, gain: float | None, baseline: float | None, units: 
 def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path) -> float:
     """Return what one of the channel's units is in mV; guess a unit that nobody states."""
     unit = given or channel.unit
+    if channel.raw and given is None:
+        raise InputError(
+            f"{path} holds integers as of a converter: state its steps per mV with --gain (and "
+            "the one of 0 mV with --baseline), or --units if they are in mV, uV or V."
+        )
     if unit is None:
         start = signal[:65_536]
         start = start[np.isfinite(start)]
@@ -173,10 +191,10 @@ def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path)
         unit = "uV" if span > 50 else "V" if 0 < span < 0.05 else "mV"  # an ECG: 0.1 to 10 mV
         warnings.warn(
             f"{path} does not state its unit: a span of {span:.3g} looks like {unit}, which is "
-            "assumed. State it with --units; steps of a converter have none that is right.",
+            "assumed. State it with --units, or --gain for the steps of a converter.",
             stacklevel=3,
         )
-    word = unit.strip().lower().replace("µ", "u").replace("μ", "u")
+    word = unit_word(unit)
     if word not in MILLIVOLTS:
         found = f"Lead {channel.lead} of {path} is in {unit or 'no unit'}"
         raise InputError(f"{found}: state it with --units mV, uV or V, or take another lead.")

@@ -1,0 +1,296 @@
+"""One lead of a text file: where its table begins, its times, and what is refused."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from ecgkit import InputError
+from ecgkit.apply.csv_times import find_jumps
+from ecgkit.apply.readers import read_recording
+
+WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
+UV = np.rint(1000 * WAVE).astype(int)
+T = np.arange(3000) / 250  # s
+
+
+def refused(word, path, **options):
+    with pytest.raises(InputError, match=word):
+        read_recording(path, **options)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a head and a line per sample, with its values in the line's fields."""
+
+    def call(head, line="{t:.3f},{mv}", encoding="utf-8", keep=None, end="\n", name="ecg.csv"):
+        columns = {"i": range(3000), "t": T, "mv": WAVE, "uv": UV, "adc": UV // 5 + 512}
+        columns |= {"min": T / 60, "ns": 4_000_000 * np.arange(3000) + 599_616_000_123_456_789}
+        which = range(3000) if keep is None else np.flatnonzero(keep)
+        lines = [line.format(**{name: x[i] for name, x in columns.items()}) for i in which]
+        (tmp_path / name).write_bytes((head + "\n".join(lines) + end).encode(encoding))
+        return tmp_path / name
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "name"),
+    [
+        ("", "{x}", ""),
+        ("MLII\n", "{x}", "MLII"),
+        ("time,MLII,V5\n", "{t},{x},9", "MLII"),
+        ("V5;time (s);II\n", "9;{s:.3f};{x}", "II"),
+        ("time\tII\n", "{t}\t{x}", "II"),
+        ("time II\n", "{t} {x}", "II"),
+        ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{s:06.3f}',{x}", "MLII"),
+        ("\ufefftime,MLII\n", "{t},{x}", "MLII"),
+        ("\n\nMLII\n\n", "{x}", "MLII"),
+        ("sample;MLII\n", "{t};{comma}", "MLII"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
+def test_a_csv_may_be_laid_out_in_many_ways(tmp_path, monkeypatch, head, line, name):
+    monkeypatch.setattr("ecgkit.apply.csv_reader.BLOCK", 999)
+    path = tmp_path / "ecg.csv"
+    with path.open("w", encoding="utf-8") as file:
+        print(head, end="", file=file)
+        for i, x in enumerate(WAVE):
+            print(line.format(t=i, s=i / 250, x=x, comma=str(x).replace(".", ",")), file=file)
+    recording = read_recording(path, fs=250)
+    assert (recording.name, recording.lead, recording.fs) == ("ecg", name, 250)
+    assert recording.signal.dtype == np.float32
+    assert (recording.signal == WAVE).all()
+    assert recording.r_peaks is recording.symbols is None
+
+
+@pytest.mark.parametrize(
+    ("head", "given", "factor", "guess"),
+    [
+        ("MLII", None, 1, "mV"),
+        ("MLII", None, 1000, "uV"),
+        ("MLII", None, 0.001, "V"),
+        ("MLII (uV)", None, 1000, None),
+        ("MLII_uV", None, 1000, None),
+        ("MLII", "uV", 1000, None),
+        ("MLII (mV)", "V", 0.001, None),
+        ("V1", "mV", 1, None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*chooses another")
+def test_the_unit_is_stated_or_guessed_with_a_warning(tmp_path, head, given, factor, guess):
+    path = tmp_path / "ecg.csv"
+    path.write_text(f"{head}\n" + "\n".join(repr(float(x)) for x in WAVE * factor))
+    if guess:
+        with pytest.warns(UserWarning, match=f"like {guess}"):
+            recording = read_recording(path, fs=250, units=given)
+    else:
+        recording = read_recording(path, fs=250, units=given)
+    assert np.abs(recording.signal - WAVE).max() < 2e-7
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"), [("", np.nan), ("nan", np.nan), ("inf", np.inf), ("1e300", np.inf)]
+)
+def test_cells_without_a_usable_value(tmp_path, cell, value):
+    path = tmp_path / "ecg.csv"
+    path.write_text(f"time,MLII (mV)\n0,0.5\n1,{cell}\n2,0.5\n")
+    assert np.array_equal(read_recording(path, fs=360).signal, [0.5, value, 0.5], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "no numbers"),
+        ("MLII\n", "no numbers"),
+        ("Dear reader,\nthis is a letter.\nIt holds no ECG.\n", "no numbers"),
+        ("1,2\n3,4\n", "--lead"),
+        ("0.1," * 99 + "0.2\n", "one line"),
+        ("a,b,c\n1,2\n3,4\n", "3 columns"),
+        ("MLII\n" + "0.1\n" * 50 + "electrode off\n" + "0.2\n" * 500, "Line 52"),
+        ("t,II\n" + "0,0.1\n" * 50 + "t,II\n" + "0,0.1\n" * 50, "Line 52"),
+        ("II\n" + "0.1\n" * 50 + "Total\n0.2\n", "Line 52"),
+        ("time,HR,accX\n" + "0,70,0.1\n0.004,71,0.3\n" * 50, "no ECG"),
+        ("time,ch1,ch2\n" + "0,70,0.1\n0.004,71,0.3\n" * 50, "ch1, ch2"),
+        ("\n".join(f"{i},{i / 250}" for i in range(99)), "times"),
+        ("time,MLII\n" + "0,0.1\n" * 50 + "1,2,3\n" + "0,0.2\n" * 500, "table"),
+    ],
+)
+def test_a_csv_that_holds_no_signal(tmp_path, text, word):
+    (tmp_path / "ecg.csv").write_text(text)
+    refused(word, tmp_path / "ecg.csv", fs=360)
+
+
+@pytest.mark.parametrize("fs", [None, 0, -1, float("nan"), float("inf")])
+def test_a_csv_needs_a_sampling_rate(tmp_path, fs):
+    (tmp_path / "ecg.csv").write_text("MLII\n0.1\n0.2\n")
+    refused("sampling rate", tmp_path / "ecg.csv", fs=fs)
+
+
+# What stands above the numbers
+
+OPEN_SIGNALS = {
+    "column": ["nSeq", "I1", "A2"], "label": ["A2"], "sensor": ["ECG"], "sync interval": 0,
+    "sampling rate": 250, "resolution": [4, 1, 10],
+}  # fmt: skip
+HEADS = {  # the lines above the table; one of its lines; the lead
+    "Apple Watch": (
+        'Name,X\nDevice,"Watch6,7"\nSample Rate,250 hertz\n\n\nLead,Lead I\nUnit,µV\n\n',
+        ("{uv}.25", "Lead I"),
+    ),
+    "LabChart": (
+        "Interval=\t0.004 s\nExcelDateTime=\t4.0E+04\nDateFormat=\t\nChannelTitle=\tECG\tPulse\n"
+        "Range=\t10.00 mV\t1.000 V\n",
+        ("{t:.3f}\t{mv}\t0.5", "ECG"),
+    ),
+    "AcqKnowledge": (
+        "rec.acq\n4 msec/sample\n2 channels\nECG\nmV\nRSP\nVolts\nmin\tCH1\tCH2\t\n\t30\t30\t\n",
+        ("{min:.7f}\t{mv}\t0.5\t", "ECG"),
+    ),
+    "AcqKnowledge, one": (
+        "rec.acq\n4 msec/sample\n1 channels\nECG\nmV\nCH1\n3000\n",
+        ("{mv}", "ECG"),
+    ),
+    "Shimmer": (
+        '"sep=\t"\nShimmer_E5_Timestamp_Unix_CAL\tShimmer_E5_ECG_LA-RA_24BIT_CAL\t'
+        "Shimmer_E5_ECG_LL-RA_24BIT_CAL\nms\tmV\tmV\n",
+        ("{t}e3\t0.5\t{mv}\t", "Shimmer_E5_ECG_LL-RA_24BIT_CAL"),
+    ),
+    "Shimmer, older": (
+        "Shimmer\tShimmer\nTimestamp\tECG LL-RA\nCAL\tCAL\nSecs\tmVolts\n",
+        ("{t}\t{mv}", "ECG LL-RA"),
+    ),
+    "Polar": (
+        "Phone timestamp;sensor timestamp [ns];ecg [uV]\n",
+        ("2022-01-02T10:00:{t:06.3f};{ns};{uv}", "ecg"),
+    ),
+    "OpenSignals": (
+        f"# {json.dumps({'98:D3': OPEN_SIGNALS})}\n# EndOfHeader\n",
+        ("{i}\t0\t{adc}\t", "ECG A2"),
+    ),
+    "Kaggle": ("'sample #','MLII','V5'\n", ("{i},{adc},512", "MLII")),
+    "prose": ("Filter: 40 Hz\nSampling frequency: 0.25 kHz\n\nII (mV)\n", ("{mv}", "II")),
+    "R": ('"t","II (mV)"\n', ('"{i}",{t},{mv}', "II")),
+    "NumPy": ("# t, II (mV)\n", ("{t:.18e},{mv:.18e}", "II")),
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.filterwarnings("ignore:.*chooses another")
+def test_a_head_states_names_units_and_rate(write, kind):
+    head, (line, lead) = HEADS[kind]
+    raw = {"gain": 200, "baseline": 512} if "adc" in line else {}
+    recording = read_recording(write(head, line), fs=250 if kind == "Kaggle" else None, **raw)
+    assert (recording.fs, recording.lead) == (250, lead)
+    assert np.abs(recording.signal - WAVE).max() < (0.006 if raw else 0.001)
+
+
+@pytest.mark.parametrize("kind", ["OpenSignals", "Kaggle"])
+def test_integers_of_a_converter_are_refused_until_its_gain_is_told(write, kind):
+    path, fs = write(HEADS[kind][0], HEADS[kind][1][0]), 250
+    refused("--gain", path, fs=fs)
+    refused("--gain", path, fs=fs, baseline=512)
+    refused("without --units", path, fs=fs, gain=200, units="uV")
+    refused("another number", path, fs=fs, gain=0)
+    assert np.ptp(read_recording(path, fs=fs, units="uV").signal) == pytest.approx(0.4)
+    assert np.median(read_recording(path, fs=fs, gain=200).signal) == 0
+    refused("states a unit", write("II (mV)\n", "{mv}"), fs=fs, gain=200)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n\n \n", "\n\x1a", "\0" * 999])
+def test_encodings_and_ends(write, encoding, end):
+    path = write("sep=;\nZeit (s);II (µV)\n", "{t};{uv}", encoding, end=end)
+    recording = read_recording(path)
+    assert (recording.fs, recording.lead, len(recording.signal)) == (250, "II", 3000)
+    assert np.abs(recording.signal - WAVE).max() < 0.001
+
+
+@pytest.mark.parametrize("end", ["\n12.0", "\n12.000,-"])
+def test_a_last_line_that_is_cut_is_left_out(write, end):
+    with pytest.warns(UserWarning, match="last line"):
+        assert len(read_recording(write("t,II (mV)\n", end=end)).signal) == 3000
+
+
+def test_gzip(write):
+    path = write("t,II (mV)\n", end="\n12.0")
+    packed = path.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.warns(UserWarning, match=f"^{packed}: its last line"):
+        recording = read_recording(packed)
+    assert (recording.name, recording.fs, len(recording.signal)) == ("ecg", 250, 3000)
+    refused(f"{packed} .* 250 Hz", packed, fs=300)
+    packed.write_bytes(packed.read_bytes()[:-99])
+    refused("gzip", packed)
+
+
+@pytest.mark.parametrize("title", ["", "ECG\n", "II, mV\n"])
+def test_a_column_of_decimal_commas(write, title):
+    path = write(title, "{mv}")
+    path.write_text(path.read_text().replace(".", ","))
+    assert (read_recording(path, fs=250, units="mV").signal == WAVE).all()
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["time_s", "Time (s)", "t", "Zeit", "", "Unnamed: 0", "x", "datetime", "temps", "idx", "frame"],
+)
+@pytest.mark.parametrize(
+    "line",
+    ["{t},{mv}", "{i},{mv}", "{t:.2f},{mv}", "1700000{t:07.3f},{mv}", "10:00:{t:06.3f},{mv}"],
+)
+def test_what_rises_steadily_is_no_ecg(write, name, line):
+    if line[1] == "i" and name in ("time_s", "Time (s)"):
+        line = "{t},{mv}"
+    recording = read_recording(write(f"{name},ecg_mV\n", line), fs=250)
+    assert (recording.lead, len(recording.signal)) == ("ecg", 3000)
+    assert (recording.signal == WAVE).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "digits"),
+    [("time", 1, 3), ("time", 1000, 0), ("t_us", 1e6, 0), ("time (min)", 1 / 60, 6), ("t", 1, 2)],
+)
+@pytest.mark.parametrize("fs", [128, 250, 360, 500])
+def test_times_give_the_rate(tmp_path, name, scale, digits, fs):
+    path = tmp_path / "ecg.csv"
+    rows = (f"{i / fs * scale:.{digits}f},{x}" for i, x in enumerate(WAVE))
+    path.write_text(f"{name},II (mV)\n" + "\n".join(rows))
+    assert read_recording(path).fs == fs
+    assert read_recording(path, fs=1.005 * fs).fs == 1.005 * fs
+    refused(f"{fs} Hz.* not {fs / 2:g}", path, fs=fs / 2)
+
+
+@pytest.mark.parametrize("line", ["{t:.3f},{mv}", "{i},{mv}", "23:59:{t:06.3f},{mv}"])
+@pytest.mark.parametrize("n", [1, 300])
+def test_samples_that_the_times_miss_are_read_as_gaps(write, line, n):
+    keep = np.ones(3000, bool)
+    keep[1000 : 1000 + n] = False
+    path = write("t,II (mV)\n", line, keep=keep)
+    with pytest.warns(UserWarning, match=f"{n} samples are missing .* at sample 1000 "):
+        signal = read_recording(path, fs=250).signal
+    assert np.array_equal(signal, np.where(keep, WAVE, np.nan), equal_nan=True)
+
+
+@pytest.mark.parametrize("back", [0.1, 6.0])
+def test_times_that_go_back(tmp_path, back):
+    path = tmp_path / "ecg.csv"
+    rows = (f"{t - back * (t > 8):.3f},{x}" for t, x in zip(T, WAVE, strict=True))
+    path.write_text("t,II (mV)\n" + "\n".join(rows))
+    if back > 1:
+        refused("sample 2001", path)
+    else:
+        with pytest.warns(UserWarning, match="go back"):
+            assert len(read_recording(path).signal) == 3000
+
+
+def test_jumps_are_told_from_rounding_and_packets():
+    late = np.repeat(np.arange(0, 3000, 20), 20) + np.tile(np.zeros(20), 150)  # packets of 20
+    assert len(find_jumps(late, 1.0)[0]) == 0
+    assert len(find_jumps(np.round(np.arange(3000) / 2.7), 1 / 2.7)[0]) == 0
+    late[1000:] += 100
+    assert [list(x) for x in find_jumps(late, 1.0)] == [[1000], [100]]
