@@ -16,6 +16,8 @@ from scipy import signal
 
 import ecgkit
 from ecgbook import paper_tables, studies
+from ecgkit.apply import foreign
+from ecgkit.cli import parser
 from ecgkit.train.weights import load_model, model_names
 
 ROOT = Path(__file__).parents[1]
@@ -159,6 +161,17 @@ def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
     for tone in (30, 60):
         above = power[np.abs(hz - tone) < 0.3].max() / np.median(power[np.abs(hz - tone) < 4])
         assert (above > 20) == (tone == hum_hz)
+
+
+# Formats and devices ------------------------------------------------------------------------------
+
+
+def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist() -> None:
+    page = PAGES["formats"]
+    unread = {suffix for *_, suffixes, advice in foreign.FORMATS if advice for suffix in suffixes}
+    assert not {suffix for suffix in unread if f"`{suffix}`" not in page}
+    options = set(vars(parser().parse_args(["classify", "x"])))
+    assert set(re.findall(r"--([a-z]+)", page)) <= options
 
 
 # The README ---------------------------------------------------------------------------------------
