@@ -116,7 +116,7 @@ def _add_classify(classify: argparse.ArgumentParser) -> None:
     classify.add_argument("--units", choices=("mV", "uV", "V"), help="default: stated or guessed")
     classify.add_argument("--gain", type=float, metavar="PER_MV", help="of raw ADC integers")
     classify.add_argument("--baseline", type=float, metavar="N", help="0 mV; default: the median")
-    classify.add_argument("--annotator", metavar="EXT", help="default: atr, if there is one")
+    classify.add_argument("--annotator", metavar="EXT", help="default: atr, else one there is")
     classify.add_argument("--detect", action="store_true", help="detect R peaks, annotated or not")
     classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write one line per beat")
     classify.add_argument("--annotations", type=Path, metavar="RECORD.EXT", help="write for WFDB")

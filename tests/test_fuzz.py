@@ -102,7 +102,8 @@ def recordings(tmp_path_factory):
     pair = np.stack([ecg, -0.5 * ecg], axis=1)
     about = {"units": ["mV", "mV"], "sig_name": ["MLII", "V1"], "fmt": ["212", "212"]}
     wfdb.wrsamp("one", 360, p_signal=pair, write_dir=str(folder), comments=["a record"], **about)
-    wfdb.wrann("one", "atr", np.arange(200, 3500, 300), list("NVNNA+NFNQN"), write_dir=str(folder))
+    marks = (np.arange(200, 3500, 300), list("NVNNA+NFNQN"))
+    wfdb.wrann("one", "atr", *marks, fs=360, write_dir=str(folder))  # a note states the rate
     lines = ["time,MLII,V1", *(f"{i / 360:.4f},{a:.3f},{b:.3f}" for i, (a, b) in enumerate(pair))]
     (folder / "one.csv").write_text("\n".join(lines))
     leads = [edfio.EdfSignal(x, 360, label="II", physical_dimension="mV") for x in pair.T]
@@ -134,6 +135,12 @@ def test_the_recording_itself_is_read(read, tmp_path):
 
 def test_any_header(fuzz, recordings, read):
     fuzz(words_changed(recordings["hea"]), lambda content: read("one", hea=content))
+
+
+def test_any_header_of_segments(fuzz, recordings, read, tmp_path):
+    (tmp_path / "two.hea").write_bytes(recordings["hea"])
+    header = b"one/3 2 360 9000\ntwo 3600\n~ 1800\ntwo 3600\n"
+    fuzz(words_changed(header), lambda content: read("one", hea=content))
 
 
 TWO = "one.dat 212 200 11 0 0 0 0 MLII\none.dat 212 200 11 0 0 0 0 V1"

@@ -103,8 +103,10 @@ def test_a_gain_that_is_not_stated(write, gain):
 
 
 def test_names_that_are_not_the_headers(write, tmp_path):
-    assert read_recording(write(dat="one.DAT")).name == "one"
-    (tmp_path / "one.DAT").unlink()
+    write(dat="one.DAT").with_suffix(".hea").rename(tmp_path / "one.HEA")
+    assert read_recording(tmp_path / "one.HEA").name == "one"
+    for file in tmp_path.iterdir():
+        file.unlink()
     assert read_recording(write(name="one (1)")).name == "one (1)"
     dotted = HEADER.replace("one", "one.v1")
     for name in ("one.v1", "one.v1.hea", "one.v1.dat"):
@@ -241,6 +243,8 @@ def test_annotations_without_beats(write, symbols):
 
 def test_an_annotator_is_named_or_found(write):
     path = write()
+    path.with_suffix(".ecg").write_bytes(b"ISHNE1.0" + bytes(600))  # another recording
+    assert read_recording(path).r_peaks is None
     mark(path, [1], extension="ecg")
     with pytest.warns(UserWarning, match=r"one\.ecg"):
         assert read_recording(path).r_peaks.tolist() == [1]

@@ -31,9 +31,11 @@ def find_record(path: Path) -> tuple[Path | None, str | None]:
     if suffix.lower() in (".hea", ".dat"):
         return record, None
     if not os.path.isfile(f"{record}.hea") or not os.path.isfile(path):
-        return (record, "atr") if suffix == ".atr" else (None, None)
-    named = path.name.encode() in Path(f"{record}.hea").read_bytes().split()
-    return record, None if named else suffix[1:]
+        return None, None
+    if path.name.encode() in Path(f"{record}.hea").read_bytes().split():
+        return record, None
+    with path.open("rb") as file:  # an .ecg may also be a recording in ISHNE's format
+        return (None, None) if file.read(5) == b"ISHNE" else (record, suffix[1:])
 
 
 def read_wfdb(path: Path) -> list[Channel]:
@@ -141,7 +143,7 @@ def read_beats(
 
     The annotator is ``atr`` by default, or the only one of :data:`ANNOTATORS` that has a file.
     """
-    beside = [name for name in ANNOTATORS if os.path.isfile(f"{path}.{name}")]
+    beside = [name for name in ANNOTATORS if find_record(Path(f"{path}.{name}"))[1] == name]
     if annotator is None and "atr" not in beside and len(beside) != 1:
         if beside:
             names = ", ".join(beside)

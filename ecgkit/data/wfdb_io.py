@@ -128,9 +128,9 @@ def plain_copy(
     `n_frames` as its length and links to the signal `files` wanted.
     """
     try:
-        content = Path(f"{path}.hea").read_bytes()
+        content = find_file(path, f"{path.name}.hea").read_bytes()
     except OSError as error:
-        raise InputError(f"{path}.hea is missing: put a record's files side by side.") from error
+        raise InputError(f"{path}.hea cannot be read ({error.strerror}).") from error
     content = re.sub(rb"\xc2?\xb5|\xce\xbc", b"u", content)  # the micro sign
     text = content.decode("ascii", "ignore").replace("\0", "")  # UTF-16 has a zero for each letter
     lines = [line.strip() for line in text.splitlines()]
@@ -165,11 +165,11 @@ def plain_copy(
 
 
 def find_file(path: Path, name: str) -> Path:
-    """Find a signal file that a record's header names, even in capitals or renamed with it."""
+    """Find a record's header or a file that it names, even in capitals or renamed with it."""
     if os.path.isfile(file := path.parent / name):
         return file
     alike = {name.lower(), f"{path.name}{Path(name).suffix}".lower()}  # of "100 (1).hea"
-    found = [file for file in path.parent.iterdir() if file.name.lower() in alike]
+    found = [file for file in path.parent.glob("*") if file.name.lower() in alike]
     if len(found) != 1 or not found[0].is_file():
         raise InputError(f"{file} is missing: put a record's files side by side.")
     return found[0]
