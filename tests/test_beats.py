@@ -15,7 +15,6 @@ from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.cutting import cut_beats, extract_beats, prepare_signal, resample, within_margins
 from ecgkit.data.denoising import denoise
 from ecgkit.data.preparation import Preparation
-from ecgkit.data.r_peaks import BLOCK, align_r_peaks, detect_r_peaks
 from ecgkit.data.sources import Source
 
 RAW = Preparation(zeroed=())
@@ -54,41 +53,6 @@ def unread(monkeypatch):
         raise AssertionError("The record was read.")
 
     return lambda: monkeypatch.setattr(sources, "read_record", refuse)
-
-
-def bumps(n, places, heights=1.0, width=6.0):
-    """A signal of Gaussian bumps, such as QRS complexes are."""
-    x = np.arange(n)
-    heights = np.broadcast_to(heights, len(places))
-    waves = [h * np.exp(-(((x - p) / width) ** 2)) for p, h in zip(places, heights, strict=True)]
-    return np.sum(waves, axis=0)
-
-
-# R peaks
-
-
-def test_peaks_move_to_the_largest_deflection_within_reach():
-    signal, given = bumps(3000, [500, 1000], [1, -1]), np.array([490, 1012])
-    assert align_r_peaks(signal, given, 20).tolist() == [500, 1000]
-    assert (np.abs(align_r_peaks(signal, given, 5) - given) <= 5).all()
-    assert align_r_peaks(signal, given, 0).tolist() == given.tolist()
-    assert align_r_peaks(np.ones(8), np.array([3]), 5).tolist() == [3]  # too short to filter
-    # Of an upward and a downward wave of the same height the upward one is meant.
-    assert align_r_peaks(bumps(3000, [1000, 1050], [-1, 1]), np.array([1025]), 40).tolist() == [
-        1050
-    ]
-
-
-def test_r_peaks_are_found_across_blocks_and_none_where_there_are_none():
-    places = np.arange(400, BLOCK + 8000, 301)
-    signal = bumps(400, [200])[50:351]
-    long = np.tile(signal, len(places) + 2)[: BLOCK + 8400]
-    expected = np.arange(150, len(long), 301)
-    found = detect_r_peaks(long)
-    assert np.isin(found, expected).all()
-    assert len(found) >= len(expected) - 2
-    for nothing in (np.zeros(20_000), np.zeros(3), np.empty(0)):
-        assert len(detect_r_peaks(nothing)) == 0
 
 
 # Resampling and denoising

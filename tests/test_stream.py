@@ -245,8 +245,8 @@ def test_memory_does_not_grow(noise):
         most = max(most, sum(len(buffer.x) for buffer in buffers))
         peaks = max(peaks, len(monitor._peaks))
     # 5 to 6 s of samples, raw and clean; the wavelets' two look-aheads and a block; the
-    # detector's 21 + 3 s. 410 beats of history, and those of the look-ahead.
-    assert most < 2 * 2500 + (6144 + 512 + 5621 + 360) + (7680 + 1080 + 360)
+    # detector's 10 + 3 s. 410 beats of history, and those of the look-ahead.
+    assert most < 2 * 2500 + (6144 + 512 + 5621 + 360) + (3600 + 1080 + 360)
     assert peaks < 410 + 7000 / 72
 
 

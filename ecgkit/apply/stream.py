@@ -21,7 +21,7 @@ from ecgkit.apply.denoisers import Biquads, Buffer, Denoiser, Wavelets, look_ahe
 from ecgkit.data.cutting import Signal, cut_beats, within_margins
 from ecgkit.data.features import HISTORY, NEEDS_NEXT, describe_beats
 from ecgkit.data.preparation import SAMPLING_RATE
-from ecgkit.data.r_peaks import LEAD_IN, REFRACTORY, align_r_peaks, detect_r_peaks, drop_close
+from ecgkit.data.r_peaks import REFRACTORY, align_r_peaks, detect_r_peaks, drop_close
 from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.train.weights import Classifier
 
@@ -45,11 +45,13 @@ def _check_chunk(chunk: ArrayLike, first: int) -> Signal:
 class Detector:
     """Find R peaks as :func:`ecgkit.data.r_peaks.detect_r_peaks` does, once per second.
 
-    Each search covers the last 24 s and reports the peaks that two more seconds follow, so two to
-    three seconds late. A whole recording is searched with other thresholds: a few peaks differ.
+    Each search covers the last 13 s and reports the peaks that two more seconds follow, so two to
+    three seconds late. In a whole recording the usual steepness is taken of five seconds after a
+    peak, too: a few peaks differ.
     """
 
     EVERY, CONFIRMED = SAMPLING_RATE, 2 * SAMPLING_RATE  # samples between searches, after a peak
+    CONTEXT = 10 * SAMPLING_RATE  # samples before the new ones that are searched again
 
     def __init__(self) -> None:
         self._held, self._done, self._last = Buffer(), 0, -REFRACTORY
@@ -73,7 +75,7 @@ class Detector:
         new = (peaks >= self._done - REFRACTORY) & (peaks < until)
         peaks = drop_close(peaks[new], self._last)
         self._done, self._last = until, int(peaks[-1]) if len(peaks) else self._last
-        self._held.forget(until - LEAD_IN)
+        self._held.forget(until - self.CONTEXT)
         return peaks
 
 
