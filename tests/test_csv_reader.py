@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgkit import InputError
-from ecgkit.apply.csv_times import find_jumps
+from ecgkit.apply.csv_times import find_jumps, lateness
 from ecgkit.apply.readers import read_recording
 
 WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
@@ -171,6 +171,7 @@ HEADS = {  # the lines above the table; one of its lines; the lead
     ),
     "Kaggle": ("'sample #','MLII','V5'\n", ("{i},{adc},512", "MLII")),
     "prose": ("Filter: 40 Hz\nSampling frequency: 0.25 kHz\n\nII (mV)\n", ("{mv}", "II")),
+    "rdsamp": ("   Elapsed time    II\n   (seconds)   (mV)\n", ("  {t:.3f}  {mv}", "II")),
     "R": ('"t","II (mV)"\n', ('"{i}",{t},{mv}', "II")),
     "NumPy": ("# t, II (mV)\n", ("{t:.18e},{mv:.18e}", "II")),
 }
@@ -290,7 +291,7 @@ def test_times_that_go_back(tmp_path, back):
 
 def test_jumps_are_told_from_rounding_and_packets():
     late = np.repeat(np.arange(0, 3000, 20), 20) + np.tile(np.zeros(20), 150)  # packets of 20
-    assert len(find_jumps(late, 1.0)[0]) == 0
-    assert len(find_jumps(np.round(np.arange(3000) / 2.7), 1 / 2.7)[0]) == 0
+    assert len(find_jumps(lateness(late, 1.0))[0]) == 0
+    assert len(find_jumps(lateness(np.round(np.arange(3000) / 2.7), 1 / 2.7))[0]) == 0
     late[1000:] += 100
-    assert [list(x) for x in find_jumps(late, 1.0)] == [[1000], [100]]
+    assert [list(x) for x in find_jumps(lateness(late, 1.0))] == [[1000], [100]]

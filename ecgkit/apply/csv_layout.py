@@ -110,6 +110,9 @@ def _find_table(path: Path, raw_lines: list[str], encoding: str) -> Table:
     below = io.StringIO("\n".join(line for _, line in lines[start:]))
     head = pd.read_csv(below, **(options | {"skiprows": 0, "on_bad_lines": "skip"}))
     above = [_cells(line.lstrip("#% "), separator) for _, line in lines[:start]]
+    if separator == r"\s+":  # a title may have two words
+        wide = [re.split(r"\s{2,}", line.strip("#% \t")) for _, line in lines[:start]]
+        above = [b if len(b) == len(pattern) else a for a, b in zip(above, wide, strict=True)]
     names, units = _find_names(path, above, head)
     rate = _stated_rate("\n".join(line for _, line in lines[:start]))
     return Table(names, units, head, rate, options)

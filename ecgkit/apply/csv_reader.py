@@ -11,10 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.apply.csv_layout import Table, find_table
-from ecgkit.apply.csv_times import HALF_DAY, as_numbers, find_jumps, find_rate, find_step, is_time
+from ecgkit.apply.csv_times import (
+    HALF_DAY,
+    as_numbers,
+    find_jumps,
+    find_rate,
+    find_step,
+    is_time,
+    lateness,
+)
 from ecgkit.apply.leads import is_ecg
 from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
 
@@ -75,7 +84,8 @@ def _read_column(path: Path, table: Table, column: int, clock: _Clock | None) ->
     """Read one column; empty cells and lost samples are NaN."""
     # Without usecols, which would accept a line with too many cells; in chunks, so that the other
     # columns of a day are not held.
-    parts, times, bad, n, decimal = [], [], [], 0, table.options["decimal"]
+    parts, late, bad, n, first = [], [], [], 0, None
+    decimal = table.options["decimal"]
     wanted = [column] if clock is None else [column, clock.column]
     try:
         with pd.read_csv(path, chunksize=BLOCK, **table.options) as file:
@@ -86,7 +96,9 @@ def _read_column(path: Path, table: Table, column: int, clock: _Clock | None) ->
                         wrong = np.isnan(numbers) & frame[i].notna().to_numpy()
                         bad += (n + np.flatnonzero(wrong)[:1]).tolist()
                 parts.append(read[column].astype(np.float32))
-                times += [] if clock is None else [read[clock.column]]
+                if clock is not None:  # a number of 32 bits per sample, as of the signal
+                    first = read[clock.column][0] if first is None else first
+                    late.append(lateness(read[clock.column], clock.step, first, n))
                 n += len(frame)
     except (OSError, ValueError, LookupError, pd.errors.ParserError) as error:
         raise unreadable(path, "table of numbers", error) from error
@@ -102,10 +114,8 @@ def _read_column(path: Path, table: Table, column: int, clock: _Clock | None) ->
         signal, n = signal[:-1], n - 1
     if clock is None:
         return signal
-    seconds = np.concatenate(times)[:n]
-    if not pd.api.types.is_numeric_dtype(table.head[clock.column]):
-        seconds = np.unwrap(seconds, period=HALF_DAY)
-    return _mark_lost(path, signal, seconds, clock)
+    wraps = HALF_DAY if not pd.api.types.is_numeric_dtype(table.head[clock.column]) else None
+    return _mark_lost(path, signal, np.concatenate(late)[:n], clock, wraps)
 
 
 def _find_line(path: Path, table: Table, row: int) -> tuple[int, str]:
@@ -118,14 +128,19 @@ def _find_line(path: Path, table: Table, row: int) -> tuple[int, str]:
     return number, line.strip()[:60]
 
 
-def _mark_lost(path: Path, signal: Signal, times: np.ndarray, clock: _Clock) -> Signal:
+def _mark_lost(
+    path: Path, signal: Signal, late: NDArray[np.float32], clock: _Clock, wraps: float | None
+) -> Signal:
     """Put NaN where the times say that samples are lost; warn, or refuse what is in disorder."""
-    times = pd.Series(times).replace([np.inf, -np.inf], np.nan).ffill().bfill().to_numpy()
-    at, sizes = find_jumps(times, clock.step)
+    if not np.isfinite(late).all():
+        late = pd.Series(late).replace([np.inf, -np.inf], np.nan).ffill().bfill().to_numpy()
+    if wraps:
+        late = np.unwrap(late, period=wraps / clock.step)
+    at, sizes = find_jumps(late)
     if not len(at):
         return signal
     rate, lost = clock.fs or np.inf, sizes.clip(0)
-    where = [f"at sample {i} ({times[i - 1]:.10g} to {times[i]:.10g})" for i in at]
+    where = [f"at sample {i} (by {size:+} samples)" for i, size in zip(at, sizes, strict=True)]
     if -sizes.min() > rate or lost.sum() > 10 * len(signal):
         worst = where[int(np.abs(sizes).argmax())]
         raise InputError(f"The times in {path} jump {worst}: split the file there, or sort it.")

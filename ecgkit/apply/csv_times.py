@@ -63,14 +63,12 @@ def find_step(numbers: NDArray[np.float64]) -> tuple[float, float] | None:
     if n < 2:
         return None
     lag = min(n - 1, 100)
-    step = float(np.median(values[lag:] - values[:-lag])) / lag
-    rises = np.diff(values)
+    step, rises = float(np.median(values[lag:] - values[:-lag])) / lag, np.diff(values)
     if not 0 < step < np.inf or (least := float(np.min(rises[rises > 0]))) > 10 * step:
         return None
-    _, lost = find_jumps(values, step)
-    span = float(values[-1] - values[0])
-    step = span / (n - 1 + float(lost.sum()))
-    return (step, least / span) if 0 < step < np.inf else None
+    _, sizes = find_jumps(lateness(values, step))
+    span, steps = float(values[-1] - values[0]), n - 1 + float(sizes.sum())
+    return (span / steps, least / span) if 0 < span < np.inf and steps > 0 else None
 
 
 def find_rate(name: str, unit: str, step: float, error: float) -> float | None:
@@ -96,26 +94,27 @@ def find_rate(name: str, unit: str, step: float, error: float) -> float | None:
     return float(near) if abs(rate - near) <= rate * min(error, 0.002) else rate
 
 
-def find_jumps(
-    numbers: NDArray[np.float64], step: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def lateness(
+    numbers: NDArray[np.float64], step: float, first: float | None = None, at: int = 0
+) -> NDArray[np.float32]:
+    """Return by how many samples times are later than those of sample `at` and what follows."""
+    first = numbers[0] if first is None else first
+    return ((numbers - first) / step - np.arange(at, at + len(numbers))).astype(np.float32)
+
+
+def find_jumps(late: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return before which samples times jump for good, and by how many samples (+ or -)."""
-    late = (numbers - numbers[0]) / step - np.arange(len(numbers))
-    late = late.astype(np.float32)  # a day's
-    change = np.abs(np.diff(late))
-    if not (change > 0.5).any():
-        return np.empty(0, np.int64), np.empty(0, np.int64)
     jumps = np.zeros(len(late), bool)
+    window = {"size": _WINDOW, "mode": "nearest"}
     for sign in (1, -1):
-        least = ndimage.minimum_filter1d(sign * late, _WINDOW, mode="nearest", origin=-_WINDOW // 2)
-        most = ndimage.maximum_filter1d(
-            sign * late, _WINDOW, mode="nearest", origin=_WINDOW // 2 - 1
-        )
-        jumps[1:] |= least[1:] - most[:-1] > 0.5
+        if (sign * np.diff(late) > 0.5).any():
+            least = ndimage.minimum_filter1d(sign * late, origin=-_WINDOW // 2, **window)
+            most = ndimage.maximum_filter1d(sign * late, origin=_WINDOW // 2 - 1, **window)
+            jumps[1:] |= least[1:] - most[:-1] > 0.5
     at = np.flatnonzero(jumps)
-    edges = np.concatenate([[0], at, [len(late)]])
+    edges = [0, *at.tolist(), len(late)]
     sizes = [
-        np.mean(late[i : min(b, i + 20)]) - np.mean(late[max(a, i - 20) : i])
-        for a, i, b in zip(edges[:-2], at, edges[2:], strict=True)
+        late[i : min(b, i + 20)].mean() - late[max(a, i - 20) : i].mean()
+        for a, i, b in zip(edges[:-2], edges[1:-1], edges[2:], strict=True)
     ]
-    return at, np.rint(sizes).astype(np.int64)
+    return at, np.rint(np.clip(np.array(sizes), -1e15, 1e15)).astype(np.int64)
