@@ -71,6 +71,14 @@ def test_channels_that_may_or_cannot_be_the_ecg(write_record, leads):
     refused(f"{leads[0]}, {leads[1]}", write_record(leads=leads))
 
 
+def test_channels_without_names(write_record):
+    path = write_record(leads=("I", "V1"))
+    header = path.with_suffix(".hea")
+    header.write_text(header.read_text().replace(" I\n", "\n").replace(" V1\n", "\n"))
+    refused("channel 1, channel 2", path)
+    assert read_recording(path, "channel 2").lead == "channel 2"
+
+
 # WFDB
 
 

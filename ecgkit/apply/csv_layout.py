@@ -156,14 +156,12 @@ def _fits(row: list[str], pattern: list[bool]) -> bool:
 
 def _stated_rate(text: str) -> float | None:
     """Return the sampling rate in Hz that some lines state."""
-    if found := _RATE.search(text):
-        rate = float((found[1] or found[3]).replace(",", "."))
-        return rate * (1000 if found[2] else 1) or None
-    if found := _INTERVAL.search(text):
-        interval = float((found[1] or found[3]).replace(",", "."))
-        scale = {"": 1.0, "m": 1e3, "u": 1e6}[(found[2] or found[4] or "").lower()]
-        return scale / interval if interval else None
-    return None
+    found = _RATE.search(text) or _INTERVAL.search(text)
+    number = float((found[1] or found[3]).replace(",", ".")) if found else 0.0
+    if not found or not number:
+        return None
+    scale = {"": 1.0, "k": 1e3, "m": 1e3, "u": 1e6}[(found[2] or found[4] or "").lower()]
+    return number * scale if found.re is _RATE else scale / number
 
 
 def _find_names(
@@ -200,7 +198,7 @@ def _find_names(
     for i, name in enumerate(names):
         if found := _NAME_AND_UNIT(name):
             names[i], units[i] = found[1], units[i] or found[2] or found[3]
-        elif _UNIT(name):
+        elif _UNIT(name) and name != "V":  # a lead
             units[i] = units[i] or name
     return names, units
 

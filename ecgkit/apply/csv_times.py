@@ -39,13 +39,16 @@ def as_numbers(cells: pd.Series, decimal: str = ".") -> NDArray[np.float64]:
 def is_time(name: str, cells: pd.Series, numbers: NDArray[np.float64]) -> bool:
     """Whether a column holds times or counts samples: its name says so, or it rises steadily."""
     text = not pd.api.types.is_numeric_dtype(cells) and cells.astype(str).str.contains(":")
-    if _TIME.fullmatch(name.strip()) or np.mean(text) > 0.5:
+    named = _TIME.fullmatch(name.strip()) and not re.search("ecg|ekg", name, re.I)
+    if named or np.mean(text) > 0.5:
         return True
     steps = np.diff(numbers[np.isfinite(numbers)])
     if len(steps) < 10:
         return False
     step = float(np.median(steps))
-    counter = step != 0 and np.isclose(steps, step).mean() > 0.8  # it may begin again at 0
+    counter = (
+        step != 0 and np.isclose(steps, step, rtol=0.01, atol=0).mean() > 0.8
+    )  # it may begin again at 0
     return bool(counter or ((steps >= 0).mean() > 0.98 and (steps > 0).mean() > 0.25))
 
 

@@ -54,6 +54,8 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
     Of ECG leads other than MLII and II the first is taken with a warning; InputError if `wanted` is
     not there, or if several channels can be the ECG.
     """
+    if len(channels) > 1:
+        channels = [c._replace(lead=c.lead or f"channel {i}") for i, c in enumerate(channels, 1)]
     listed = ", ".join(channel.lead for channel in channels[:20])
     listed += ", ..." if len(channels) > 20 else ""
     if not channels:
