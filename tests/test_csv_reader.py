@@ -106,6 +106,7 @@ def test_cells_without_a_usable_value(tmp_path, cell, value):
         ("MLII\n", "no numbers"),
         ("Dear reader,\nthis is a letter.\nIt holds no ECG.\n", "no numbers"),
         ("1,2\n3,4\n", "--lead"),
+        ("t,II\n2 channels,5\n1,5", "--lead"),
         ("0.1," * 99 + "0.2\n", "one line"),
         ("a,b,c\n1,2\n3,4\n", "3 columns"),
         ("MLII\n" + "0.1\n" * 50 + "electrode off\n" + "0.2\n" * 500, "Line 52"),

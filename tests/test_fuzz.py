@@ -183,6 +183,23 @@ def test_any_csv(fuzz, recordings, read, options):
     fuzz(strategy, lambda content: read("one.csv", *options, csv=content))
 
 
+HEADS = (  # of LabChart, AcqKnowledge, OpenSignals, Shimmer and Apple Watch
+    "Interval=\t0.004 s\nChannelTitle=\tECG\tRSP\nRange=\t10.00 mV\t1.000 V\n",
+    "4 msec/sample\n2 channels\nECG\nmV\nRSP\nVolts\nmin\tCH1\tCH2\n\t9\t9\n",
+    '# {"d": {"column": ["nSeq", "I", "A"], "label": ["A"], "sensor": ["ECG"]}}\n# End\n',
+    "sep=\t\nTimestamp\tECG LL-RA\tStatus\nCAL\tRAW\tCAL\nms\tmV\tno units\n",
+    "Sample Rate,512 hertz\nLead,Lead I\nUnit,µV\n\n",
+)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("n", [1, 40])
+def test_any_head_of_a_csv(fuzz, read, head, n):
+    line = "{}.5\n" if "hertz" in head else "{}\t{}\t{}\n"
+    content = head + "".join(line.format(i, i * i % 7, i % 5) for i in range(n))
+    fuzz(words_changed(content.encode()), lambda content: read("one.csv", None, 250, csv=content))
+
+
 def test_any_edf(fuzz, recordings, read):
     content = recordings["edf"]
     fields = [content[i : i + 8] for i in range(0, 768, 8)]  # of the file, and of two signals

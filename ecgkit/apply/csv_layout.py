@@ -89,7 +89,7 @@ def _find_table(path: Path, raw_lines: list[str], encoding: str) -> Table:
     if start is None:
         raise InputError(f"{path} is not an ECG: there are no numbers in its first lines.")
     counted = any(_COUNT(row[0]) for _, row in rows[:start] if row)
-    if counted and all(cell.isdigit() for cell in rows[start][1]):
+    if counted and start < len(rows) - 1 and all(cell.isdigit() for cell in rows[start][1]):
         start += 1  # AcqKnowledge states the number of samples there
     if start >= len(rows) - 1 and len(pattern) > 50:
         raise InputError(f"{path} has all its numbers in one line: write one sample per line.")
@@ -179,7 +179,7 @@ def _find_names(
         units = [cell.split(" ")[-1] for cell in said.get("range", [])]
     elif counted:  # AcqKnowledge: below, a line for each channel's name, then one for its unit
         n = int(rows[counted[0]][0].split()[0])
-        listed = [row[0] for row in rows[counted[0] + 1 :][: 2 * n]]
+        listed = [(row or [""])[0] for row in rows[counted[0] + 1 :][: 2 * n]]
         before = _read_titles(path, rows, width, empty)[0][: width - empty - n]  # of the time
         names, units = before + listed[::2], [""] * len(before) + listed[1::2]
     elif width == 1:
