@@ -10,6 +10,7 @@ import wfdb
 from ecgkit import InputError
 from ecgkit.apply import signal_file
 from ecgkit.apply.readers import read_recording
+from ecgkit.data import wfdb_io
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
@@ -99,7 +100,7 @@ def test_a_synthetic_record_is_recognized(synthetic_source):
 @pytest.mark.parametrize("fmt", ["16", "24", "32", "80", "212"])
 @pytest.mark.parametrize("block", [100, 101])
 def test_blocks_make_up_the_signal_in_any_format(tmp_path, monkeypatch, fmt, block):
-    monkeypatch.setattr(signal_file, "BLOCK", block)
+    monkeypatch.setattr(wfdb_io, "BLOCK", block)
     digital = np.random.default_rng(0).integers(-100, 100, (1000, 3))
     about = {"sig_name": ["I", "II", "V1"], "adc_gain": [2.0] * 3, "baseline": [7] * 3}
     about |= {"units": ["uV"] * 3, "fmt": [fmt] * 3, "write_dir": str(tmp_path)}

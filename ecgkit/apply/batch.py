@@ -56,7 +56,8 @@ def classify_file(
     """
     classifier, _ = _load(weights)
     with _ALONE, warnings.catch_warnings(record=True) as caught:
-        recording = read_recording(path, lead or wanted_lead(classifier), **reading)
+        lead = lead or wanted_lead(classifier)
+        recording = read_recording(path, lead, annotated=not detect, **reading)
         found = classify(recording, classifier, detect=detect, device=device, progress=progress)
     result: dict[str, Any] = {"recording": recording.name, "fs": recording.fs}
     result |= {"lead": recording.lead, "seconds": recording.seconds, **found.summary()}

@@ -125,7 +125,7 @@ def classify(
     trained = classifier.preparation.lead
     alike = TRAINED_ON if trained in TRAINED_ON else (trained,)
     if not isinstance(recording, Recording):
-        recording = read_recording(recording, wanted_lead(classifier))
+        recording = read_recording(recording, wanted_lead(classifier), annotated=not detect)
     if trained != "first" and plain_lead(recording.lead) not in alike:
         warnings.warn(
             f"{recording.name}: the weights were trained on lead {trained}: expect mistakes on "

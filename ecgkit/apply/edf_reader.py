@@ -35,7 +35,7 @@ class _Records(NamedTuple):
     path: Path
     start: int  # byte of the file
     n: int  # complete ones
-    layout: np.dtype[Any]  # of one: the bytes of each signal
+    layout: np.dtype[Any]  # of one: the bytes of each signal, by its number
     seconds: float  # that one lasts; 0 where the header does not say
     clock: str | None  # the signal that says when each begins, where there may be gaps
 
@@ -55,12 +55,21 @@ def read_edf(path: Path) -> list[Channel]:
     that is cut short what is complete is read, with a warning.
     """
     try:
-        return _list_channels(path)
+        records, signals = _read_header(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, "EDF file", error) from error
+    channels = []
+    for i, signal in enumerate(signals):
+        label, unit, n = _text(signal["label"]), _text(signal["unit"]), _number(signal["n_samples"])
+        if n and label not in CLOCKS:
+            read = partial(_read_samples, records, f"{i}", int(n), signal)
+            raw = not unit and signal["low"] == signal["digital_low"]  # uncalibrated
+            fs = n / records.seconds if records.seconds else None
+            channels.append(Channel(label, unit or None, fs, read, raw))
+    return channels
 
 
-def _list_channels(path: Path) -> list[Channel]:
+def _read_header(path: Path) -> tuple[_Records, list[dict[str, bytes]]]:
     with path.open("rb") as file:
         head = file.read(256)
         n_signals = _number(head[252:256]) if head[:1] in (b"0", b"\xff") else 0
@@ -74,21 +83,19 @@ def _list_channels(path: Path) -> list[Channel]:
         raise ValueError("its header does not say how long a data record is")
     width = 3 if head.startswith(b"\xff") else 2  # bytes of a sample
     layout = np.dtype([(f"{i}", "u1", (int(n) * width,)) for i, n in enumerate(lengths)])
-    n_records = _count_records(path, int(start), layout.itemsize, seconds, _number(head[236:244]))
-    clock = None
-    if head[195:197] == b"+D":  # of EDF+D or BDF+D
-        clock = next((f"{i}" for i, s in enumerate(signals) if _text(s["label"]) in CLOCKS), None)
-        if clock is None or not seconds:
-            raise ValueError("it has gaps, and does not say where")
-    records = _Records(path, int(start), n_records, layout, seconds, clock)
-    channels = []
-    for i, (n, signal) in enumerate(zip(lengths, signals, strict=True)):
-        label, unit = _text(signal["label"]), _text(signal["unit"]) or None
-        read = partial(_read_samples, records, f"{i}", int(n), signal)
-        raw = not unit and signal["low"] == signal["digital_low"]  # uncalibrated
-        if n and label not in CLOCKS:
-            channels.append(Channel(label, unit, n / seconds if seconds else None, read, raw))
-    return channels
+    n, rest = divmod(path.stat().st_size - int(start), layout.itemsize or math.inf)
+    stated = _number(head[236:244])  # maybe -1, of a recording that was not ended
+    if n < 1:
+        raise ValueError("it ends before its first data record does")
+    if stated != n and (rest or stated >= 0):
+        said = f"{n} whole data records of {seconds:g} s; its header says {stated:g}"
+        warnings.warn(f"{path} has {said}: what is there is read.", stacklevel=4)
+    clocks = [f"{i}" for i, s in enumerate(signals) if _text(s["label"]) in CLOCKS]
+    interrupted = head[195:197] == b"+D"  # of EDF+D or BDF+D
+    if interrupted and not (clocks and seconds):
+        raise ValueError("it has gaps, and does not say where")
+    clock = clocks[0] if interrupted else None
+    return _Records(path, int(start), int(n), layout, seconds, clock), signals
 
 
 def _text(field: bytes) -> str:
@@ -108,24 +115,10 @@ def _number(field: bytes) -> float:
         return math.nan
 
 
-def _count_records(path: Path, start: int, size: int, seconds: float, stated: float) -> int:
-    """Count the complete data records; warn if the header says another number than these or -1."""
-    n, rest = divmod(path.stat().st_size - start, size) if size else (0, 0)
-    if n < 1:
-        raise ValueError("it ends before its first data record does")
-    if stated > n or (rest and not stated >= 0):
-        lost = seconds * (stated - n if stated > n else 1)
-        warnings.warn(f"{path} is cut short: {lost:g} s are missing at its end.", stacklevel=4)
-    elif 0 <= stated < n:
-        said = f"{n} data records, its header says {stated:g}: all of them are read."
-        warnings.warn(f"{path} holds {said}", stacklevel=4)
-    return n
-
-
 def _read_samples(records: _Records, name: str, n: int, header: dict[str, bytes]) -> Signal:
-    limits = [_number(header[key]) for key in ("low", "high", "digital_low", "digital_high")]
-    low, high, digital_low, digital_high = limits
-    if low == high or digital_low == digital_high or not math.isfinite(sum(limits)):
+    low, high = _number(header["low"]), _number(header["high"])
+    digital_low, digital_high = _number(header["digital_low"]), _number(header["digital_high"])
+    if not 0 < abs((high - low) * (digital_high - digital_low)) < math.inf:
         found = f"Lead {_text(header['label'])} of {records.path} has no range of values"
         raise InputError(f"{found}, so its steps are not known in mV: export it with its range.")
     step = (high - low) / (digital_high - digital_low)
@@ -147,26 +140,23 @@ def _read_samples(records: _Records, name: str, n: int, header: dict[str, bytes]
 
 def _find_begins(records: _Records, n: int) -> NDArray[np.int64]:
     """Return the sample at which each data record of n samples begins, shape (records,)."""
+    begins = np.arange(records.n) * n
     if records.clock is None:
-        return np.arange(records.n) * n
-    fs, begins, end, origin, odd = n / records.seconds, [], 0, None, 0
+        return begins
+    fields = (field.tobytes() for block in records.read(records.clock) for field in block)
+    onsets = np.array([float(match[1] if (match := _ONSET.match(f)) else "nan") for f in fields])
+    fs = n / records.seconds
+    late = onsets * fs - begins  # samples without the gaps, from when the first is known
+    late -= late[np.isfinite(late)][:1].sum()
     rounding = max(1, 0.01 * fs)  # samples: the clocks of devices are not exact
-    for row in (row for block in records.read(records.clock) for row in block):
-        if match := _ONSET.match(row.tobytes()):
-            onset = float(match[1])
-            origin = onset - end / fs if origin is None else origin
-            due = round((onset - origin) * fs)
-            odd += due < end - rounding
-            end = due if due > end + rounding else end
-        odd += match is None
-        begins.append(end)
-        end += n
-    if end > max(LARGEST, records.n * n):
+    gap, gaps = 0, []
+    for samples in late:
+        gap = round(samples) if samples > gap + rounding else gap
+        gaps.append(gap)
+    if gap > LARGEST:
         raise ValueError("its parts lie too far apart: export each as a file of its own")
-    if odd:
+    if odd := int((~(late >= np.array(gaps) - rounding)).sum()):
         which = f"when {odd} of its {records.n} data records begin"
-        warnings.warn(
-            f"{records.path} does not say, or wrongly, {which}: no gap before them is known.",
-            stacklevel=4,
-        )
-    return np.array(begins)
+        fault = f"{records.path} does not say, or wrongly, {which}"
+        warnings.warn(f"{fault}: no gap before them is known.", stacklevel=4)
+    return begins + gaps

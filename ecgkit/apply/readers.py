@@ -57,6 +57,7 @@ def read_recording(
     gain: float | None = None,
     baseline: float | None = None,
     annotator: str | None = None,
+    annotated: bool = True,
 ) -> Recording:
     """Read one lead of a WFDB record, CSV or EDF file; InputError if that is not possible.
 
@@ -72,6 +73,8 @@ def read_recording(
         for a file of a converter's integers.
     annotator : str, optional
         Extension of the WFDB annotation file that marks the beats; default: ``atr``, if it exists.
+    annotated : bool
+        False leaves beats that are annotated unread.
 
     Examples
     --------
@@ -87,6 +90,8 @@ def read_recording(
         options = {"gain": gain, "baseline": baseline, "annotator": annotator}
         return _read_gz(path, lead, fs, units, **options)
     path, list_channels, named = _find_reader(path)
+    if annotator and list_channels is not read_wfdb:
+        raise InputError(f"{path} is no WFDB record, so it has no annotator: omit --annotator.")
     channels = list_channels(path)
     channel = pick_lead(channels, lead, path)
     rate = _sampling_rate(channel.fs, fs, path, 0.01 if list_channels is read_csv else 1e-6)
@@ -100,9 +105,11 @@ def read_recording(
             signal *= np.float32(_millivolts(channel, signal, units, path))
     if list_channels is not read_wfdb:
         return Recording(path.stem, rate, channel.lead, signal)
-    synthetic = any("SYNTHETIC" in comment for comment in wfdb_io.read_header(path).comments)
-    beats = read_beats(path, len(signal), rate, annotator or named)
-    return Recording(path.name, rate, channel.lead, signal, beats[0], beats[1], synthetic)
+    synthetic = wfdb_io.read_header(path).synthetic
+    r_peaks, symbols = None, None
+    if annotated:
+        r_peaks, symbols = read_beats(path, len(signal), rate, annotator or named)
+    return Recording(path.name, rate, channel.lead, signal, r_peaks, symbols, synthetic)
 
 
 def _read_gz(path: Path, *arguments: Any, **options: Any) -> Recording:

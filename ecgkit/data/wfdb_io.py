@@ -7,19 +7,20 @@ In this module the path of a record is the one without extension.
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import math
 import os
 import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecgkit import InputError, files
@@ -28,8 +29,7 @@ from ecgkit.data import aami
 if TYPE_CHECKING:
     import wfdb
 
-BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5}
-BYTES |= {"310": 4 / 3, "311": 4 / 3}  #: Per sample, of WFDB's formats without compression.
+BLOCK = 1 << 20  # samples read at a time: a day as float64 or int64 would be too much
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,18 @@ class Annotations:
     symbols: NDArray[np.str_]  #: WFDB's, among them the classes N S V F Q, shape (n,).
     fs: float  #: Sampling rate in Hz.
     subtypes: NDArray[np.int64] | None = None  #: Of a noise mark ``~``: which leads, shape (n,).
-    n_samples: int | None = None  #: Length of the record, if known.
+    n_samples: int | None = None  #: Length of the record, if its header states it.
     synthetic: bool = False  #: Whether the record's header says that it is synthetic.
 
     def __post_init__(self) -> None:
+        n = len(self.symbols)
         for name, kinds in (("samples", "iu"), ("symbols", "U"), ("subtypes", "iu")):
-            if getattr(self, name) is None:
-                continue
-            column = np.asarray(getattr(self, name))
-            if column.shape != (n := len(self.symbols),):
-                raise InputError(f"The {name} have shape {column.shape}: give {n}, one a symbol.")
-            if n and column.dtype.kind not in kinds:
-                raise InputError(f"The {name} are {column.dtype}: give integers, as symbols text.")
-            object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
+            if getattr(self, name) is not None:
+                column = np.asarray(getattr(self, name))
+                if column.shape != (n,) or (n and column.dtype.kind not in kinds):
+                    kind = f"{column.dtype} of shape {column.shape}"
+                    raise InputError(f"The {name} are {kind}: give {n} integers; text as symbols.")
+                object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
         if (np.diff(self.samples, prepend=0) < 0).any():
             raise InputError("The marks are not in order: sort them by sample number, from 0 on.")
         if not 0 < self.fs < math.inf:
@@ -97,71 +96,39 @@ def unreadable(path: Path | str, error: Exception) -> InputError:
 def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
     """Read a record's ``.hea`` file; refuse one that names a file outside the record's folder.
 
-    A length that it does not state is that of the signal file; None if that is not known either.
+    It also says whether the record is ``synthetic``, and has the ``lines`` of signals, word by
+    word, without what stops wfdb: micro signs, dots in names and such.
     """
     import wfdb
 
     path = Path(path)
-    with plain_copy(path) as (copy, rows):
-        try:
-            header = wfdb.rdheader(copy)
-        except Exception as error:  # wfdb raises whatever its parsing happens to hit
-            fault = f"{path}.hea is not a readable WFDB header ({error})"
-            raise InputError(f"{fault}: correct it, or fetch it again.") from error
-    names = [row[0] for row in rows]
-    if isinstance(header, wfdb.MultiRecord):
-        header.seg_name, header.sig_len = names, header.sig_len or sum(header.seg_len)
-    elif names:
-        header.file_name = names
-        header.without_gain = [not re.match(r"[^(/]*[1-9]", (*row, "", "")[2]) for row in rows]
-        header.sig_len = header.sig_len or _infer_length(path, header)
-    return header
-
-
-@contextlib.contextmanager
-def plain_copy(
-    path: Path, n_frames: int | None = None, files: Collection[str] = ()
-) -> Iterator[tuple[str, list[list[str]]]]:
-    """Lend a copy of a record without what stops wfdb: dates, micro signs, dots in names and such.
-
-    With it come the words of each signal's or segment's line in the header itself. The copy has
-    `n_frames` as its length and links to the signal `files` wanted.
-    """
+    file = find_file(path, f"{path.name}.hea")
     try:
-        content = find_file(path, f"{path.name}.hea").read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}.hea cannot be read ({error.strerror}).") from error
-    content = re.sub(rb"\xc2?\xb5|\xce\xbc", b"u", content)  # the micro sign
-    text = content.decode("ascii", "ignore").replace("\0", "")  # UTF-16 has a zero for each letter
-    lines = [line.strip() for line in text.splitlines()]
-    head, *rows = [line.split() for line in lines if line and line[0] != "#"] or [[]]
-    for row in rows:
-        if len(row) > 1 and re.search(r"[/\\]", row[0]):
-            raise InputError(f"{path}.hea names {row[0]}, a file outside its own folder.")
-    n_segments = re.search(r"/\d+$", head[0]) if head else None
-    announced = n_segments[0][1:] if n_segments else (*head, "", "")[1]
-    if announced.isdecimal() and int(announced) != len(rows):
-        kind = "segments" if n_segments else "signals"
-        raise InputError(
-            f"{path}.hea announces {announced} {kind} in its first line, but {len(rows)} lines "
-            f"follow: give the record and each of its {kind} a line of its own."
-        )
-    links = {name: f"file{i}" for i, name in enumerate(row[0] for row in rows)} | {"~": "~"}
-    head = [f"record{n_segments[0] if n_segments else ''}", *head[1:4]]  # without time and date
-    if n_frames is not None:
-        head = [*head[:2], head[2] if len(head) > 2 else "250", str(n_frames)]
-    copied = [head, *([links[row[0]], *row[1:]] for row in rows)]
-    comments = [line for line in lines if line[:1] == "#"]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, "record")
-        copy.with_suffix(".hea").write_text("\n".join([*map(" ".join, copied), *comments]), "ascii")
-        for name in set(files):
-            link = Path(folder, links[name])
-            try:
-                link.symlink_to(find_file(path, name).resolve())
-            except OSError:  # Windows allows links to few users
-                shutil.copyfile(find_file(path, name), link)
-        yield str(copy), rows
+        content = re.sub(rb"\xc2?\xb5|\xce\xbc", b"u", file.read_bytes())  # the micro sign
+        text = content.decode("ascii", "ignore").replace("\0", "")  # UTF-16 has zeros between
+        lines = [line.split() for line in text.splitlines() if line.strip()]
+        comments = [line for line in lines if line[0][0] == "#"]
+        head, *rows = [line for line in lines if line[0][0] != "#"]
+        names = [row[0] for row in rows]
+        plain = [[f"file{names.index(row[0])}", *row[1:]] for row in rows]
+        head = [re.sub("^[^/]*", "record", head[0]), *head[1:4]]  # without time and date
+        with tempfile.TemporaryDirectory() as folder:
+            header = wfdb.rdheader(_write_header(folder, [head, *plain, *comments]))
+    except Exception as error:  # wfdb raises whatever its parsing happens to hit
+        fault = f"{file} is not a readable WFDB header ({error})"
+        raise InputError(f"{fault}: correct it, or fetch it again.") from error
+    if outside := [name for name in names if re.search(r"[/\\]", name)]:
+        raise InputError(f"{file} names {outside[0]}, a file outside its own folder.")
+    header.synthetic = any("SYNTHETIC" in comment for comment in header.comments)
+    segments = isinstance(header, wfdb.MultiRecord)
+    if len(rows) != (n := header.n_seg if segments else header.n_sig):
+        found = f"{file} announces {n} signals or segments, but {len(rows)} lines follow"
+        raise InputError(f"{found}: give the record, and each of them, a line of its own.")
+    if segments:
+        header.seg_name, header.sig_len = names, header.sig_len or sum(header.seg_len)
+    else:
+        header.file_name, header.lines = names, plain
+    return header
 
 
 def find_file(path: Path, name: str) -> Path:
@@ -175,15 +142,44 @@ def find_file(path: Path, name: str) -> Path:
     return found[0]
 
 
-def _infer_length(path: Path, header: wfdb.Record) -> int | None:
-    """Compute the number of frames from the size of the first signal file."""
-    in_first = [name == header.file_name[0] for name in header.file_name]
-    per_frame = np.dot(in_first, header.samps_per_frame) * BYTES.get(header.fmt[0], 0)
-    try:
-        size = find_file(path, header.file_name[0]).stat().st_size - (header.byte_offset[0] or 0)
-    except InputError:
-        return None  # an annotator is read without it, too
-    return int(max(size, 0) / per_frame) or None if per_frame else None
+def _write_header(folder: str, lines: list[list[str]]) -> str:
+    Path(folder, "record.hea").write_text("\n".join(map(" ".join, lines)), "ascii")
+    return f"{folder}/record"
+
+
+def read_channel(
+    path: Path, header: wfdb.Record, i: int, dtype: Any = np.float32
+) -> NDArray[np.floating]:
+    """Read a signal in its own unit and rate, NaN where it has no value; compare its checksum."""
+    import wfdb
+
+    n, spf, total, parts = header.sig_len, header.samps_per_frame[i], 0, []
+    # Format 8 holds differences, so that no block can be read without those before it.
+    whole = not n or header.fmt[i] == "8"
+    stops = [0, n or None] if whole else [*range(0, n, max(BLOCK // spf, 1)), n]
+    smooth = spf == 1  # without it wfdb stops at format 61
+    how = {"channels": [i], "physical": False, "smooth_frames": smooth, "ignore_skew": True}
+    with tempfile.TemporaryDirectory() as folder:
+        for k in {0, header.file_name.index(header.file_name[i])}:  # the first has the length
+            link = Path(folder, header.lines[k][0])
+            link.symlink_to(find_file(path, header.file_name[k]).resolve())
+        head = ["record", f"{header.n_sig}", f"{header.fs}", f"{n or ''}"]
+        copy = _write_header(folder, [head, *header.lines])
+        try:
+            for start, stop in itertools.pairwise(stops):
+                part = wfdb.rdrecord(copy, start, stop, **how)
+                total += int(np.sum(part.d_signal if smooth else part.e_d_signal))
+                parts.append(np.ravel(part.dac(not smooth)).astype(dtype, copy=False))
+            stated = header.checksum[i]  # 0 from programs that do not compute the sum
+            if stated and (total - stated) % 65_536:
+                lead = header.sig_name[i]
+                raise ValueError(f"lead {lead} is damaged: its checksum is not {stated}")
+        except Exception as error:  # wfdb raises whatever its parsing happens to hit
+            raise unreadable(path, error) from error
+    signal = np.concatenate(parts)
+    if late := min((header.skew[i] or 0) * spf, len(signal)):  # samples after those of other leads
+        signal = np.append(signal[late:], np.full(late, np.nan, dtype))
+    return signal
 
 
 def read_record(path: Path | str, lead: str | None = None, annotated: bool = True) -> Record:
@@ -191,33 +187,27 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
 
     With `lead` only that lead is read, which is faster. Without annotations there are no beats.
     """
-    import wfdb
-
     path = Path(path)
     header = read_header(path)
-    if not (leads := tuple(header.sig_name or ())):
-        raise InputError(f"Record {path} has no signal of its own: give another record.")
-    channels = list(range(len(leads))) if lead is None else [_channel(path.name, leads, lead)]
-    with plain_copy(path, header.sig_len, [header.file_name[i] for i in channels]) as (copy, _):
-        try:
-            signals, fields = wfdb.rdsamp(copy, channels=channels)
-        except Exception as error:  # wfdb raises whatever its parsing happens to hit
-            raise unreadable(path, error) from error
+    leads = tuple(header.sig_name or ())
+    wanted = list(range(len(leads))) if lead is None else [_channel(path.name, leads, lead)]
+    rates = {header.fs * header.samps_per_frame[i] for i in wanted}
+    if len(rates) != 1:
+        raise InputError(f"Record {path} has no signals of one sampling rate: give one that has.")
+    signals = np.stack([read_channel(path, header, i, np.float64) for i in wanted], axis=1)
     if len(missing := np.flatnonzero(~np.isfinite(signals).all(axis=1))):
         raise InputError(
             f"Record {path.name} has {len(missing)} samples without a value, the first at sample "
             f"{missing[0]}. Cut the record there, or fill the gap, before reading it."
         )
-    no_beats = (np.empty(0, np.int64), np.empty(0, "U1"))
-    beats = read_annotations(path, len(signals)) if annotated else no_beats
-    return Record(path.name, signals, float(fields["fs"]), tuple(fields["sig_name"]), *beats)
+    names, fs = tuple(leads[i] for i in wanted), float(rates.pop())
+    none = np.empty(0, np.int64), np.empty(0, "U1")
+    beats = read_annotations(path, len(signals), fs=fs) if annotated else none
+    return Record(path.name, signals, fs, names, *beats)
 
 
 def read_annotations(
-    path: Path | str,
-    n_samples: int | None = None,
-    extension: str = "atr",
-    fs: float | None = None,
+    path: Path | str, n_samples: int | None = None, extension: str = "atr", fs: float | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
     """Read the beats that one annotator marks within a record's length: samples and symbols.
 
@@ -225,7 +215,7 @@ def read_annotations(
     such as of two channels, the first is kept.
     """
     marks, file = read_annotation_file(path, extension, fs), f"{path}.{extension}"
-    length = n_samples or marks.n_samples or np.inf
+    length = n_samples or marks.n_samples or math.inf
     keep = np.isin(marks.symbols, list(aami.MAPPINGS["ec57"]))
     r_peaks, symbols = marks.samples[keep], marks.symbols[keep]
     # Record 860 of svdb marks the sample after its last one. A coarser clock may be 10 ms late.
@@ -256,37 +246,33 @@ def read_annotation_file(
         content = Path(file).read_bytes()
         if content[-2:] != b"\0\0":
             raise ValueError("cut short: two zero bytes should end it")
-        own = _stated_rate(content) or (header.fs if header else fs)
-        if not own or not (rate := fs or (header.fs if header else own)):
+        # A note with its length before it; wfdb hangs at others that begin with "## ".
+        note = re.search(rb"(.)[\xfc-\xff]## time resolution:(.*)", content, re.DOTALL)
+        stated = float(note[2][: note[1][0] - len("## time resolution:")]) if note else None
+        rate = fs or (header.fs if header else stated)
+        own = stated or (header.fs if header else rate)
+        if not own or not rate:
             raise ValueError("without a sampling rate: put the record's header beside it")
-        with tempfile.TemporaryDirectory() as folder:  # wfdb hangs at notes "## " unknown to it
+        with tempfile.TemporaryDirectory() as folder:
             plain = re.sub(rb"([\xfc-\xff])##", rb"\1  ", content)
             Path(folder, "record.marks").write_bytes(plain)
-            marks = wfdb.rdann(f"{folder}/record", "marks")
-        known = np.array([isinstance(symbol, str) for symbol in marks.symbol], dtype=bool)
-        samples, subtypes = (np.array(c, np.int64)[known] for c in (marks.sample, marks.subtype))
-        symbols = np.array(marks.symbol, dtype=object)[known].astype("U1")
-        n_samples, comments = (header.sig_len, header.comments) if header else (None, ())
-        synthetic = any("SYNTHETIC" in line for line in comments)
-        if rate != own:
-            with np.errstate(all="raise"):
-                samples = np.floor(samples * (rate / own) + 0.5).astype(np.int64)  # as WFDB does
-        if header and n_samples and rate != header.fs:
-            n_samples = round(n_samples * (rate / header.fs))
-        found = Annotations(samples, symbols, float(rate), subtypes, n_samples, synthetic)
+            found = wfdb.rdann(f"{folder}/record", "marks")
+        table = pd.DataFrame(vars(found), columns=["sample", "symbol", "subtype"])
+        known = table.dropna()
+        with np.errstate(all="raise"):  # rounded as WFDB does
+            samples = np.floor(known["sample"].to_numpy() * (rate / own) + 0.5).astype(np.int64)
+        symbols, subtypes = known["symbol"].to_numpy("U1"), known["subtype"].to_numpy(np.int64)
+        marks = Annotations(samples, symbols, float(rate), subtypes)
+        if header:
+            n_samples = round((header.sig_len or 0) * (rate / header.fs)) or None
+            marks = replace(marks, n_samples=n_samples, synthetic=header.synthetic)
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{file} is not a readable WFDB annotation file ({why}).") from error
-    if not known.all():
-        unknown = f"{(~known).sum()} of {len(known)} marks in {file} are of no known kind"
-        warnings.warn(f"{unknown}: they are left out.", stacklevel=2)
-    return found
-
-
-def _stated_rate(content: bytes) -> float | None:
-    """Find an annotation file's own sampling rate in Hz, in a note with its length before it."""
-    note = re.search(rb"(.)[\xfc-\xff](## time resolution:.*)", content, re.DOTALL)
-    return float(note[2][len("## time resolution:") : note[1][0]]) if note else None
+    if unknown := len(table) - len(known):
+        which = f"{unknown} of {len(table)} marks in {file} are of no known kind"
+        warnings.warn(f"{which}: they are left out.", stacklevel=2)
+    return marks
 
 
 def read_annotation_folders(
@@ -301,18 +287,12 @@ def read_annotation_folders(
     Without `records`, take every record of the test, and warn of those only the reference has. A
     record with a file that cannot be read is left out with a warning; InputError if none is left.
     """
-    marked = []
-    for folder, extension in zip((Path(reference), Path(test)), extensions, strict=True):
-        if not folder.is_dir():
-            raise InputError(f"There is no folder {folder}.")
-        marked.append({path.stem for path in folder.iterdir() if path.suffix == f".{extension}"})
-    if records is None:
-        if not (records := sorted(marked[1])):
-            raise InputError(f"{test} holds no file *.{extensions[1]}: name its extension.")
-        if lacking := " ".join(sorted(marked[0] - marked[1])):
-            warnings.warn(f"Without a .{extensions[1]}, not compared: {lacking}.", stacklevel=2)
+    marked = [
+        {path.stem for path in Path(folder).glob("*") if path.suffix == f".{extension}"}
+        for folder, extension in zip((reference, test), extensions, strict=True)
+    ]
     first, second, left_out = {}, {}, []
-    for name in records:
+    for name in sorted(marked[1]) if records is None else records:
         try:
             marks = read_annotation_file(Path(reference, name), extensions[0])
             second[name] = read_annotation_file(Path(test, name), extensions[1], marks.fs)
@@ -320,7 +300,10 @@ def read_annotation_folders(
         except InputError as error:
             left_out.append(f"Record {name} is left out: {error}")
     if not first:
-        raise InputError((left_out or ["No record is named: give at least one."])[0])
+        none = f"{test} holds no file *.{extensions[1]}: name its extension."
+        raise InputError((left_out or [none])[0])
+    if records is None and (lacking := " ".join(sorted(marked[0] - marked[1]))):
+        left_out.append(f"Without a .{extensions[1]}, not compared: {lacking}.")
     for sentence in left_out:
         warnings.warn(sentence, stacklevel=2)
     return first, second
