@@ -60,8 +60,7 @@ def test_dicom(tmp_path, monkeypatch, name):
 
 def test_an_ishne_holter_file(tmp_path):
     # Leads III and II of 1000 nV a step at 200 Hz, in a header of 522 bytes (Badilini 1998).
-    head = bytearray(522)
-    head[:8] = b"ISHNE1.0"
+    head = bytearray(b"ISHNE1.0".ljust(522, b"\0"))
     struct.pack_into("<iiiih", head, 10, 0, len(DIGITAL), 522, 522, 1)
     struct.pack_into("<h24h", head, 156, 2, 7, 6, *[-9] * 10, 1, 1, *[-9] * 10)
     struct.pack_into("<12h", head, 206, 1000, 1000, *[-9] * 10)
@@ -111,22 +110,16 @@ def test_a_challenges_mat_file(tmp_path, form):
     [
         ("a.xlsx", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "save it as CSV"),
         ("a.csv", b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml", "spreadsheet"),
-        ("a.xls", b"\xd0\xcf\x11\xe0", "spreadsheet"),
         ("a.zip", b"PK\x03\x04", "unpack"),
         ("a.bin", b"PAR1", "pandas"),
-        ("a.npy", b"\x93NUMPY", "savetxt"),
         ("a.mat", b"MATLAB 7.3 MAT-file", "-v7"),
         ("a.mat", b"MATLAB 5.0 MAT-file", "val"),
-        ("a.h5", b"\x89HDF\r\n", "h5py"),
         ("a.acq", b"", "acq2txt"),
-        ("a.adicht", b"", "LabChart"),
         ("a.gdf", b"GDF 2.20", "MNE"),
         ("a.json", b'{\n"resourceType": "Observation"', "valueSampledData"),
         ("a.json", b'{"a": 1}', "JSON"),
-        ("a.png", b"\x89PNG", "picture"),
         ("ecg", b"%PDF-1.7", "format"),
         ("a.dcm", b"", "DICOM"),
-        ("a.scp", bytes(100), "SCP"),
         ("a.xml", b"<html>", "XML"),
         ("a", b"\x00", "no known format"),
     ],
