@@ -72,7 +72,7 @@ def read_recording(
         Steps of the converter per mV, and the number that stands for 0 mV (default: the median),
         for a file of a converter's integers.
     annotator : str, optional
-        Extension of the WFDB annotation file that marks the beats; default: ``atr``, if it exists.
+        Extension of the WFDB file that marks the beats; default: ``atr``, else another there is.
     annotated : bool
         False leaves beats that are annotated unread.
 
