@@ -168,7 +168,9 @@ def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
 
 def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist() -> None:
     page = PAGES["formats"]
-    unread = {suffix for *_, suffixes, advice in foreign.FORMATS if advice for suffix in suffixes.split()}
+    unread = {
+        suffix for *_, suffixes, advice in foreign.FORMATS if advice for suffix in suffixes.split()
+    }
     assert not {suffix for suffix in unread if f"`{suffix}`" not in page}
     options = set(vars(parser().parse_args(["classify", "x"])))
     assert set(re.findall(r"--([a-z]+)", page)) <= options
