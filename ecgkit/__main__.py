@@ -149,8 +149,7 @@ def _classify(options: argparse.Namespace) -> None:
     names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device")
     how: dict[str, Any] = {name: getattr(options, name) for name in names}
     if options.out_dir:
-        _classify_many(options, how)
-        return
+        return _classify_many(options, how)
     if len(options.paths) > 1:
         raise InputError("Several recordings need --out-dir DIR: there each has its own results.")
     how["progress"] = not options.json
@@ -193,11 +192,9 @@ def _classify_many(options: argparse.Namespace, how: dict[str, Any]) -> None:
         print(json.dumps({"summary": str(table), "recordings": rows}))
     else:
         _print_banner(any(row["synthetic"] for row in done))
-        doubtful = sum(row["warnings"] > 0 for row in done)
-        print(f"{len(done)} of {len(rows)} recordings are classified, {doubtful} with warnings")
-        print(f"written: {table}")
-    if len(done) < len(rows):
-        left = f"{len(rows) - len(done)} of {len(rows)} recordings could not be classified"
+        print(f"{len(done)} of {len(rows)} recordings are classified\nwritten: {table}")
+    if failed := len(rows) - len(done):
+        left = f"{failed} of {len(rows)} recordings could not be classified"
         raise InputError(f"{left}: {table} says why.")
 
 

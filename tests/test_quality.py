@@ -48,20 +48,14 @@ def test_gaps_are_counted(check, ecg, value):
 
 def test_gaps_are_filled_by_straight_lines():
     x = np.array([np.nan, 3, np.nan, np.nan, np.nan, 7, 1e9], np.float32)
-    gaps = find_gaps(x)
-    assert gaps.tolist() == [[0, 1], [2, 5], [6, 7]]
-    assert fill_gaps(x, gaps).tolist() == [3, 3, 4, 5, 6, 7, 7]
-    whole = np.arange(5.0)
-    assert fill_gaps(whole, find_gaps(whole)) is whole
+    assert find_gaps(x).tolist() == [[0, 1], [2, 5], [6, 7]]
+    assert fill_gaps(x, find_gaps(x)).tolist() == [3, 3, 4, 5, 6, 7, 7]
 
 
-@pytest.mark.parametrize("n", [1, 9000])
-def test_a_flat_signal(check, n):
-    with pytest.raises(InputError, match="flat"):
-        check(np.full(n, 0.3))
-
-
-def test_a_lead_that_was_off_for_a_while(check, ecg):
+def test_a_lead_that_was_off(check, ecg):
+    for n in (1, 9000):
+        with pytest.raises(InputError, match="flat"):
+            check(np.full(n, 0.3))
     ecg[9900:17_280] = 0  # 20.5 s, of which 20 whole ones: 28 to 47
     (sentence,) = check(ecg)
     assert "flat for 20 of its 100 s" in sentence
@@ -84,18 +78,13 @@ def test_a_signal_of_absurd_size(check, ecg, factor, absurd):
     assert [" unit " in sentence for sentence in check(factor * ecg)] == [True] * absurd
 
 
-def test_drift_over_a_day_is_not_size(check):
-    x = np.random.default_rng(0).uniform(-1, 1, 1_000_000) + np.linspace(0, 100, 1_000_000)
-    assert check(x) == []
-
-
-def test_memory_is_a_fraction_of_the_signal(check):
-    x = np.random.default_rng(0).uniform(-1, 1, 5_000_000).astype(np.float32)
+def test_drift_over_a_day_is_not_size_and_memory_a_fraction_of_the_signal(check):
+    x = np.random.default_rng(0).uniform(-1, 1, 5_000_000) + np.linspace(0, 500, 5_000_000)
+    x = x.astype(np.float32)
     tracemalloc.start()
-    check(x)
-    peak = tracemalloc.get_traced_memory()[1]
+    assert check(x) == []
+    assert tracemalloc.get_traced_memory()[1] < x.nbytes
     tracemalloc.stop()
-    assert peak < x.nbytes
 
 
 def test_only_record_116_of_mit_bih_is_clipped(mitdb):
@@ -154,8 +143,7 @@ def describe(x, annotated=False, gaps=NO_GAPS):
 def test_an_ecg_is_good(how):
     assert grades(beats(**how)) == [0] * 12
     assert describe(beats(**how)) == []
-    brief = beats(**how)[: 360 * 4]
-    assert grades(brief) == [0]
+    assert grades(beats(**how)[: 360 * 4]) == [0]
 
 
 @pytest.mark.parametrize("x", NONE.values(), ids=NONE)
@@ -178,20 +166,13 @@ def test_an_electrode_that_was_off_is_named(x):
 
 def test_strong_noise_is_doubtful():
     assert 1 in grades(beats(noise=0.25))
-    (sentence,) = describe(beats(amplitude=0.01, noise=0.001))
+    (sentence,) = describe(beats(noise=0.35))
     assert "doubtful between 00:00 and 02:00" in sentence
-    assert grades(beats() + 2 * np.sin(2 * np.pi * 50 * T)) == [1] * 12
-    assert grades(beats() + 0.1 * np.sin(2 * np.pi * 50 * T)) == [0] * 12
-
-
-def test_many_stretches_are_not_all_listed():
+    mains = np.sin(2 * np.pi * 50 * T)  # that of 0.1 mV is filtered
+    assert (grades(beats() + 2 * mains), grades(beats() + 0.1 * mains)) == ([1] * 12, [0] * 12)
+    assert grades(100 * beats(noise=0.25)) == grades(beats(noise=0.25))  # in any unit
     (sentence,) = describe(np.where(T // 10 % 2 == 1, NONE["white"], beats()))
     assert "01:40, and 1 more" in sentence
-
-
-def test_the_unit_changes_no_grade():
-    x = np.concatenate([beats(noise=0.2), NONE["white"]])
-    assert grades(x) == grades(100 * x)
 
 
 def test_a_lead_that_is_upside_down():
@@ -205,12 +186,12 @@ def test_a_lead_that_is_upside_down():
 
 @pytest.mark.slow
 def test_mit_bih_is_an_ecg(mitdb):
-    marked = []
+    grades = []
     for name in mitdb.records:
         recording = read_recording(mitdb.directory / name)
         r_peaks = detect_r_peaks(recording.signal)
         table = grade_windows(recording.signal, r_peaks)
         describe_windows(table, recording, NO_GAPS, annotated=False)  # refuses none
-        marked += (table["grade"] > 0).tolist()
+        grades += table["grade"].tolist()
         assert not looks_inverted(recording.signal, r_peaks) or recording.lead != "MLII"
-    assert np.mean(marked) < 0.025
+    assert np.bincount(grades)[1:].tolist() == pytest.approx([70, 2], abs=3)  # of 7,964 windows

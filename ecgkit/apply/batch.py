@@ -1,13 +1,9 @@
-"""Many recordings: each classified into files of its own, and all of them listed in one table.
-
-:func:`classify_to_folder` needs no other call of it, so joblib, Dask or an array of SLURM jobs can
-map it over paths; :func:`classify_many` does so in processes of this machine.
-"""
+"""Many recordings: each classified into files of its own, and all of them listed in one table."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import glob
 import hashlib
 import json
 import multiprocessing
@@ -16,10 +12,10 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pandas as pd
@@ -40,29 +36,23 @@ _ALONE = threading.Lock()  # a process has one list of warnings for all its thre
 
 
 def classify_file(
-    path: Path | str,
-    weights: Path | str = "ours",
-    *,
-    lead: str | None = None,
-    detect: bool = False,
-    device: str = "auto",
-    progress: bool = False,
-    **reading: Any,
+    path: Path | str, weights: Path | str = "ours", **how: Any
 ) -> tuple[Classification, dict[str, Any]]:
     """Read and classify a recording; return also what ``classify --json`` prints but for its rows.
 
-    `reading` goes to :func:`ecgkit.apply.readers.read_recording`, the rest to
-    :func:`ecgkit.apply.classify.classify`. Warnings are caught: their sentences are in the result.
+    `how` are options of :func:`ecgkit.apply.classify.classify` and
+    :func:`ecgkit.apply.readers.read_recording`. Sentences of warnings are in the result.
     """
-    classifier, _ = _load(weights)
+    classifier = _load(weights, _stamps(weights))
+    options = {name: how.pop(name) for name in ("detect", "device", "progress") if name in how}
+    how["lead"] = how.get("lead") or wanted_lead(classifier)
+    how["annotated"] = not options.get("detect")
     with _ALONE, warnings.catch_warnings(record=True) as caught:
-        lead = lead or wanted_lead(classifier)
-        recording = read_recording(path, lead, annotated=not detect, **reading)
-        found = classify(recording, classifier, detect=detect, device=device, progress=progress)
-    result: dict[str, Any] = {"recording": recording.name, "fs": recording.fs}
-    result |= {"lead": recording.lead, "seconds": recording.seconds, **found.summary()}
+        found = classify(read_recording(path, **how), classifier, **options)
+    of = found.recording
+    result = {"recording": of.name, "fs": of.fs, "lead": of.lead, "seconds": of.seconds}
+    result |= {**found.summary(), "synthetic": of.synthetic, **classifier.about(weights)}
     result["r_peaks"] = "detected" if found.symbols is None else "annotated"
-    result |= {"synthetic": recording.synthetic, **classifier.about(weights)}
     return found, {**result, "warnings": list(dict.fromkeys(str(w.message) for w in caught))}
 
 
@@ -71,41 +61,31 @@ def classify_to_folder(
 ) -> dict[str, Any]:
     """Classify a recording into ``NAME.csv`` and ``NAME.json`` of a folder; return its table row.
 
-    A result of the same files (size, time of change), options, weights and version is left as it
-    is. NAME is the recording's; letters made from the path follow where another has that name.
-
-    Parameters
-    ----------
-    path, folder, weights : Path or str
-    **how
-        Options of :func:`classify_file`.
-
-    Returns
-    -------
-    dict
-        A value for each of :data:`COLUMNS`; after any error ``path`` and its sentence, ``error``.
+    `how` is as in :func:`classify_file`. The row has the :data:`COLUMNS`; after any error ``path``
+    and its sentence, ``error``. A result of the same options, version and files (all called like
+    the recording or the weights, by size and time) stays. If another recording has its name,
+    letters made from the path follow.
     """
+    stored: dict[str, Any] = {}
     try:
-        stem = _claim_name(Path(path), Path(folder))
-        files = _stamps(Path(path), how.get("annotator"))
         given = {k: x for k, x in how.items() if k != "device" and x is not None and x is not False}
-        made_from = json.dumps([files, given, _load(weights)[1], __version__], sort_keys=True)
-        key, done = hashlib.sha256(made_from.encode()).hexdigest(), Path(f"{stem}.json")
-        result: dict[str, Any] = {}
-        with contextlib.suppress(OSError, ValueError):
-            result = parse_json(done.read_text("utf-8"))
-        if result.get("made_from") != key or not Path(f"{stem}.csv").exists():
+        made_from = [str(weights), __version__, given, _stamps(weights), _stamps(path)]
+        file, stored = _claim_name(Path(path), Path(folder))
+        if stored.get("made_from") != made_from or not file.with_suffix(".csv").exists():
             found, result = classify_file(path, weights, **how)
-            done.unlink(missing_ok=True)  # the JSON stands for a complete result: it goes first
-            found.write_csv(f"{stem}.csv")
-            with atomic_write(done) as draft:
-                stored = {**result, "path": str(path), "made_from": key}
+            stored = {"path": stored["path"]}  # until both files are complete
+            file.write_text(json.dumps(stored), "utf-8")
+            found.write_csv(file.with_suffix(".csv"))
+            stored |= {**result, "made_from": made_from}
+            with atomic_write(file) as draft:
                 draft.write_text(json.dumps(stored), "utf-8")
     except Exception as error:  # no recording, whatever is wrong with it, stops the others
+        if list(stored) == ["path"]:
+            file.unlink()
         kind = "" if isinstance(error, InputError) else f"{path}: {type(error).__name__}: "
         return {"path": str(path), "error": f"{kind}{error}"}
-    doubts = result["warnings"]
-    row = {"path": str(path), "name": stem.name, **result, **result["counts"], "error": ""}
+    doubts = stored["warnings"]
+    row = {**stored, **stored["counts"], "path": str(path), "name": file.stem, "error": ""}
     row |= {"warnings": len(doubts), "first_warning": doubts[0] if doubts else ""}
     return {column: row[column] for column in COLUMNS}
 
@@ -114,22 +94,19 @@ def classify_many(
     paths: Iterable[Path | str],
     folder: Path | str,
     jobs: int = 1,
-    *,
-    weights: Path | str = "ours",
     progress: bool = False,
     **how: Any,
 ) -> list[dict[str, Any]]:
-    """Map :func:`classify_to_folder` over paths in `jobs` processes of one thread each.
+    """Map :func:`classify_to_folder` over paths in `jobs` processes; write and return the table.
 
-    Writes the table and returns its rows, in the order of the paths. A program that gives more than
-    one job keeps its own start under ``if __name__ == "__main__":``. InputError if the weights
-    cannot be loaded or the table cannot be written.
+    A program that gives more than one job keeps its own start under ``if __name__ == "__main__":``.
+    InputError if the weights cannot be loaded or the table cannot be written.
     """
     if jobs < 1:
         raise InputError(f"{jobs} jobs do no work: give 1 or more.")
-    _load(weights)  # refuses wrong ones once, not for each recording
+    load_model(how.get("weights", "ours"))  # refuses wrong ones once, not for each recording
     once = list({os.path.abspath(path): str(path) for path in paths}.values())
-    work = functools.partial(classify_to_folder, folder=folder, weights=weights, **how)
+    work = functools.partial(classify_to_folder, folder=folder, **how)
     bar = functools.partial(tqdm, total=len(once), disable=not progress)
     rows = list(bar(map(work, once))) if jobs == 1 else _in_processes(work, once, jobs, bar)
     write_summary(rows, folder)
@@ -139,31 +116,22 @@ def classify_many(
 def write_summary(rows: Sequence[dict[str, Any]], folder: Path | str) -> None:
     """Write rows of :func:`classify_to_folder` as the folder's ``summary.csv``."""
     with atomic_write(Path(folder) / "summary.csv") as draft:
-        table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
-        table.to_csv(draft, index=False, lineterminator="\n")
+        pd.DataFrame(rows, columns=COLUMNS, dtype=object).to_csv(draft, index=False)
 
 
 def _in_processes(work: Any, paths: list[str], jobs: int, bar: Any) -> list[dict[str, Any]]:
-    """Do the work in as many pools of one process: one that is killed takes one path with it."""
-    context, idle = multiprocessing.get_context("spawn"), SimpleQueue[ProcessPoolExecutor]()
-
-    def do(path: str) -> dict[str, Any]:
-        pool = idle.get()
-        try:
-            return pool.submit(work, path).result()
-        except BrokenProcessPool:
-            pool = ProcessPoolExecutor(1, context, _prepare_process)
-            why = "its process was killed, perhaps for want of memory: try with fewer --jobs"
-            return {"path": path, "error": f"{path}: {why}."}
-        finally:
-            idle.put(pool)
-
-    for _ in range(jobs):
-        idle.put(ProcessPoolExecutor(1, context, _prepare_process))
-    with ThreadPoolExecutor(jobs) as threads:
-        rows = list(bar(threads.map(do, paths)))
-    while not idle.empty():
-        idle.get().shutdown()
+    """Do the work; where a process is killed, go on with one until it is known at which path."""
+    context, rows, now = multiprocessing.get_context("spawn"), list[dict[str, Any]](), jobs
+    while len(rows) < len(paths):
+        with ProcessPoolExecutor(now, context, _prepare_process) as pool:
+            try:
+                for row in bar(pool.map(work, paths[len(rows) :])):
+                    rows.append(row)
+            except BrokenProcessPool:
+                if now == 1:
+                    path, why = paths[len(rows)], "its process was killed, perhaps for memory"
+                    rows.append({"path": path, "error": f"{path}: {why}: try it alone."})
+                now = jobs if now == 1 else 1
     return rows
 
 
@@ -172,42 +140,30 @@ def _prepare_process() -> None:
     torch.set_num_threads(1)
 
 
-def _load(weights: Path | str) -> tuple[Classifier, str]:
-    """Load weights once per process, until their file changes, and condense them."""
-    return _load_once(weights, Path(weights).stat().st_mtime if Path(weights).is_file() else 0)
-
-
 @functools.lru_cache(maxsize=1)
-def _load_once(weights: Path | str, _changed: float) -> tuple[Classifier, str]:
-    classifier = load_model(weights)
-    tensors = [tensor.numpy().tobytes() for tensor in classifier.network.state_dict().values()]
-    about = json.dumps(classifier.about(weights)).encode()
-    return classifier, hashlib.sha256(b"".join([about, *tensors])).hexdigest()
+def _load(weights: Path | str, _stamps: str) -> Classifier:
+    return load_model(weights)
 
 
-def _claim_name(path: Path, folder: Path) -> Path:
-    """Find the name, without suffix, of a recording's results; a hidden file keeps whose it is."""
-    own, plain = os.path.abspath(path), path.stem if path.is_file() else path.name
+def _claim_name(path: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the JSON file of a recording and what it holds: at first nothing but the path."""
+    own, name = os.path.abspath(path), path.stem if path.is_file() else path.name
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (plain, f"{plain}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"):
-        claim = folder / f".{name}.path"
-        taken = any((folder / f"{name}{end}").exists() for end in (".csv", ".json"))
-        if not taken and name.lower() != "summary":  # a file taken may be the recording itself
-            with contextlib.suppress(FileExistsError), claim.open("x", encoding="utf-8") as file:
-                file.write(own)
-        if claim.exists() and claim.read_text("utf-8") == own:
-            return folder / name
+    for stem in (name, f"{name}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"):
+        file = folder / f"{stem}.json"
+        if stem.lower() != "summary" and not file.with_suffix(".csv").exists():  # else a stranger's
+            with suppress(FileExistsError), file.open("x", encoding="utf-8") as new:
+                json.dump({"path": own}, new)
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if (stored := parse_json(file.read_text("utf-8")))["path"] == own:
+                return file, stored
     raise InputError(f"{folder} holds files {name}.* of another recording: choose another folder.")
 
 
-def _stamps(path: Path, annotator: str | None) -> list[tuple[str, int, int]]:
-    """Size and time of change of every file that may be part of a recording."""
-    record = path.with_suffix("") if path.suffix in (".hea", ".dat", ".atr", ".mat") else path
-    names = {path.name, record.name}
-    with contextlib.suppress(OSError):  # a WFDB header names signal files or segments
-        lines = Path(f"{record}.hea").read_text("ascii", errors="ignore").splitlines()
-        names |= {line.split()[0] for line in lines if line.strip()}
-    ends = ("", ".hea", ".dat", ".atr", f".{annotator}")
-    files = {path.absolute().parent / (name + end) for name in names for end in ends}
-    stats = [(str(file), file.stat()) for file in files if file.is_file()]
-    return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+def _stamps(path: Path | str) -> str:
+    """Size and time of change of the files of this name, whatever their suffix, but for results."""
+    path, stamps = Path(path), []
+    for file in sorted({path, *path.parent.glob(f"{glob.escape(path.stem)}.*")}):
+        if file.is_file() and (file == path or file.suffix not in (".csv", ".json")):
+            stamps.append(f"{file.absolute()} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    return "; ".join(stamps)
