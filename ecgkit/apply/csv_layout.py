@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
-import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,28 +10,23 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ecgkit import InputError
-from ecgkit.apply.signal_file import unreadable
 
 HEAD = 1 << 18  # bytes, in which the table has to begin
 _NUMBER = re.compile(
-    r"[+-]?(\d+\.?\d*|\d+,\d+|[.,]\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.I | re.ASCII
+    r"[+-]?(\d+\.|\d*[.,]?\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.I | re.ASCII
 ).fullmatch
-_UNITS = (
-    r"(?:[mu]|milli|micro)?v(?:olts?)?|(?:[mun]|milli|micro|nano)?s(?:ecs?|econds?)?|min|h+:mm\S*|g"
-    r"|m/\(?s\S*|d(?:eg|ps)\S*|c|k?ohms?|n\.?u|no units|raw|cal|adc|%|bpm|hz|mmhg"
-)
+_COMMA = re.compile(r"\s*[+-]?\d*,\d+(e[+-]?\d+)?\s*", re.I).fullmatch  # a number, or two
+_UNITS = r"(?:[mu]|milli|micro)?v(?:olts?)?|[mun]?s(?:ecs?|econds?)?|min|no units|raw|adc"
 _UNIT = re.compile(rf"[\W_]*({_UNITS})\W*", re.I).fullmatch
 _NAME_AND_UNIT = re.compile(
     rf"(.*?)(?:[\s_,./:-]+([mu]?V)|\s*[\[(]\W*({_UNITS})\W*[\])])\s*", re.I
 ).fullmatch
-_COUNT = re.compile(r"\d+ channels?", re.I).fullmatch
-_N = r"(\d+(?:[.,]\d+)?)"
+_CHANNELS = re.compile(r"(\d+) channels?\W*", re.I).fullmatch
 _RATE = re.compile(
-    rf"(?:sampl\w*[\W_]*(?:rate|freq\w*)|abtast(?:rate|frequenz)|\bfs\b)\D{{0,20}}?{_N}\s*(k?)"
-    rf"|{_N}\s*()(?:samples?\s*(?:/|per)\s*s|sps\b)",
-    re.I,
-)
-_INTERVAL = re.compile(rf"interval\W*{_N}\s*([mu]?)s|{_N}\s*([mu]?)s(?:ec\w*)?\s*/\s*sample", re.I)
+    r"(?:(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b|interval)\D{0,20}?|^(?=\S+ \w+/sample))"
+    r"(?=0*[.,]?0*[1-9])(\d+(?:[.,]\d+)?)\s*(?:(k)|([mu]?)s(?:ec\w*)?\b)?",
+    re.I | re.M,
+).search
 
 
 class Table(NamedTuple):
@@ -49,96 +41,57 @@ class Table(NamedTuple):
 
 def find_table(path: Path) -> Table:
     """Find the table of numbers; InputError if none begins in the first 256 KB."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(HEAD)
-        encoding = _encoding(raw)
-        text = raw.decode(encoding, "replace").replace("µ", "u").replace("μ", "u")
-        lines = re.split(r"\r\n?|\n", text)[: -1 if len(raw) == HEAD else None]
-        return _find_table(path, lines, encoding)
-    except InputError:
-        raise
-    except (OSError, ValueError, csv.Error) as error:
-        raise unreadable(path, "table of numbers", error) from error
-
-
-def _encoding(raw: bytes) -> str:
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for at, name in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if raw[at:200:2].count(0) > 70:
-            return name
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(raw) - 4:  # not a letter that the end of the head cuts
-            return "cp1252"
-    return "utf-8-sig"
-
-
-def _find_table(path: Path, raw_lines: list[str], encoding: str) -> Table:
-    lines = [(i, line) for i, line in enumerate(raw_lines) if line.strip(" \t\0\x1a")]
-    if not lines:
-        raise InputError(f"{path} is not an ECG: there are no numbers in its first lines.")
+    with path.open("rb") as file:
+        raw = file.read(HEAD)
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = re.sub("[µμ\ufffd]", "u", raw.decode(encoding, "replace"))  # or the µ of Windows
+    every = re.split(r"\r\n?|\n", text)[: -1 if len(raw) == HEAD else None]
+    at = [i for i, line in enumerate(every) if line.strip(" \t\0\x1a")]
+    lines = [every[i] for i in at]
     # A line from well within the table tells its layout; the last line may be cut.
-    sample = lines[-1 if len(lines) < 4 else (len(lines) - 1) * 3 // 4][1]
-    separator = _separator([line for _, line in lines], sample)
-    pattern = [bool(_NUMBER(cell)) for cell in _cells(sample, separator)]
-    rows = [(i, _cells(line, separator)) for i, line in lines]
-    start = next((k for k, (_, row) in enumerate(rows) if _fits(row, pattern)), None)
-    if start is None:
+    sample = lines[-1 if len(lines) < 4 else (len(lines) - 1) * 3 // 4] if lines else ""
+    separator = _separator(lines, sample)
+    rows = [_cells(line, separator) for line in lines]
+    layout = _cells(sample, separator)
+    numbers = [i for i, cell in enumerate(layout) if _NUMBER(cell)]
+    alike = (len(row) == len(layout) and all(_NUMBER(row[i]) for i in numbers) for row in rows)
+    start = next((k for k, found in enumerate(alike) if found), None)
+    if start is None or not numbers:
         raise InputError(f"{path} is not an ECG: there are no numbers in its first lines.")
-    counted = any(_COUNT(row[0]) for _, row in rows[:start] if row)
-    if counted and start < len(rows) - 1 and all(cell.isdigit() for cell in rows[start][1]):
-        start += 1  # AcqKnowledge states the number of samples there
-    if start >= len(rows) - 1 and len(pattern) > 50:
-        raise InputError(f"{path} has all its numbers in one line: write one sample per line.")
-    comma = any("," in cell and _NUMBER(cell) for _, row in rows[start:] for cell in row)
-    after = raw_lines[rows[start][0] + 1 :]
+    if any(map(_CHANNELS, lines[:start])) and "".join(rows[start]).isdigit():
+        start = min(start + 1, len(rows) - 1)  # AcqKnowledge states the number of samples there
+    comma = any("," in cell and _NUMBER(cell) for row in rows[start:] for cell in row)
     options = {
         "sep": separator,
         "decimal": "," if comma else ".",
-        "skiprows": rows[start][0],
-        # An empty line is an empty cell of a single column, unless every other line is empty.
-        "skip_blank_lines": len(pattern) > 1 or not any(line.strip() for line in after[::2]),
+        "skiprows": at[start],
+        "skip_blank_lines": len(layout) > 1,  # in a single column one is an empty cell
         "header": None,
         "skipinitialspace": True,
         "low_memory": False,
         "encoding": encoding,
         "encoding_errors": "replace",
     }
-    below = io.StringIO("\n".join(line for _, line in lines[start:]))
-    head = pd.read_csv(below, **(options | {"skiprows": 0, "on_bad_lines": "skip"}))
-    above = [_cells(line.lstrip("#% "), separator) for _, line in lines[:start]]
-    if separator == r"\s+":  # a title may have two words
-        wide = [re.split(r"\s{2,}", line.strip("#% \t")) for _, line in lines[:start]]
-        above = [b if len(b) == len(pattern) else a for a, b in zip(above, wide, strict=True)]
-    names, units = _find_names(path, above, head)
-    rate = _stated_rate("\n".join(line for _, line in lines[:start]))
-    return Table(names, units, head, rate, options)
+    head = pd.read_csv(path, nrows=10_000, **options)
+    above = [line.lstrip("#% ") for line in lines[:start]]
+    names, units = _find_names(path, above, separator, head)
+    return Table(names, units, head, _stated_rate("\n".join(above)), options)
 
 
 def _separator(lines: list[str], sample: str) -> str:
-    """Return what stands between the cells, as pandas takes it."""
-    for line in lines[:5]:
-        if stated := re.match(r"\W*sep=(\\t|.)", line):
-            return "\t" if stated[1] == r"\t" else stated[1]
-    for mark in "\t;|":
-        if mark in sample:
-            return mark
+    """Return what stands between the cells, as pandas takes it; ";" of a single column."""
+    if stated := re.match(r"\W*sep=(.)", lines[0] if lines else ""):
+        return stated[1]
+    if mark := re.search(r"[\t;|]", sample):
+        return mark[0]
     words = sample.split()
     if len(words) > 1 and ("," not in sample or all(map(_NUMBER, words))):
         return r"\s+"
-    if "," not in sample:
-        return ";"  # a single column, which has none
-    # 0,512 is one number or two. No integer is written -0, 05 or 1e-3; one title names one column.
-    single = [re.fullmatch(r"\s*[+-]?\d*,\d+(e[+-]?\d+)?\s*", line, re.I) for line in lines]
-    first = next((i for i, found in enumerate(single) if found), len(lines))
-    if all(single[first:-1]) and first <= max(1, len(lines) - 3):
-        title = lines[first - 1] if first else ","
-        if "," not in title or any(re.search("-0,|,0\\d|e", x, re.I) for x in lines[first:]):
-            return ";"
-    return ","
+    # 0,512 is one number or two. No integer is written -0 or 05; one title names one column.
+    first = next((i for i, line in enumerate(lines) if _COMMA(line)), 0)
+    title, below = lines[first - 1] if first else ",", lines[first:-1] or lines
+    single = "," not in title or any(re.search(r"-0,|,0\d", line) for line in below)
+    return ";" if "," not in sample or (single and all(map(_COMMA, below))) else ","
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -148,54 +101,45 @@ def _cells(line: str, separator: str) -> list[str]:
     return [cell.strip(" \"'") for cell in cells]
 
 
-def _fits(row: list[str], pattern: list[bool]) -> bool:
-    """Whether a row has numbers in all the columns where another row has them."""
-    same = len(row) == len(pattern) and any(pattern)
-    return same and all(_NUMBER(cell) for cell, known in zip(row, pattern, strict=True) if known)
-
-
 def _stated_rate(text: str) -> float | None:
-    """Return the sampling rate in Hz that some lines state."""
-    found = _RATE.search(text) or _INTERVAL.search(text)
-    number = float((found[1] or found[3]).replace(",", ".")) if found else 0.0
-    if not found or not number:
+    """Return the sampling rate in Hz that some lines state as such or as an interval."""
+    found = _RATE(text)
+    if not found:
         return None
-    scale = {"": 1.0, "k": 1e3, "m": 1e3, "u": 1e6}[(found[2] or found[4] or "").lower()]
-    return number * scale if found.re is _RATE else scale / number
+    number, thousand, unit = float(found[1].replace(",", ".")), found[2], found[3]
+    if unit is None:
+        return number * (1e3 if thousand else 1)
+    return {"": 1, "m": 1e3, "u": 1e6}[unit.lower()] / number
 
 
 def _find_names(
-    path: Path, rows: list[list[str]], head: pd.DataFrame
+    path: Path, lines: list[str], separator: str, head: pd.DataFrame
 ) -> tuple[list[str], list[str]]:
     """Return the columns' names and units, "" where there are none, from the lines above them."""
-    width, units = head.shape[1], []
-    said = {row[0].strip("= ").lower(): row for row in rows if len(row) > 1}
-    empty = int(head.isna().all()[::-1].cumprod().sum())  # a separator may end each line
-    counted = [i for i, row in enumerate(rows) if row and _COUNT(row[0])]
-    if names := _open_signals(rows):
-        pass
-    elif "channeltitle" in said:  # LabChart
-        names = said["channeltitle"]
-        units = [cell.split(" ")[-1] for cell in said.get("range", [])]
-    elif counted:  # AcqKnowledge: below, a line for each channel's name, then one for its unit
-        n = int(rows[counted[0]][0].split()[0])
-        listed = [(row or [""])[0] for row in rows[counted[0] + 1 :][: 2 * n]]
-        before = _read_titles(path, rows, width, empty)[0][: width - empty - n]  # of the time
-        names, units = before + listed[::2], [""] * len(before) + listed[1::2]
-    elif width == 1:
-        lines = [",".join(row) for row in rows]
-        pairs = [re.split(r"[,;:=\t]+\s*", line, maxsplit=1) for line in lines]
-        told = {pair[0].lower(): pair[1] for pair in pairs if len(pair) == 2}
-        title = next(
-            (x for x in lines[-1:] if not re.match(r"units?\W|lead\W|.*[:=]", x, re.I)), ""
-        )
-        names = [told.get("lead") or told.get("channeltitle") or title]
-        unit = told.get("unit") or told.get("units") or told.get("range") or ""
-        units = [unit.split(" ")[-1]]
-    else:
-        names, units = _read_titles(path, rows, width, empty)
-    names, units = ((cells + [""] * width)[:width] for cells in (names, units))
+    width = head.shape[1]
+    filled = width - bool(head[width - 1].isna().all())  # a separator may end each line
+    block = _rows_above(path, lines, separator, width, filled)
+    marked = [row for row in block if any(_UNIT(cell) and cell != "V" for cell in row)]
+    titles = [row for row in block if row not in marked]
+    units = marked[0] if titles and marked else []
+    names = max(titles or marked, key=lambda row: len(set(row)), default=[])
+    pairs = [re.split(r"\W*[,;:=\t]\s*", line, maxsplit=1) for line in lines]
+    told = {x[0].lower(): [x[0], *_cells(x[1], separator)][-width:] for x in pairs if len(x) == 2}
+    if "channeltitle" in told or (width == 1 and "lead" in told):  # LabChart; Apple Watch
+        names = told.get("channeltitle") or told["lead"]
+        units = told.get("range") or told.get("unit") or []
+    json = re.findall(r'"(column|label|sensor)": *\[(.*?)\]', "\n".join(lines))
+    if lists := {key: re.findall(r'"(.*?)"', cells) for key, cells in json}:  # OpenSignals
+        sensors = dict(zip(lists.get("label", []), lists.get("sensor", []), strict=False))
+        names = [f"{sensors.get(x, '')} {x}".strip() for x in lists.get("column", [])]
+    for i, line in enumerate(lines, 1):
+        if found := _CHANNELS(line):  # AcqKnowledge: a line for each name, then one for its unit
+            first, listed = max(filled - int(found[1]), 0), lines[i : i + 2 * int(found[1])]
+            names = (names + [""] * first)[:first] + listed[::2]
+            units = [""] * first + listed[1::2]
+    names, units = ((x + [""] * width)[:width] for x in (names, units))
     for i, name in enumerate(names):
+        units[i] = units[i].split(" ")[-1]  # without the number of a range
         if found := _NAME_AND_UNIT(name):
             names[i], units[i] = found[1], units[i] or found[2] or found[3]
         elif _UNIT(name) and name != "V":  # a lead
@@ -203,41 +147,20 @@ def _find_names(
     return names, units
 
 
-def _read_titles(
-    path: Path, rows: list[list[str]], width: int, empty: int
-) -> tuple[list[str], list[str]]:
-    """Take the rows right above a table for names, units, and kinds such as RAW."""
+def _rows_above(
+    path: Path, lines: list[str], separator: str, width: int, filled: int
+) -> list[list[str]]:
+    """Return the rows of words right above a table, the nearest first."""
     block: list[list[str]] = []
-    for row in reversed(rows):
-        if len(row) > width and not any(row[width:]):
-            row = row[:width]
-        if len(row) == width - 1:  # a separator ends the other lines, or R numbers them
-            row = [*row, ""] if empty else ["", *row]
-        if len(row) != width:
-            if not block and len(row) > 1 and not re.search("[:={]", "".join(row)):
-                raise InputError(
-                    f"{path} has {width} columns, and {len(row)} columns have names: write a line "
-                    "that names each at its top, such as time,MLII,V5."
-                )
+    for line in reversed(lines):
+        row, wide = _cells(line, separator), re.split(r"\s{2,}", line.strip())
+        if separator == r"\s+" and len(wide) == width:
+            row = wide  # a title may have two words
+        row = row if any(row[width:]) else row[:width]
+        if not filled <= len(row) <= width:
+            if not block and len(row) > 1 and not re.search("[:={]", line):
+                raise InputError(f"{path} has {width} columns, but {len(row)} names: name each.")
             break
         if not any(map(_NUMBER, row)):  # AcqKnowledge counts the samples there
-            block.append(row)
-    united = [row for row in block if all(_UNIT(cell) or not cell for cell in row)]
-    titles = [row for row in block if row not in united] or united or [[]]
-    units = [
-        next((cell for cell in column if (found := _UNIT(cell)) and found[1].lower() != "cal"), "")
-        for column in zip(*united, strict=True)
-    ]
-    return max(titles, key=lambda row: len(set(row))), units
-
-
-def _open_signals(rows: list[list[str]]) -> list[str]:
-    """Return the columns' names from the JSON in the head of a file of OpenSignals (BITalino)."""
-    for row in rows:
-        try:
-            device = next(iter(json.loads(row[0]).values()))
-            sensors = dict(zip(device["label"], device["sensor"], strict=True))
-            return [f"{sensors.get(name, '')} {name}".strip() for name in device["column"]]
-        except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
-            continue
-    return []
+            block.append(row + [""] * (width - len(row)))
+    return block

@@ -3,106 +3,94 @@
 from __future__ import annotations
 
 import re
+import warnings
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-_TIME = re.compile(
-    r"(elapsed|phone|sensor|unix|uhr|system|local|date)?[\s_]*(time(?!out)|zeit|temps|tiempo|tempo|"
-    r"date|datum|sample|index|idx|seconds|frame|nseq|counter|unnamed|(t|s|ms)(?=\W|_|$))(?![a-z]).*"
-    r"|.*(time ?stamp|timestamp).*",
+from ecgkit import InputError
+from ecgkit.apply.signal_file import Signal
+
+_NAME = re.compile(
+    r"(?<![a-z])(?:(sample|index|idx|frame|n?seq|counter|unnamed|row)|(?:date|uhr)?(?:zeit|time"
+    r"(?:stamp)?)|temps|tiempo|date|seconds|t|m?s)(?![a-z])",
     re.I,
-)
-_COUNTS = re.compile(r".*(sample|index|idx|frame|n?seq|counter|unnamed|row).*", re.I)
-_UNIT = re.compile(r"(?:.*[^a-z])?(?:(m|milli|u|micro|n|nano)?s(?:ecs?|econds?)?|(min))\W*", re.I)
-_CLOCK = r"(?:(\d+):)?(\d+):(\d+)(?:[.,:](\d+))?"  # h:mm:ss.fff or m:ss.fff
-HALF_DAY = 43_200.0  # s, after which a clock of 12 hours begins again
+).search  # its group is the name of a counter
+_UNIT = re.compile(r"(?<![a-z])([mun]?s|min)(?:ec(?:ond)?s?)?\W*$", re.I).search
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0}
+_CLOCK = r"(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)"  # h:mm:ss.fff or m:ss.fff
 _WINDOW = 256  # samples; a jump of the times lasts longer, the times of a packet do not
 
 
-def as_numbers(cells: pd.Series, decimal: str = ".") -> NDArray[np.float64]:
+class Clock(NamedTuple):
+    """A column of times or sample numbers."""
+
+    column: int
+    step: float  # how much it rises per sample
+    fs: float | None  # None where it counts samples
+    day: float | None  # after how many samples it begins again
+    jitter: float  # standard deviation of its steps, in samples
+
+    def lateness(self, numbers: NDArray[np.float64], first: float, at: int) -> NDArray[np.float32]:
+        """Return by how many samples the times of sample `at` and what follows are late."""
+        late = (numbers - first) / self.step - np.arange(at, at + len(numbers))
+        if self.day:
+            late -= self.day * np.round(late / self.day)
+        return late.astype(np.float32)
+
+
+def as_numbers(cells: pd.Series, decimal: str) -> NDArray[np.float64]:
     """Return the numbers or the clock times, in seconds, of some cells; NaN for other cells."""
     if pd.api.types.is_numeric_dtype(cells):
         return cells.to_numpy(float)
-    text = cells.astype(str).str.strip(" \"'\0\x1a")
-    numbers = pd.to_numeric(text.str.replace(decimal, "."), errors="coerce").to_numpy(float)
-    if not np.isfinite(numbers).any():
-        parts = text.str.extract(_CLOCK)
-        parts[3] = "0." + parts[3].fillna("0")
-        h, m, s, fraction = parts.fillna({0: "0"}).astype(float).to_numpy().T
-        numbers = np.unwrap(3600 * h + 60 * m + s + fraction, period=HALF_DAY)
-    return numbers
+    text = cells.astype(str).str.strip(" \"'\0\x1a").str.replace(decimal, ".")
+    numbers = pd.to_numeric(text, errors="coerce").to_numpy(float)
+    if np.isfinite(numbers).any():
+        return numbers
+    h, m, s = text.str.replace(",", ".").str.extract(_CLOCK).fillna({0: 0}).to_numpy(float).T
+    return 3600 * h + 60 * m + s
 
 
 def is_time(name: str, cells: pd.Series, numbers: NDArray[np.float64]) -> bool:
     """Whether a column holds times or counts samples: its name says so, or it rises steadily."""
-    text = not pd.api.types.is_numeric_dtype(cells) and cells.astype(str).str.contains(":")
-    named = _TIME.fullmatch(name.strip()) and not re.search("ecg|ekg", name, re.I)
-    if named or np.mean(text) > 0.5:
+    named = _NAME(name) and not re.search("ecg|ekg", name, re.I)
+    if named or np.mean(cells.astype(str).str.contains(":")) > 0.5:
         return True
     steps = np.diff(numbers[np.isfinite(numbers)])
-    if len(steps) < 10:
-        return False
-    step = float(np.median(steps))
-    counter = (
-        step != 0 and np.isclose(steps, step, rtol=0.01, atol=0).mean() > 0.8
-    )  # it may begin again at 0
-    return bool(counter or ((steps >= 0).mean() > 0.98 and (steps > 0).mean() > 0.25))
+    return len(steps) >= 10 and bool((steps >= 0).mean() > 0.98 and (steps > 0).mean() > 0.25)
 
 
-def find_step(numbers: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return how much times rise per sample, without what is lost, and the relative error of that.
+def find_clock(column: int, name: str, unit: str, cells: pd.Series, decimal: str) -> Clock | None:
+    """Return the step and the rate of a column of times from its first cells.
 
-    None if they do not rise, or are rounded so that more than ten samples share one.
-
-    >>> step, error = find_step(np.round(np.arange(1000) / 360, 3))
-    >>> round(360 * step, 3), round(error, 4)
-    (1.0, 0.0007)
+    None if they do not rise, or are rounded so that more than ten samples share one. The unit is
+    stated, or the one that makes 20 to 20,000 Hz.
     """
+    numbers = as_numbers(cells, decimal)
     values = numbers[np.isfinite(numbers)]
-    n = len(values)
-    if n < 2:
-        return None
-    lag = min(n - 1, 100)
-    step, rises = float(np.median(values[lag:] - values[:-lag])) / lag, np.diff(values)
+    lag, rises = min(len(values) - 1, 100), np.diff(values)
+    step = float(np.median(values[lag:] - values[:-lag])) / lag if lag > 0 else 0.0
     if not 0 < step < np.inf or (least := float(np.min(rises[rises > 0]))) > 10 * step:
         return None
-    _, sizes = find_jumps(lateness(values, step))
-    span, steps = float(values[-1] - values[0]), n - 1 + float(sizes.sum())
-    return (span / steps, least / span) if 0 < span < np.inf and steps > 0 else None
-
-
-def find_rate(name: str, unit: str, step: float, error: float) -> float | None:
-    """Return the sampling rate in Hz of times that rise by `step`; None of sample numbers.
-
-    The unit is in the name, or the one that makes 20 to 20,000 Hz of it.
-    """
-    found = _UNIT.fullmatch(unit) or _UNIT.fullmatch(name)
-    if found:
-        scale = (
-            60.0
-            if found[2]
-            else {"m": 1e-3, "u": 1e-6, "n": 1e-9}.get(
-                (found[1] or "").lower().replace("micro", "u")[:1], 1.0
-            )
-        )
-    elif _COUNTS.fullmatch(name.strip()) or step == 1:
+    late = ((values - values[0]) / step - np.arange(len(values))).astype(np.float32)
+    span, steps = float(values[-1] - values[0]), len(rises) + float(find_jumps(late)[1].sum())
+    step = span / steps if steps > 0 else 0.0
+    if not 0 < step < np.inf:
         return None
-    else:
-        scale = next((s for s in (1, 1e-3, 1e-6, 1e-9) if 20 <= 1 / (step * s) < 20_000), 1.0)
-    rate = 1 / (step * scale)
-    near = round(rate) if rate < np.inf else 0
-    return float(near) if abs(rate - near) <= rate * min(error, 0.002) else rate
-
-
-def lateness(
-    numbers: NDArray[np.float64], step: float, first: float | None = None, at: int = 0
-) -> NDArray[np.float32]:
-    """Return by how many samples times are later than those of sample `at` and what follows."""
-    first = numbers[0] if first is None else first
-    return ((numbers - first) / step - np.arange(at, at + len(numbers))).astype(np.float32)
+    stated, named, rate = _UNIT(unit) or _UNIT(name), _NAME(name), None
+    if stated or not (step == 1 or (named and named[1])):
+        likely = [x for x in (1, 1e-3, 1e-6, 1e-9) if 20 <= 1 / (step * x) < 20_000]
+        rate = 1 / (step * (_SECONDS[stated[1].lower()] if stated else [*likely, 1][0]))
+        near = float(round(rate)) if rate < np.inf else 0.0
+        rate = near if abs(rate - near) <= rate * min(least / span, 0.002) else rate
+    elif (rises < 0).any():
+        return None  # a counter that begins again at 0
+    day = None if pd.api.types.is_numeric_dtype(cells) else 86_400 / step
+    return Clock(column, step, rate, day, float(np.std(rises)) / step)
 
 
 def find_jumps(late: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -121,3 +109,22 @@ def find_jumps(late: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np
         for a, i, b in zip(edges[:-2], edges[1:-1], edges[2:], strict=True)
     ]
     return at, np.rint(np.clip(np.array(sizes), -1e15, 1e15)).astype(np.int64)
+
+
+def mark_lost(path: Path, signal: Signal, late: NDArray[np.float32], fs: float | None) -> Signal:
+    """Put NaN where the times say that samples are lost; warn, or refuse what is in disorder."""
+    if not np.isfinite(late).all():
+        late = pd.Series(late).replace([np.inf, -np.inf], np.nan).ffill().bfill().to_numpy()
+    at, sizes = find_jumps(late)
+    if not len(at):
+        return signal
+    lost, worst = sizes.clip(0), int(np.abs(sizes).argmax())
+    where = f"at sample {at[worst]} by {sizes[worst]:+} samples"
+    if -sizes.min() > (fs or np.inf) or lost.sum() > 10 * len(signal):
+        raise InputError(f"The times in {path} jump {where}: split the file there, or sort it.")
+    warnings.warn(
+        f"{path}: its times jump {len(at)} x, the most {where}; {lost.sum()} missing samples are "
+        "read as gaps.",
+        stacklevel=5,
+    )
+    return np.insert(signal, np.repeat(at, lost), np.nan)

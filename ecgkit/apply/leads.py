@@ -9,9 +9,9 @@ from pathlib import Path
 from ecgkit import InputError
 from ecgkit.apply.signal_file import Channel
 
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "v": 1e3}  # one of each unit
 TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
+_VOLTS = re.compile(r"\W*(?:(m|milli)|(u|µ|μ|micro))?v(?:olts?)?\W*", re.I).fullmatch
 _LEAD = r"(?:.*\b(?:ECG|EKG)\W*)?(?:(LEAD|ABLEITUNG|DERIVATION|D|ML)\W*)?"
 _LIMB = re.compile(rf"{_LEAD}(I{{1,3}}|[123])").fullmatch
 _ELECTRODES = {"LA-RA": "I", "LL-RA": "II", "LL-LA": "III"}
@@ -41,58 +41,48 @@ def plain_lead(name: str) -> str:
     return _ELECTRODES.get(short, short or plain)
 
 
-def unit_word(unit: str) -> str:
-    """Return a unit in small ASCII letters, abbreviated: ``"uv"`` for ``(µV)``."""
-    word = unit.strip("()[]'\" ").lower().replace("µ", "u").replace("μ", "u")
-    word = re.sub(r"^milli", "m", re.sub(r"^micro", "u", word))
-    return re.sub(r"v(olts?)?$", "v", word)
+def millivolts(unit: str) -> float | None:
+    """Return what a unit is in mV; None of what is no voltage."""
+    found = _VOLTS(unit)
+    return None if not found else 1.0 if found[1] else 1e-3 if found[2] else 1e3
 
 
 def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channel:
     """Return the lead wanted, or the one that is most likely an ECG like the weights' own.
 
-    Of ECG leads other than MLII and II the first is taken with a warning; InputError if `wanted` is
-    not there, or if several channels can be the ECG.
+    An ECG has the name of one, else a unit in volts. Of leads other than MLII and II the first is
+    taken with a warning; InputError if `wanted` is not there, or if several can be the ECG.
     """
-    if len(channels) > 1:
-        channels = [c._replace(lead=c.lead or f"channel {i}") for i, c in enumerate(channels, 1)]
-    listed = ", ".join(channel.lead for channel in channels[:20])
-    listed += ", ..." if len(channels) > 20 else ""
     if not channels:
         raise InputError(f"{path} has no signal: record or export it again.")
-    if wanted not in (None, "first"):
-        same = [c for c in channels if c.lead == wanted] or [
-            c for c in channels if plain_lead(c.lead) == plain_lead(wanted)
-        ]
+    if len(channels) > 1:
+        channels = [c._replace(lead=c.lead or f"channel {i}") for i, c in enumerate(channels, 1)]
+    listed = ", ".join(c.lead for c in channels[:20]) + (", ..." if len(channels) > 20 else "")
+    if wanted and wanted != "first":
+        same = [c for c in channels if c.lead == wanted]
+        same += [c for c in channels if plain_lead(c.lead) == plain_lead(wanted)]
         if not same:
-            raise InputError(
-                f"{path} has no lead {wanted!r}: name one of {listed}, or take 'first'."
-            )
+            raise InputError(f"{path} has no lead {wanted!r}: name one of {listed}, or 'first'.")
         return same[0]
-    likely = channels[:1] if wanted else _likely(channels)
+    possible = [c for c in channels if not _OTHER(c.lead)]
+    likely = (
+        (channels[:1] if wanted else [])
+        or [c for c in channels if is_ecg(c.lead)]
+        or [c for c in possible if c.unit and millivolts(c.unit)]
+        or [c for c in possible if not c.unit]
+    )
     for name in TRAINED_ON:
         if same := [c for c in likely if plain_lead(c.lead) == name]:
             return same[0]
     if not likely:
         raise InputError(f"{path} has no ECG by the names and units of its channels, {listed}.")
     if len(likely) > 1 and not all(_STANDARD(plain_lead(c.lead)) for c in likely):
-        raise InputError(
-            f"{path} has several channels that can be an ECG: name one with --lead, of {listed}."
-        )
+        fault = "several channels that can be an ECG: name one with --lead"
+        raise InputError(f"{path} has {fault}, of {listed}.")
     if len(channels) > 1:
-        warnings.warn(
-            f"{path}: lead {likely[0].lead} is read; --lead chooses another of {listed}.",
-            stacklevel=3,
-        )
+        taken = f"lead {likely[0].lead} is read; --lead chooses another of {listed}"
+        warnings.warn(f"{path}: {taken}.", stacklevel=3)
     return likely[0]
-
-
-def _likely(channels: list[Channel]) -> list[Channel]:
-    """Return the channels with the name of an ECG, else those in volts, else what can be one."""
-    named = [c for c in channels if is_ecg(c.lead)]
-    possible = [c for c in channels if not _OTHER(c.lead)]
-    in_volts = [c for c in possible if c.unit and unit_word(c.unit) in MILLIVOLTS]
-    return named or in_volts or [c for c in possible if not c.unit]
 
 
 def is_ecg(name: str) -> bool:

@@ -1,10 +1,8 @@
-"""Any recording, read as one lead: a float32 array in mV at the file's sampling rate.
-
-What a file does not say of lead, unit and rate is asked for, or guessed with a warning.
-"""
+"""Any recording, read as one lead: a float32 array in mV at the file's sampling rate."""
 
 from __future__ import annotations
 
+import csv
 import gzip
 import math
 import re
@@ -23,12 +21,13 @@ from numpy.typing import NDArray
 from ecgkit import InputError
 from ecgkit.apply.csv_reader import read_csv
 from ecgkit.apply.foreign import find_reader
-from ecgkit.apply.leads import MILLIVOLTS, pick_lead, unit_word
+from ecgkit.apply.leads import millivolts, pick_lead
 from ecgkit.apply.signal_file import BLOCK, Channel, Signal, unreadable
 from ecgkit.apply.wfdb_reader import ANNOTATORS, find_record, read_beats, read_wfdb
 from ecgkit.data import wfdb_io
 
 TABLES = (".csv", ".tsv", ".txt")
+Given = float | None  # an option, None where it is not given
 
 
 @dataclass(frozen=True)
@@ -75,34 +74,27 @@ def read_recording(
         Extension of the WFDB file that marks the beats; default: ``atr``, else another there is.
     annotated : bool
         False leaves beats that are annotated unread.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "ecg.csv"
-    >>> _ = path.write_text("time,MLII (uV)\\n0.000,100\\n0.004,-250\\n")
-    >>> recording = read_recording(path, fs=250)
-    >>> recording.lead, recording.signal
-    ('MLII', array([ 0.1 , -0.25], dtype=float32))
     """
     path = Path(path)
     if path.suffix.lower() == ".gz" and path.is_file():
-        options = {"gain": gain, "baseline": baseline, "annotator": annotator}
-        return _read_gz(path, lead, fs, units, **options)
+        return _read_gz(path, lead, fs, units, gain=gain, baseline=baseline, annotator=annotator)
     path, list_channels, named = _find_reader(path)
     if annotator and list_channels is not read_wfdb:
         raise InputError(f"{path} is no WFDB record, so it has no annotator: omit --annotator.")
-    channels = list_channels(path)
-    channel = pick_lead(channels, lead, path)
-    rate = _sampling_rate(channel.fs, fs, path, 0.01 if list_channels is read_csv else 1e-6)
-    with np.errstate(all="ignore"):  # what overflows becomes infinite, and is reported as missing
-        signal = channel.read()
-        if not len(signal):
-            raise InputError(f"{path} holds no samples: record or export it again.")
-        if gain is not None or baseline is not None:
-            signal = _convert(channel, signal, gain, baseline, units, path)
-        else:
-            signal *= np.float32(_millivolts(channel, signal, units, path))
+    try:
+        channel = pick_lead(list_channels(path), lead, path)
+        rate = _sampling_rate(channel, fs, path)
+        with np.errstate(all="ignore"):  # what overflows becomes infinite, reported as missing
+            signal = channel.read()
+            if not len(signal):
+                raise InputError(f"{path} holds no samples: record or export it again.")
+            zero, factor = _scale(channel, signal, path, units, gain, baseline)
+            signal -= np.float32(zero)
+            signal *= np.float32(factor)
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, csv.Error) as error:
+        raise unreadable(path, "recording", error) from error
     if list_channels is not read_wfdb:
         return Recording(path.stem, rate, channel.lead, signal)
     synthetic = wfdb_io.read_header(path).synthetic
@@ -119,12 +111,11 @@ def _read_gz(path: Path, *arguments: Any, **options: Any) -> Recording:
         try:
             with gzip.open(path) as file, unpacked.open("wb") as copy:
                 shutil.copyfileobj(file, copy, BLOCK)
-        except (OSError, EOFError, zlib.error) as error:
-            raise unreadable(path, "gzip file", error) from error
-        try:
             recording = read_recording(unpacked, *arguments, **options)
         except InputError as error:
             raise InputError(str(error).replace(str(unpacked), str(path))) from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise unreadable(path, "gzip file", error) from error
     for warning in caught:
         warnings.warn(str(warning.message).replace(str(unpacked), str(path)), stacklevel=3)
     return recording
@@ -149,44 +140,32 @@ def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]], str
     return path, reader, None
 
 
-def _sampling_rate(
-    stated: float | None, given: float | None, path: Path, tolerance: float
-) -> float:
+def _sampling_rate(channel: Channel, given: Given, path: Path) -> float:
     """Return the sampling rate that is given, or else the one that the file states."""
-    rate = given if given is not None and stated is None else stated
+    rate = given if channel.fs is None else channel.fs
     if rate is None or not 0 < rate < math.inf:
         raise InputError(f"{path} has no sampling rate ({rate}): give one with --fs, in Hz.")
+    tolerance = 0.01 if path.suffix.lower() in TABLES else 1e-6  # times are not exact
     if given is not None and not math.isclose(given, rate, rel_tol=tolerance):
-        raise InputError(
-            f"{path} has a sampling rate of {rate:g} Hz, as it or its time column states, not "
-            f"{given:g}: omit --fs."
-        )
-    return rate if given is None else given
+        found = f"{path} has a sampling rate of {rate:g} Hz, as it or its time column states"
+        raise InputError(f"{found}, not {given:g}: omit --fs.")
+    return given or rate
 
 
-def _convert(
-    channel: Channel,
-    signal: Signal,
-    gain: float | None,
-    baseline: float | None,
-    units: str | None,
-    path: Path,
-) -> Signal:
-    """Convert the integers of a converter to mV; InputError if the options do not go together."""
-    if gain is None or units is not None:
-        raise InputError("--baseline goes with --gain, and --gain without --units.")
-    if channel.unit and not channel.raw:
-        raise InputError(f"{path} states a unit, {channel.unit}: omit --gain and --baseline.")
-    if not 0 < abs(gain) < math.inf:
-        raise InputError(f"The gain is {gain:g} per mV: give another number than 0.")
-    zero = float(np.nanmedian(signal)) if baseline is None else baseline
-    return (signal - np.float32(zero)) / np.float32(gain)
-
-
-def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path) -> float:
-    """Return what one of the channel's units is in mV; guess a unit that nobody states."""
-    unit = given or channel.unit
-    if channel.raw and given is None:
+def _scale(
+    channel: Channel, signal: Signal, path: Path, units: str | None, gain: Given, baseline: Given
+) -> tuple[float, float]:
+    """Return which number is 0 mV, and what one step is in mV; guess a unit that nobody states."""
+    unit = units or channel.unit
+    if gain is not None or baseline is not None:
+        if gain is None or units is not None:
+            raise InputError("--baseline goes with --gain, and --gain without --units.")
+        if unit and not channel.raw:
+            raise InputError(f"{path} states a unit, {unit}: omit --gain and --baseline.")
+        if not 0 < abs(gain) < math.inf:
+            raise InputError(f"The gain is {gain:g} per mV: give another number than 0.")
+        return float(np.nanmedian(signal)) if baseline is None else baseline, 1 / gain
+    if channel.raw and units is None:
         raise InputError(
             f"{path} holds integers as of a converter: state its steps per mV with --gain (and "
             "the one of 0 mV with --baseline), or --units if they are in mV, uV or V."
@@ -201,8 +180,8 @@ def _millivolts(channel: Channel, signal: Signal, given: str | None, path: Path)
             "assumed. State it with --units, or --gain for the steps of a converter.",
             stacklevel=3,
         )
-    word = unit_word(unit)
-    if word not in MILLIVOLTS:
+    factor = millivolts(unit)
+    if factor is None:
         found = f"Lead {channel.lead} of {path} is in {unit or 'no unit'}"
         raise InputError(f"{found}: state it with --units mV, uV or V, or take another lead.")
-    return MILLIVOLTS[word]
+    return 0.0, factor
