@@ -144,7 +144,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _classify(options: argparse.Namespace) -> None:
+    from ecgkit import load_model
     from ecgkit.apply.batch import classify_file
+    from ecgkit.apply.classify import expectation
 
     names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device")
     how: dict[str, Any] = {name: getattr(options, name) for name in names}
@@ -167,12 +169,14 @@ def _classify(options: argparse.Namespace) -> None:
         print(json.dumps(result if options.out else {**result, "rows": found.rows()}))
         return
     _print_banner(recording.synthetic)
+    print(*expectation(load_model(options.weights)), sep="\n")
     lead = recording.lead or "without a name"
     print(f"{recording.name}, lead {lead}, {recording.seconds:.1f} s at {recording.fs:g} Hz")
     print(f"{result['beats']} heartbeats, R peaks {result['r_peaks']}, ", end="")
     print(f"{found.left_out} too near an end to be classified")
     for name, count in result["counts"].items():
         print(f"  {name} {count:7}  {aami.NAMES[name]}")
+    print(f"{result['uncertain']} of them uncertain, ", end="")
     print(f"mean heart rate {result['heart_rate_bpm'] or '-'} per minute, ", end="")
     print(f"longest run of V {result['longest_run_of_v']}")
     for path in filter(None, (options.out, options.annotations, options.plot)):

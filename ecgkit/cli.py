@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 
 from ecgkit import InputError, __version__
 from ecgkit.data import aami
-from ecgkit.data.features import FEATURES, RR_FEATURES
+from ecgkit.data.features import MEAN_FEATURES, MEDIAN_FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
 
 SHARED: dict[str, dict[str, Any]] = {  # options of more than one command
     "--source": {"choices": ("auto", "mitdb", "svdb", "synthetic"), "help": "or set ECGKIT_SOURCE"},
     "--beats": {"type": Path, "metavar": "FILE", "help": "a table that data --save wrote"},
-    "--weights": {"default": "ours", "help": "ours (default), paper, or a file"},
+    "--weights": {"default": "strangers", "help": "strangers, ours, paper, or a file; %(default)s"},
     "--split": {"choices": ("random", "patients"), "help": "halves of all beats or of patients"},
     "--device": {"default": "auto", "help": "auto (default), cpu, cuda, ..."},
     "--json": {"action": "store_true", "help": "print JSON, nothing else"},
@@ -56,8 +56,13 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (npz)")
     _add_preparation(data)
     _add_train(add("train", "train a model and test it once", *beats, "--beats", "--device"))
-    evaluate = add("evaluate", "test trained weights on the test half", *beats, "--beats", *model)
+    evaluate = add(
+        "evaluate", "test trained weights on the test half", "--source", "--json", "--beats", *model
+    )
     evaluate.add_argument("--seed", type=int, help="of the split; default: the weights'")
+    choices = ("random", "patients", "all")
+    evaluate.add_argument("--split", choices=choices, help="test half, or all of other records")
+    evaluate.set_defaults(weights="ours")
     _add_classify(add("classify", "classify each heartbeat of a recording", *model, "--json"))
     export = add("export", "write trained weights as an ONNX file", "--weights", "--json")
     export.add_argument("--onnx", type=Path, required=True, metavar="OUT.onnx")
@@ -85,7 +90,7 @@ def given_preparation(options: argparse.Namespace, table: Preparation | None = N
     """Return the preparation that the options describe; refuse another than a ``table`` has."""
     given = {f.name: x for f in fields(Preparation) if (x := getattr(options, f.name)) is not None}
     if "features" in given:
-        sets = {"rr": RR_FEATURES, "all": tuple(FEATURES)}
+        sets = {"rr": RR_FEATURES, "mean": MEAN_FEATURES, "median": MEDIAN_FEATURES}
         given["features"] = sum((sets.get(name, (name,)) for name in given["features"]), ())
     wanted = replace(table or Preparation(), **given)
     if table is not None and wanted != table:

@@ -86,11 +86,14 @@ def test_the_model_card_shows_each_model_with_its_own_scores() -> None:
     text = appendices.model_card()
     for name in model_names():
         card = text[text.index(f"## {name}\n") :]
+        content = (ROOT / "ecgkit" / "weights" / f"{name}.safetensors").read_bytes()
+        assert hashlib.sha256(content).hexdigest() in card
+        if name == "strangers":
+            assert "`people svdb` | `strangers`" in card
+            continue
         run = appendices.run_of(load_model(name))
         matrix = np.array(run.confusion_matrix)
         assert f"Accuracy **{100 * np.trace(matrix) / matrix.sum():.2f} %**" in card
-        content = (ROOT / "ecgkit" / "weights" / f"{name}.safetensors").read_bytes()
-        assert hashlib.sha256(content).hexdigest() in card
         _, s, v, f = np.diag(matrix) / matrix.sum(axis=1)
         assert v > max(s, f), "the model card says that V is found most often"
 

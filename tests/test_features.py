@@ -12,14 +12,15 @@ from ecgkit.data.features import (
     FEATURES,
     HISTORY,
     LIMIT,
+    MEAN_FEATURES,
     NEEDS_NEXT,
     compute_features,
     describe_beats,
 )
 from ecgkit.data.preparation import Preparation
 
-NAMES = tuple(FEATURES)
-ALL = Preparation(features=NAMES, units="patient", relative_to="median")
+NAMES = MEAN_FEATURES
+ALL = Preparation(features=tuple(FEATURES), units="patient", relative_to="median")
 
 
 def of(rr, signals=None):
@@ -110,7 +111,7 @@ def test_nothing_depends_on_later_beats_but_for_the_next_interval():
     assert_array_equal(other_z[:n], z[:n])
     _, later = describe_beats(signals, rr, 2 * following, ALL)
     differs = (later != z).any(axis=0)
-    assert {name for name, d in zip(NAMES, differs, strict=True) if d} == set(NEEDS_NEXT)
+    assert {name for name, d in zip(FEATURES, differs, strict=True) if d} == set(NEEDS_NEXT)
 
 
 @pytest.mark.parametrize("relative_to", ["none", "mean", "median"])
@@ -138,7 +139,7 @@ def test_normalised_beats_are_those_of_a_plain_loop(units, relative_to):
 
 
 def test_a_day_of_beats_in_blocks_is_described_as_at_once():
-    signals, rr, following = random_recording(21_000, 6)
+    signals, rr, following = random_recording(21_000)
     x, z = describe_beats(signals, rr, following, ALL)
     around = slice(19_000, 21_000)
     expected = describe_beats(signals[around], rr[around], following[around], ALL)

@@ -19,8 +19,8 @@ from ecgkit.train.weights import Classifier, Provenance, load_model
 def exported(tmp_path_factory):
     """The published classifier and its ONNX file."""
     path = tmp_path_factory.mktemp("onnx") / "network.onnx"
-    onnx.export_onnx(load_model(), path)
-    return load_model(), path
+    onnx.export_onnx(load_model("ours"), path)
+    return load_model("ours"), path
 
 
 @pytest.mark.parametrize("n", [1, 3, 1024])
@@ -50,7 +50,7 @@ def test_each_model_can_be_exported(name, tmp_path):
 
 
 def test_a_network_stays_as_it_is():
-    classifier = load_model()
+    classifier = load_model("ours")
     names = list(classifier.network.state_dict())
     plain = onnx._fold_weight_norm(classifier.network)
     assert list(classifier.network.state_dict()) == names

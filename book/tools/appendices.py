@@ -25,6 +25,7 @@ from notebook_format import ROOT
 
 from ecgbook import studies, synthetic
 from ecgbook.paper_tables import score_table, to_markdown
+from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
 from ecgkit.data import aami, splits
 from ecgkit.data.beats import Beats
@@ -68,7 +69,37 @@ def model_card() -> str:
     text = "## What is published\n\n" + all_runs(studies.results(tested_on="test"))
     for name in model_names():
         classifier = load_model(name)
-        text += "\n" + one_model(name, classifier, run_of(classifier))
+        if classifier.provenance.expected:
+            text += "\n" + model_of_people(name, classifier)
+        else:
+            text += "\n" + one_model(name, classifier, run_of(classifier))
+    return text
+
+
+def model_of_people(name: str, classifier: Classifier) -> str:
+    """The card of a model for new people: what it learnt from, and what each protocol measured."""
+    about, path = classifier.provenance, DIRECTORY / f"{name}.safetensors"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = {
+        "Model": "the mean of a network (`resnet` with a feature branch) and of boosted trees",
+        "File": f"`ecgkit/weights/{path.name}`, {path.stat().st_size / 1e6:.1f} MB, SHA-256 "
+        f"`{digest}`",
+        "Features": ", ".join(classifier.preparation.features),
+        "Data": f"{len(about.trained_on)} records of `{about.source}`; fingerprints "
+        f"`{about.fingerprint}`",
+        "Expected on new people": about.note,
+    }
+    text = f"## {name}\n\n" + row("property", "value") + rule(2, 0)
+    text += "".join(row(f"**{key}**", value) for key, value in facts.items())
+    text += "\nMeasured on people that the classifiers had not seen, mean over the seeds:\n\n"
+    text += row("protocol", "classifier", "accuracy %", "S F1 %", "V F1 %") + rule(2, 3)
+    for protocol in people.PROTOCOLS:
+        for classifier_row in people.ROWS:
+            if found := people.outcomes(protocol, classifier_row):
+                matrices = [outcome.matrices().sum(axis=0) for outcome in found]
+                scores = [[metrics.accuracy(m), *metrics.class_f1(m)[1:3]] for m in matrices]
+                shares = map(percent, np.mean(scores, axis=0))
+                text += row(f"`{protocol}`", f"`{classifier_row}`", *shares)
     return text
 
 

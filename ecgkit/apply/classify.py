@@ -25,6 +25,9 @@ from ecgkit.files import atomic_write
 from ecgkit.train.device import pick_device
 from ecgkit.train.weights import Classifier, load_model
 
+SURE = 0.6
+"""Probability below which a class is uncertain: see the numbers on the page about new patients."""
+
 
 @dataclass(frozen=True)
 class Classification:
@@ -47,6 +50,11 @@ class Classification:
         """Most probable class of each beat, shape (n,)."""
         return np.array(CLASSES)[self.probabilities.argmax(axis=1)]
 
+    @property
+    def uncertain(self) -> NDArray[np.bool_]:
+        """Beats whose most probable class has less than :data:`SURE`, shape (n,)."""
+        return self.probabilities.max(axis=1) < SURE
+
     def summary(self) -> dict[str, Any]:
         """Beats of each class, mean heart rate and longest run of V, ready for JSON."""
         classes, time_s = self.classes, self.time_s
@@ -58,6 +66,7 @@ class Classification:
             "counts": {name: int((classes == name).sum()) for name in CLASSES},
             "heart_rate_bpm": round((len(classes) - 1) / minutes, 1) if minutes else None,
             "longest_run_of_v": max(map(len, runs), default=0),
+            "uncertain": int(self.uncertain.sum()),
             "left_out": self.left_out,
             "doubtful_s": quality.WINDOW_S * int((grades == "doubtful").sum()),
             "no_ecg_s": quality.WINDOW_S * int((grades == "no ECG").sum()),
@@ -126,7 +135,13 @@ def classify(
     alike = TRAINED_ON if trained in TRAINED_ON else (trained,)
     if not isinstance(recording, Recording):
         recording = read_recording(recording, wanted_lead(classifier), annotated=not detect)
-    if trained != "first" and plain_lead(recording.lead) not in alike:
+    if recording.name in classifier.provenance.trained_on:
+        warnings.warn(
+            f"A record named {recording.name} is among those that the weights were trained on: if "
+            "it is this one, the result says nothing about new people.",
+            stacklevel=2,
+        )
+    if trained not in ("any", "first") and plain_lead(recording.lead) not in alike:
         warnings.warn(
             f"{recording.name}: the weights were trained on lead {trained}: expect mistakes on "
             f"lead {recording.lead or 'without a name'}.",
@@ -195,10 +210,29 @@ def _without_class(name: str, symbols: NDArray[np.str_]) -> list[str]:
     return [f"{name} annotates {found}: ignore their classes, they have none here."] * bool(found)
 
 
+def expectation(classifier: Classifier) -> list[str]:
+    """Say in lines of text what the weights were trained on and what they do on new people."""
+    p = classifier.provenance
+    lines = [
+        f"model {p.model}, recipe {p.recipe}, trained on {len(p.trained_on)} records of {p.source}"
+    ]
+    if not p.expected:
+        return [
+            *lines,
+            "trained to recognise the people of these records: expect far worse on others",
+        ]
+    lines.append("on new people, with 95 % intervals over people:")
+    for name in CLASSES[:3]:
+        scores = [p.expected[f"{score}_{name}"] for score in ("se", "ppv")]
+        se, ppv = (f"{x:.0f} % ({low:.0f} to {high:.0f})" for x, low, high in scores)
+        lines.append(f"  {name} sensitivity {se}, positive predictive value {ppv}")
+    return [*lines, "  F is not promised: too few people have such beats to learn it from"]
+
+
 def wanted_lead(classifier: Classifier) -> str | None:
     """Lead to read for a classifier; None for those that `read_recording` looks for itself."""
     lead = classifier.preparation.lead
-    return None if lead in (*TRAINED_ON, "first") else lead
+    return None if lead in (*TRAINED_ON, "any", "first") else lead
 
 
 def _check_length(recording: Recording, preparation: Preparation) -> None:

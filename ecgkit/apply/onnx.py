@@ -26,7 +26,6 @@ from ecgkit import InputError
 from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.files import atomic_write
-from ecgkit.nn.models import ResNetTCN
 from ecgkit.train.weights import Classifier
 
 
@@ -38,7 +37,7 @@ def _import(name: str) -> Any:
         raise InputError(f"The package {name} is not installed: {packages}.") from error
 
 
-def _fold_weight_norm(network: ResNetTCN) -> ResNetTCN:
+def _fold_weight_norm(network: nn.Module) -> nn.Module:
     """Copy a network for inference on the CPU, weight norm multiplied out."""
     plain = copy.deepcopy(network).cpu().eval()
     for module in list(plain.modules()):

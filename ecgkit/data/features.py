@@ -34,13 +34,44 @@ FEATURES = {
     "size": "standard deviation of the samples, to its mean over the last 200 beats",
     "width_half": "samples beyond half of the QRS peak, to their mean over the last 200 beats",
     "width_quarter": "samples beyond a quarter of it, likewise",
+    # from here on, relative to medians, which single odd beats do not move
+    "interval": "interval before the beat: logarithm of seconds",
+    "usual_interval": "median of the last 50 intervals, likewise",
+    "early_10": "interval before the beat, to the median of the last 10",
+    "early_50": "interval before the beat, to the median of the last 50",
+    "pause_10": "interval after the beat, to the median of the last 10",
+    "pause_50": "interval after the beat, to the median of the last 50",
+    "pair": "both intervals together, to twice the median of the last 10",
+    "last_early": "interval before the last beat, to the median of the last 10",
+    "second_last_early": "interval before the beat before, likewise",
+    "irregular_10": "median change of the logarithm of the last 10 intervals",
+    "irregular_50": "median change of the logarithm of the last 50 intervals",
+    "nearest": "difference of the logarithm of the interval to the most similar of the last 10",
+    "fit": "correlation with the median of the last 100 beats",
+    "fit_p": "correlation with it before the QRS complex",
+    "fit_qrs": "correlation with it in the QRS complex",
+    "fit_t": "correlation with it after the QRS complex",
+    "fit_last": "correlation of the last beat with its median",
+    "fit_to_last": "correlation with the last beat",
+    "distance": "mean distance from the median beat, in heights of its QRS complex",
+    "distance_qrs": "likewise in the QRS complex",
+    "height": "height of the QRS complex, to that of the median beat",
+    "spread": "standard deviation of the samples, to that of the median beat",
+    "half": "width of the QRS complex at half its height, in samples at 120 Hz",
+    "quarter": "width at a quarter, likewise",
+    "half_ratio": "width at half the height, to that of the median beat",
+    "quarter_ratio": "width at a quarter, likewise",
+    "upward": "largest upward deflection of the QRS complex, in its heights",
+    "downward": "largest downward deflection, likewise",
+    "steep": "steepest slope of the QRS complex, in its heights per sample at 120 Hz",
+    "steep_ratio": "steepest slope in mV, to that of the median beat",
+    "p_height": "largest sample before the QRS complex, in heights of the median's QRS complex",
+    "p_usual": "the same of the median beat",
+    **{f"away_{i}": f"mean of samples {9 * i} to {9 * i + 8} less the median's" for i in range(20)},
 }
-"""Name to meaning. "To" is the logarithm of a ratio, limited to :data:`LIMIT`; "last" excludes the
-beat itself and the interval before it. The middle third holds the QRS complex, its peak the sample
-farthest from the beat's median. Widths: github.com/crs4/rf-ecg-heartbeat-classification."""
-
-RR_FEATURES = tuple(name for name in FEATURES if name.startswith("rr_"))
-NEEDS_NEXT = ("rr_next", "rr_next_near")
+RR_FEATURES, MEAN_FEATURES = tuple(FEATURES)[:6], tuple(FEATURES)[:12]
+MEDIAN_FEATURES = ("rr_next", "rr_spread", *tuple(FEATURES)[12:])
+NEEDS_NEXT = ("rr_next", "rr_next_near", "pause_10", "pause_50", "pair")
 """Features that are known only when the next R peak is."""
 LIMIT = 1.5
 """Largest logarithm of a ratio: 4.5 times as long, or as short."""
@@ -69,7 +100,8 @@ def compute_features(
 ) -> NDArray[np.float32]:
     """Compute the named :data:`FEATURES` of one recording's beats, one column each.
 
-    Parameters as of :func:`describe_beats`; beats of any unit and any multiple of 3 samples.
+    Parameters as of :func:`describe_beats`; beats of any unit and of 180 samples; those
+    of the means take any multiple of 3.
 
     Examples
     --------
@@ -79,8 +111,10 @@ def compute_features(
     [0.0, 0.0, 0.0, -0.69, 0.59]
     """
     columns = _rr_columns(rr_before_s, rr_after_s)
-    if not set(names) <= columns.keys():
+    if set(names) & set(MEAN_FEATURES[6:]):
         columns |= _shape_columns(signals)
+    if set(names) & set(MEDIAN_FEATURES[2:]):
+        columns |= _median_rr_columns(rr_before_s, rr_after_s) | _median_shape_columns(signals)
     found = [columns[name] for name in names]
     return np.array(found, np.float32).reshape(len(names), len(signals)).T.copy()
 
@@ -109,6 +143,76 @@ def _shape_columns(signals: Values) -> dict[str, Values]:
     ratios = (_log_ratio(own, previous(own, FAR)) for own in (x.std(axis=1), *widths))
     names = ("shape_p", "shape_qrs", "shape_t", "size", "width_half", "width_quarter")
     return dict(zip(names, (*shapes, *ratios), strict=True))
+
+
+def _median_rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Values]:
+    rr, following = np.asarray(rr_before_s, float), np.asarray(rr_after_s, float)
+    logs = np.log(np.where(rr > 0, rr, np.nan))
+    ten, fifty = (previous(rr, width, "median") for width in (10, 50))
+    lags = pd.concat([pd.Series(logs).shift(lag) for lag in range(11)], axis=1).to_numpy()
+    changes = np.abs(lags[:, 0] - lags[:, 1])
+    gaps = np.abs(lags[:, :1] - lags[:, 1:])  # (n, 10)
+    columns = {
+        "interval": logs,
+        "usual_interval": np.log(np.where(fifty > 0, fifty, np.nan)),
+        "early_10": _log_ratio(rr, ten),
+        "early_50": _log_ratio(rr, fifty),
+        "pause_10": _log_ratio(following, ten),
+        "pause_50": _log_ratio(following, fifty),
+        "pair": _log_ratio(rr + following, 2 * ten),
+        "last_early": _log_ratio(np.exp(lags[:, 1]), ten),
+        "second_last_early": _log_ratio(np.exp(lags[:, 2]), ten),
+        "irregular_10": previous(changes, 10, "median"),
+        "irregular_50": previous(changes, 50, "median"),
+        "nearest": np.where(np.isfinite(gaps), gaps, np.inf).min(axis=1, initial=LIMIT),
+    }
+    return {name: np.nan_to_num(column) for name, column in columns.items()}
+
+
+def _median_shape_columns(signals: Values) -> dict[str, Values]:
+    x = np.asarray(signals, float).reshape(len(signals), 60, -1).mean(axis=2)  # 120 Hz
+    usual = previous(x, 100, "median")
+    usual = np.where(np.isfinite(usual), usual, x)  # (n, 60), the beat itself where it is the first
+    p, qrs, t = slice(5, 22), slice(22, 40), slice(40, 60)
+    own, other = (np.abs(y - np.median(y, axis=1, keepdims=True)) for y in (x, usual))
+    height, usual_height = own[:, qrs].max(axis=1), other[:, qrs].max(axis=1)
+    unit, usual_unit = (np.where(h > 1e-6, h, 1.0) for h in (height, usual_height))
+    away = np.abs(x - usual) / usual_unit[:, None]
+    half, half_usual = _widths(own, height, 2), _widths(other, usual_height, 2)
+    quarter, quarter_usual = _widths(own, height, 4), _widths(other, usual_height, 4)
+    steep, steep_usual = (np.abs(np.diff(y[:, 20:43])).max(axis=1) for y in (x, usual))
+    base, usual_base = (np.median(y, axis=1) for y in (x, usual))
+    fit = _correlation(x, usual)
+    parts = ((x - usual) / usual_unit[:, None]).reshape(len(x), 20, 3).mean(axis=2)
+    return {
+        **{f"away_{i}": part for i, part in enumerate(parts.T)},
+        "fit": fit,
+        **{
+            f"fit_{k}": _correlation(x[:, v], usual[:, v])
+            for k, v in zip(("p", "qrs", "t"), (p, qrs, t), strict=True)
+        },
+        "fit_last": np.append(1.0, fit)[: len(x)],
+        "fit_to_last": _correlation(x, np.concatenate([x[:1], x])[: len(x)]),
+        "distance": away.mean(axis=1),
+        "distance_qrs": away[:, qrs].mean(axis=1),
+        "height": _log_ratio(height, usual_height),
+        "spread": _log_ratio(x.std(axis=1), usual.std(axis=1)),
+        "half": half,
+        "quarter": quarter,
+        "half_ratio": _log_ratio(half, half_usual),
+        "quarter_ratio": _log_ratio(quarter, quarter_usual),
+        "upward": (x[:, qrs].max(axis=1) - base) / unit,
+        "downward": (base - x[:, qrs].min(axis=1)) / unit,
+        "steep": steep / unit,
+        "steep_ratio": _log_ratio(steep, steep_usual),
+        "p_height": (x[:, 8:20].max(axis=1) - base) / usual_unit,
+        "p_usual": (usual[:, 8:20].max(axis=1) - usual_base) / usual_unit,
+    }
+
+
+def _widths(away: Values, height: Values, part: int) -> Values:
+    """Samples beyond a part of the QRS complex's height, shape (n,)."""
+    return (away[:, 18:44] > height[:, None] / part).sum(axis=1).astype(float)
 
 
 def _log_ratio(part: Values, usual: Values) -> NDArray[np.float64]:

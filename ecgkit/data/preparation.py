@@ -37,7 +37,8 @@ class Preparation:
     Parameters
     ----------
     lead : str
-        Name of the lead, or ``"first"`` for the first channel whatever its name.
+        Name of the lead; ``"first"`` for the first channel whatever its name; ``"any"`` for MLII,
+        else II, else the first.
     zeroed : tuple of str
         Wavelet bands set to zero; empty for no denoising.
     wavelet, level, extension : str, int, str

@@ -79,6 +79,8 @@ class Annotations:
 
 
 def _channel(record: str, leads: Sequence[str], name: str) -> int:
+    if name == "any":  # the leads that strangers' weights are for
+        name = next((lead for lead in ("MLII", "II") if lead in leads), "first")
     if name == "first" and leads:
         return 0
     if name not in leads:

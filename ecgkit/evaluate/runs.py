@@ -98,13 +98,15 @@ class Run:
 
 
 def split_beats(beats: Beats, split: str, seed: int) -> splits.Split:
-    """Split a table of beats without Q, ``"random"`` or between ``"patients"``."""
+    """Split a table of beats without Q: ``"random"``, between ``"patients"``, or test ``"all"``."""
+    if split == "all":
+        return splits.Split(np.arange(0), np.arange(len(beats)))
     if split == "random":
         halves = splits.random_split(beats.labels, seed)
     elif split == "patients":
         halves = splits.patient_split(beats.records)
     else:
-        raise InputError(f"There is no split {split!r}: use random or patients.")
+        raise InputError(f"There is no split {split!r}: use random, patients or all.")
     present = set(beats.labels[halves.train].tolist())
     if missing := [name for c, name in enumerate(metrics.CLASSES) if c not in present]:
         raise InputError(f"No beat of class {', '.join(missing)} to train on: take more records.")
@@ -244,7 +246,7 @@ def _finished(out: Path, known: dict[str, Any]) -> tuple[Classifier, Run] | None
 def evaluate(
     classifier: Classifier, beats: Beats, split: str = "random", seed: int = 0, device: str = "auto"
 ) -> metrics.Report:
-    """Test a classifier on the test half of a split of beats, class Q left out.
+    """Test a classifier on the test half of a split of beats, or on all, class Q left out.
 
     It is an InputError if they were prepared in another way than the classifier's, or if it may
     have been trained on some: a record is known and the split is not that of the training.
@@ -255,7 +257,7 @@ def evaluate(
     tested, trained = beats.select(halves.test), classifier.provenance
     same = (beats.fingerprint, halves.hash) == (trained.fingerprint, trained.split_hash)
     seen = sorted(set(tested.records.tolist()) & set(trained.trained_on))
-    if beats.source == trained.source and seen and not same:
+    if beats.source in trained.source.split("+") and seen and not same:
         raise InputError(
             f"These weights were trained on {len(seen)} of these records, such as {seen[0]}: test "
             f"others, or all of them under the {trained.split} split of seed {trained.seed}."

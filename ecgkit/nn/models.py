@@ -18,8 +18,7 @@ from torch.nn import functional as F
 from ecgkit import InputError
 from ecgkit.data.preparation import BEAT_LENGTH
 from ecgkit.nn.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
-
-N_CLASSES = 4
+from ecgkit.nn.trees import N_CLASSES, Mixture
 
 
 class TCN(nn.Module):
@@ -176,7 +175,7 @@ class ResNetTCN(nn.Module):
         return torch.cat([votes.sum(dim=0, keepdim=True), votes]) + self.linear.bias
 
 
-MODELS: dict[str, Callable[[int], ResNetTCN]] = {
+MODELS: dict[str, Callable[[int], nn.Module]] = {
     "resnet-tcn": lambda k: ResNetTCN(ResNet(), TCN(), k),
     "tcn": lambda k: ResNetTCN(None, TCN(), k),
     "resnet": lambda k: ResNetTCN(ResNet(), None, k),
@@ -191,13 +190,16 @@ MODELS: dict[str, Callable[[int], ResNetTCN]] = {
 PAPER_MODELS = tuple(MODELS)[:5]  # the joint model and the ablation (Table II, Fig. 5)
 
 
-def build(name: str, n_features: int = 0) -> ResNetTCN:
+def build(name: str, n_features: int = 0) -> nn.Module:
     """Make an untrained network; call ``torch.manual_seed`` before to decide its first weights.
 
-    The name is a key of :data:`MODELS`; ``n_features`` are read beside the samples.
+    The name is a key of :data:`MODELS`, or ``"strangers"``, the mean of ``"resnet"`` and of trees
+    that :mod:`ecgkit.train.boosting` fits; ``n_features`` are read beside the samples.
     """
-    if name not in MODELS:
+    if name not in (*MODELS, "strangers"):
         raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")
-    if name == "features" and not n_features:
-        raise InputError("The model 'features' reads features alone: prepare beats with features.")
+    if name in ("features", "strangers") and not n_features:
+        raise InputError(f"The model {name!r} reads features: prepare beats with features.")
+    if name == "strangers":
+        return Mixture(build("resnet", n_features), n_features)
     return MODELS[name](n_features)

@@ -190,7 +190,7 @@ def predict(
     if not np.isfinite(signals).all():
         raise InputError("A beat has missing or infinite values: leave it out.")
     network.eval()
-    place = next(network.parameters()).device
+    place = next(iter(network.state_dict().values())).device  # trees have no parameters
     folded = fold_norms(network) if len(signals) > 256 else network
     x = torch.from_numpy(np.ascontiguousarray(signals, dtype=np.float32))
     z = None if features is None else torch.from_numpy(np.ascontiguousarray(features, np.float32))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import safetensors
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import nn
 
 import ecgkit
 from ecgkit import InputError
 from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import Preparation
 from ecgkit.files import parse_json
-from ecgkit.nn.models import ResNetTCN, build
+from ecgkit.nn.models import build
 from ecgkit.train.checkpoints import write_safetensors
 from ecgkit.train.fit import predict
 
@@ -38,6 +39,8 @@ class Provenance:
     trained_on: tuple[str, ...]  #: Names of the records with beats in the training half.
     ecgkit: str = ecgkit.__version__  #: Version of the library that wrote the file.
     note: str = ""
+    expected: dict[str, list[float]] = field(default_factory=dict)
+    """On new people, in percent: score, and both ends of its 95 % interval over people."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Classifier:
     (('A9', 'D1', 'D2'), 'paper')
     """
 
-    network: ResNetTCN
+    network: nn.Module
     preparation: Preparation
     provenance: Provenance
 
@@ -100,7 +103,7 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in DIRECTORY.glob("*.safetensors")))
 
 
-def load_model(name: Path | str = "ours") -> Classifier:
+def load_model(name: Path | str = "strangers") -> Classifier:
     """Load a trained network: one of :func:`model_names`, or a file of :func:`save_model`.
 
     It is an InputError if there is no such file, it is no safetensors file (a pickle is refused

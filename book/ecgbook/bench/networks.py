@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from ecgbook.bench import timing
 from ecgkit.nn.fast import FastCPU, fast, fold_norms
-from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNetTCN, build
+from ecgkit.nn.models import BEAT_LENGTH, TCN, ResNetTCN, build
+from ecgkit.nn.trees import N_CLASSES
 from ecgkit.train.device import describe_device, pick_device, pick_precision
 from ecgkit.train.fit import fit
 from ecgkit.train.recipe import Recipe
@@ -36,7 +37,7 @@ class DenseTCN(TCN):
 def pair(name: str) -> tuple[ResNetTCN, ResNetTCN]:
     """Make the model ``"tcn"`` or ``"resnet-tcn"``, and one of equal weights with a dense TCN."""
     torch.manual_seed(0)
-    model, dense = build(name), build(name)
+    model, dense = (cast(ResNetTCN, build(name)) for _ in range(2))
     dense.branches["tcn"] = DenseTCN()
     dense.load_state_dict(model.state_dict())
     return model, dense
