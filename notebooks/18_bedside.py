@@ -46,7 +46,7 @@ full = profile() == "full"
 source = find_source()
 page.uses(source)
 synthetic = source.is_synthetic
-classifier = load_model()
+classifier = load_model("ours")
 seen = classifier.provenance.fingerprint == source.fingerprint
 known = f"{'half' if seen else 'none'} of them were in training"
 
@@ -926,8 +926,8 @@ display(Markdown("\n".join(lines)))
 #
 # - **Strangers.** Page 13. Everything else is second to it.
 # - **A signal that is none.** Electrodes fall off; patients turn, and are turned. A
-#   monitor has to know when to be silent; `ecgkit.apply.quality` looks for flat and
-#   clipped signals and little more, and for that it needs the whole recording.
+#   monitor has to know when to be silent. `ecgkit classify` grades every ten seconds
+#   of a recording and says where there is no ECG; the monitor of this page does not.
 # - **Alarms that are worth a walk.** The made-up V beats above, times a ward's
 #   beds, times 24 hours.
 # - **Proof.** Device software is developed under rules (IEC 62304 for its life cycle,
