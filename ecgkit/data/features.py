@@ -69,6 +69,10 @@ FEATURES = {
     "p_usual": "the same of the median beat",
     **{f"away_{i}": f"mean of samples {9 * i} to {9 * i + 8} less the median's" for i in range(20)},
 }
+"""Name to meaning. "To" is the logarithm of a ratio, limited to :data:`LIMIT`; "last" excludes the
+beat itself and the interval before it. The middle third holds the QRS complex, its peak the sample
+farthest from the beat's median. Widths: github.com/crs4/rf-ecg-heartbeat-classification."""
+
 RR_FEATURES, MEAN_FEATURES = tuple(FEATURES)[:6], tuple(FEATURES)[:12]
 MEDIAN_FEATURES = ("rr_next", "rr_spread", *tuple(FEATURES)[12:])
 NEEDS_NEXT = ("rr_next", "rr_next_near", "pause_10", "pause_50", "pair")
