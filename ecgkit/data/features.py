@@ -174,7 +174,8 @@ def _median_rr_columns(rr_before_s: Values, rr_after_s: Values) -> dict[str, Val
 
 
 def _median_shape_columns(signals: Values) -> dict[str, Values]:
-    x = np.asarray(signals, float).reshape(len(signals), 60, -1).mean(axis=2)  # 120 Hz
+    n, width = signals.shape
+    x = np.asarray(signals, float).reshape(n, 60, width // 60).mean(axis=2)  # (n, 60), 120 Hz
     usual = previous(x, 100, "median")
     usual = np.where(np.isfinite(usual), usual, x)  # (n, 60), the beat itself where it is the first
     p, qrs, t = slice(5, 22), slice(22, 40), slice(40, 60)
