@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import synthetic
 import wfdb
 
-from ecgbook import synthetic
 from ecgkit import InputError
 from ecgkit.data import aami
 

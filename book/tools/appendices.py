@@ -6,8 +6,8 @@
     python book/tools/appendices.py --data-sheet   # with MIT-BIH: book/data_sheet_records.md
 
 The model card is made from the weights of ``ecgkit`` and the results of the studies, the pictures
-and counts of the synthetic records by ``ecgbook.synthetic``; git ignores what is written of
-them. The table of MIT-BIH's records needs the recordings: git keeps it, and a test compares it.
+and counts of the synthetic records from these; git ignores what is written of them. The table of
+MIT-BIH's records needs the recordings: git keeps it, and a test compares it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import synthetic
 from notebook_format import ROOT
 
-from ecgbook import studies, synthetic
+from ecgbook import studies
 from ecgbook.paper_tables import score_table, to_markdown
 from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
@@ -220,12 +222,12 @@ def _most_varied(beats: Beats, seconds: float) -> tuple[str, float]:
 # Data sheet ---------------------------------------------------------------------------------------
 
 
-def data_sheet(directory: Path) -> str:
-    """The headers and annotations of all 48 records of MIT-BIH, from their folder, in a table."""
+def data_sheet(directory: Path, names: Sequence[str] = DATABASES["mitdb"].known) -> str:
+    """The headers and annotations of records of MIT-BIH, all 48 or some, in a table."""
     mitdb = DATABASES["mitdb"]
     people, lines = {}, ""
     total = np.zeros(len(aami.CLASSES), int)
-    for name in mitdb.known:
+    for name in names:
         header = read_header(directory / name)
         years, sex = header.comments[0].split()[:2]
         age = None if years == "-1" else int(years)

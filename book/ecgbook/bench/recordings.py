@@ -99,5 +99,5 @@ def write_holter(path: Path, source: Source, hours: float) -> None:
     header.fs, header.sig_len = SAMPLING_RATE, sum(headers[name].sig_len for name in names)
     header.record_name, header.file_name = path.name, [f"{path.name}.dat"] * header.n_sig
     header.checksum = [sum(of_lead) % 65_536 for of_lead in zip(*sums, strict=True)]
-    header.comments = [f"SYNTHETIC: {len(names)} records of ecgbook.synthetic, end to end."]
+    header.comments = [f"SYNTHETIC: {len(names)} records of the library, end to end."]
     header.wrheader(write_dir=str(path.parent))

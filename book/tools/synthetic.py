@@ -1,22 +1,25 @@
 """Synthetic records: seeded two-lead ECGs in MIT-BIH's own file format.
 
-They stand in where MIT-BIH cannot be had. A beat is a sum of Gaussian waves with textbook values
+``python book/tools/synthetic.py FOLDER`` writes those of ``ecgkit/data/synthetic_records``, which
+stand in where MIT-BIH cannot be had. A beat is a sum of Gaussian waves with textbook values
 (the idea of McSharry et al., 2003, doi:10.1109/TBME.2003.808805); a rhythm is a sinus node that
 atrial beats reset and ventricular beats do not.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import wfdb
 from numpy.typing import NDArray
 
 from ecgkit import InputError
 
-VERSION = 1  #: Raised whenever the bytes would change; part of the name of the cache folder.
+VERSION = 1  # raised whenever the bytes would change
 FS, LEADS = 360, ("MLII", "V1")
 _SEED, _DURATION_S = 20240, 360
 _N_SAMPLES = _DURATION_S * FS
@@ -79,8 +82,6 @@ def write_records(directory: Path, names: Iterable[str] = NAMES) -> None:
 
 
 def _write(directory: Path, name: str) -> None:
-    import wfdb
-
     patient, number = _PATIENTS[name], NAMES.index(name) + 1
     # A generator of its own for each record: the others may be written or not, in any order.
     rng = np.random.Generator(np.random.PCG64([_SEED, number]))
@@ -251,3 +252,7 @@ def _noise(breath_hz: float, unclear_s: list[float], rng: Rng) -> Array:
     jolts = _swells(jolts_s, 0.30) + 3 * _swells(unclear_s, 0.12)
     motion = 0.3 * jolts * _band(1, 10, rng)  # one electrode is part of both leads
     return np.stack([leads[0] + motion, leads[1] + 0.7 * motion], axis=1)
+
+
+if __name__ == "__main__":
+    write_records(Path(sys.argv[1]))
