@@ -1,7 +1,5 @@
 """The commands that make the book: ``python -m ecgbook study | publish | bench``."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json
@@ -9,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ecgkit import InputError
 
@@ -22,52 +21,41 @@ def _seeds(words: Sequence[str] | None) -> list[int] | None:
     return list(range(int(words[0]))) if len(words) == 1 else [int(word) for word in words]
 
 
-def _study(options: argparse.Namespace) -> None:
+def _study(name: str, seeds: list[str], threads: int, out: Path, as_json: bool, **how: Any) -> None:
     import torch
 
     from ecgbook import studies
     from ecgkit.data.beats import Beats
 
-    study, seeds = studies.load_study(options.name), _seeds(options.seeds)
+    study, numbers = studies.load_study(name), _seeds(seeds)
     with contextlib.suppress(AttributeError, OSError):  # not on every system
         os.nice(10)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    out = options.out or Path("runs") / study.name
-    runs = studies.run_study(
-        study,
-        out=out,
-        rows=options.rows,
-        models=options.models,
-        seeds=seeds,
-        quick=options.quick,
-        test=options.test,
-        beats=[Beats.load(path) for path in options.beats],
-        device=options.device,
-        precision=options.precision,
-        progress=sys.stderr.isatty(),
-    )
-    if options.json:
+    if threads:
+        torch.set_num_threads(threads)
+    out = out or Path("runs") / study.name
+    how["beats"] = [Beats.load(path) for path in how["beats"]]
+    runs = studies.run_study(study, out=out, seeds=numbers, progress=sys.stderr.isatty(), **how)
+    if as_json:
         print(json.dumps([json.loads(run.to_json()) for run in runs], indent=1))
     else:
         print((out / "summary.md").read_text("utf-8"))
 
 
-def _publish(options: argparse.Namespace) -> None:
+def _publish(folder: Path, replace: bool) -> None:
     from ecgbook import studies
 
-    added = studies.publish(options.folder, replace=options.replace)
+    added = studies.publish(folder, replace=replace)
     lines = [f"{run.study}/{run.row}, seed {run.seed}, {run.tested_on} part" for run in added]
     print(*lines, f"{len(added)} runs added. Now make notebooks: pages read them.", sep="\n")
 
 
-def _bench(options: argparse.Namespace) -> None:
+def _bench(only: str | None, as_json: bool) -> None:
     from ecgbook import bench
 
-    if options.json:
-        print(json.dumps(dict(bench.run(options.only)), indent=1))
+    if as_json:
+        print(json.dumps(dict(bench.run(only)), indent=1))
         return
-    for part, measured in bench.run(options.only):
+    for part, measured in bench.run(only):
         print(bench.table(part, measured), flush=True)
 
 
@@ -87,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     study.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
     study.add_argument("--threads", type=int, metavar="N", help="of the CPU; default: all")
-    study.add_argument("--json", action="store_true", help="print JSON, nothing else")
     publish = commands.add_parser("publish", help="add finished runs to the book's results")
     publish.set_defaults(command=_publish)
     publish.add_argument("folder", type=Path, metavar="DIR")
@@ -95,15 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure the speed here, in a few minutes")
     bench.set_defaults(command=_bench)
     bench.add_argument("--only", metavar="NAME", help="one part: train, infer, prepare, day or gpu")
-    bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    for command in (study, bench):
+        command.add_argument("--json", action="store_true", dest="as_json", help="print only JSON")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return 0, 2 for input that cannot be used, or 130 for Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
     try:
-        options.command(options)
+        options.pop("command")(**options)
     except InputError as error:
         print(f"ecgbook: {error}", file=sys.stderr)
         return 2

@@ -5,8 +5,6 @@ adding the same number to all logits changes no probability. Each method returns
 sample, positive where the sample speaks for the class.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,14 +30,8 @@ def gradient_times_input(network: nn.Module, signals: Signals, classes: Classes)
     """Gradient of the score at the beat, times the beat.
 
     Exact for a linear score. Otherwise a guess from one point: where the score is flat it is zero,
-    however much the samples matter.
-
-    Parameters
-    ----------
-    network : nn.Module
-        Turns beats, shape (n, 180), into logits, shape (n, 4); set to evaluation mode.
-    signals, classes : ndarray, shapes (n, 180) and (n,)
-        Beats in mV, and the class of each to explain. The result has the shape of the beats.
+    however much the samples matter. All three methods set the network, (n, 180) -> (n, 4), to
+    evaluation mode, take beats in mV and the class of each to explain, (n,), and give (n, 180).
     """
     x, c = _to_network(network, signals, classes)
     return (_gradient(network, x, c) * x).numpy(force=True)
@@ -51,11 +43,8 @@ def integrated_gradients(
     """Mean gradient of the score on the straight line from zero to the beat, times the beat.
 
     The numbers of a beat add up to ``score(x) - score(0)``, up to the error of the midpoint rule
-    with ``steps`` points (*completeness*). Parameters as in :func:`gradient_times_input`.
-
-    References
-    ----------
-    Sundararajan, Taly and Yan 2017 (arXiv 1703.01365), equations (1) and (3).
+    with ``steps`` points (*completeness*; Sundararajan, Taly and Yan 2017, arXiv 1703.01365,
+    equations (1) and (3)).
     """
     x, c = _to_network(network, signals, classes)
     total = torch.zeros_like(x)
@@ -71,11 +60,8 @@ def occlusion(
     """Fall of the score when a segment is hidden, averaged over the segments around a sample.
 
     A straight line between its neighbours hides a segment: zeros would add two edges. A segment is
-    ``width`` samples long (18 are 50 ms); the next begins ``stride`` samples later.
-
-    References
-    ----------
-    Zeiler and Fergus 2014 (arXiv 1311.2901), section 4.2, for pictures.
+    ``width`` samples long (18 are 50 ms); the next begins ``stride`` samples later. After Zeiler
+    and Fergus 2014 (arXiv 1311.2901), section 4.2, on pictures.
     """
     x, c = _to_network(network, signals, classes)
     n = x.shape[1]

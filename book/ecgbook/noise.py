@@ -4,8 +4,6 @@ The noise is that of the MIT-BIH Noise Stress Test Database (Moody, Muldrow and 
 rules are those of ``nst(1)`` and ``sigamp(1)`` in the WFDB Applications Guide.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import warnings
@@ -26,7 +24,6 @@ SYNTHETIC_BANNER = (
     "SYNTHETIC NOISE: PhysioNet's noise records are neither on this machine nor within reach, so "
     "random noise in about the same frequencies stands in for them."
 )
-
 _BANDS_HZ = {"bw": (0.05, 1.0), "ma": (5.0, 150.0)}
 _SECONDS = 300  # sigamp measures at most this many seconds, or QRS complexes
 _REACH_SAMPLES, _TRIM = round(0.05 * FS), 0.05
@@ -131,15 +128,9 @@ def noisy_samples(n_samples: int, first_s: float = 300, turn_s: float = 120) -> 
 def noise_track(noise: Signal, noisy: NDArray[np.bool_]) -> Signal:
     """Lay noise along a recording without steps where it begins and ends.
 
-    As in ``nst`` the noise runs on under the parts that get none, an offset removes each step, and
-    noise that is too short is repeated. Multiply the result by :func:`gain` and add it.
-
-    Parameters
-    ----------
-    noise : ndarray, shape (any,)
-        Noise at 360 Hz.
-    noisy : ndarray of bool, shape (n,)
-        From :func:`noisy_samples`; the result has its shape.
+    As in ``nst`` the noise, of 360 Hz, runs on under the parts that get none, an offset removes
+    each step, and noise that is too short is repeated. ``noisy`` is from :func:`noisy_samples` and
+    gives the result's shape; multiply this by :func:`gain` and add it.
 
     Examples
     --------

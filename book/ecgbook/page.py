@@ -1,7 +1,5 @@
 """The frame of a page: its data, its exercises, and the stamp that closes it."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util
@@ -48,14 +46,7 @@ class NothingReturnedError(Exception):
 
 
 def check(exercise: str, answer: Any) -> Verdict:
-    """Check the answer to an exercise.
-
-    Parameters
-    ----------
-    exercise : str
-        Page and number, such as ``"01.2"``.
-    answer : object
-        What the exercise asks for; ``...`` is the untouched stub.
+    """Check the answer to an exercise, given by page and number; ``...`` is the untouched stub.
 
     Examples
     --------

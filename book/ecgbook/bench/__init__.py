@@ -1,7 +1,5 @@
 """The benchmark: each number beside a peer or a limit that is measured in the same run."""
 
-from __future__ import annotations
-
 import platform
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Training and inference, beside the dense form and beside matrix multiplication."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, cast

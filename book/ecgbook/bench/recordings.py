@@ -1,7 +1,5 @@
 """From raw files to a table of beats, and from the file of a whole day to labels."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """The clock, the memory probe, and the operations that a network takes."""
 
-from __future__ import annotations
-
 import multiprocessing
 import sys
 import time

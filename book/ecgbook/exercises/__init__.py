@@ -3,8 +3,6 @@
 Most checks compare an answer with the right one and with the answers of recognised mistakes.
 """
 
-from __future__ import annotations
-
 import copy
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +17,7 @@ Array = NDArray[Any]
 Function = Callable[..., Any]
 Check = Callable[[Any], Verdict]
 Mistakes = Iterable[tuple[Any, str]]
-
-ANY = np.nan
-"""In the value of a mistake: a part that may be anything."""
+ANY = np.nan  # in the value of a mistake: a part that may be anything
 
 
 def given(answer: Any) -> Any:
@@ -43,18 +39,10 @@ def compare(
 ) -> Verdict:
     """Compare an answer in numbers with the right one, then with recognised mistakes.
 
-    Parameters
-    ----------
-    answer, expected : float or array
-        The reader's answer and the right one; NaN equals NaN.
-    mistakes : iterable of (value, hint)
-        With :data:`ANY` where a part does not matter. Per cent instead of shares and the reverse
-        order need no entry.
-    praise, otherwise : str
-        Texts for the right answer and for any other one; ``otherwise`` may hold one hint per part,
-        for the first part that is wrong.
-    within, relative : float
-        Absolute and relative tolerance.
+    NaN equals NaN. A mistake is a value, with :data:`ANY` where a part does not matter, and a hint;
+    per cent instead of shares and the reverse order need no entry. ``praise`` and ``otherwise`` are
+    for the right answer and for any other one; ``otherwise`` may hold one hint per part, for the
+    first part that is wrong. ``within`` and ``relative`` are tolerances.
 
     Examples
     --------

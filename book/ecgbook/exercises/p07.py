@@ -1,7 +1,5 @@
 """Checks of page 07, the TCN."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

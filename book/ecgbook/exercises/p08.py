@@ -1,7 +1,5 @@
 """Checks of page 08, the ResNet."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

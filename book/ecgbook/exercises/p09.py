@@ -1,7 +1,5 @@
 """Checks of page 09, the joint ResNet-TCN."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

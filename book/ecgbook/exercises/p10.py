@@ -1,7 +1,5 @@
 """Checks of page 10, training."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks of page 11, confusion matrices and scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, combinations_with_replacement
 from typing import Any

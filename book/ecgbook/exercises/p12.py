@@ -1,7 +1,5 @@
 """Checks of page 12, the ablation."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks of page 13, new patients."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

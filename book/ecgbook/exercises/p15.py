@@ -1,7 +1,5 @@
 """Checks of page 15, inside the model."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

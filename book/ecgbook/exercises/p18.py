@@ -1,7 +1,5 @@
 """Checks of page 18, R peaks and streaming."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """Figures of single pages. As in :mod:`ecgkit.plots`, the label of a figure is its alt text.
 
 Every function takes the figure's ``title``; names and units of the axes are ``x_label`` and
@@ -28,33 +29,3 @@ from ecgbook.figures.networks import (
     mean_attributions,
 )
 from ecgbook.figures.scores import reliability_diagram, run_points, score_rows
-
-__all__ = [
-    "BeatInRecord",
-    "attributions",
-    "band_signals",
-    "beats_in_context",
-    "cone",
-    "counts_by_record",
-    "crops",
-    "density_plot",
-    "dilated_convolution",
-    "ecg_panels",
-    "embedding",
-    "errors_by_record",
-    "feature_maps",
-    "filters",
-    "framework_diagram",
-    "gate_map",
-    "line_panels",
-    "mean_attributions",
-    "nearest_beats",
-    "proportion_bars",
-    "reliability_diagram",
-    "resnet_diagram",
-    "run_points",
-    "score_rows",
-    "splits_by_record",
-    "stacked_bars",
-    "tcn_diagram",
-]

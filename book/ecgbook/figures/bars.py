@@ -1,10 +1,7 @@
 """Bars: proportions, parts of a total, and beats per record."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import seaborn as sns
@@ -13,11 +10,9 @@ from numpy.typing import NDArray
 
 from ecgbook.figures.palette import COLORS, HATCHES
 from ecgkit.data import aami
+from ecgkit.data.splits import Split
 from ecgkit.evaluate import metrics
 from ecgkit.plots.style import finish, panel_grid
-
-if TYPE_CHECKING:
-    from ecgkit.data.splits import Split
 
 
 def proportion_bars(
@@ -25,10 +20,7 @@ def proportion_bars(
 ) -> Figure:
     """Draw the percentage of a whole that each part has, with the amounts beside the bars.
 
-    Parameters
-    ----------
-    quantities : dict of str to dict of str to float
-        Title of a panel, which may be empty -> name of a part -> amount.
+    ``quantities`` maps the title of a panel, which may be empty, to its parts and their amounts.
     """
     height = sum(0.32 * len(parts) + 0.6 for parts in quantities.values()) + 0.8
     figure, panels = panel_grid(height, len(quantities), sharex=True)
@@ -60,10 +52,7 @@ def stacked_bars(
 ) -> Figure:
     """Draw totals, to ``digits`` decimals, as bars made of their parts.
 
-    Parameters
-    ----------
-    rows : dict of str to dict of str to float
-        Name of a row -> name of a part -> amount; up to six parts in all.
+    ``rows`` maps the name of a row to its parts and their amounts; up to six parts in all.
     """
     figure, ((axes,),) = panel_grid(max(1.7 + 0.36 * len(rows), 3.0))
     parts = list(dict.fromkeys(part for row in rows.values() for part in row))

@@ -1,10 +1,7 @@
 """Single beats: among their neighbours, beside their nearest neighbours, cropped, as points."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import seaborn as sns
@@ -14,13 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.figures.palette import COLORS, MARKERS
 from ecgkit.data import aami
+from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.evaluate import metrics
 from ecgkit.plots.ecg import ecg_paper, write_symbols
 from ecgkit.plots.style import TRACE, finish, panel_grid
-
-if TYPE_CHECKING:
-    from ecgkit.data.beats import Beats
 
 BEFORE, AFTER = Preparation().before, Preparation().after
 
@@ -95,12 +90,8 @@ def nearest_beats(
 ) -> Figure:
     """Draw test beats, and over each the training beat nearest to it.
 
-    Parameters
-    ----------
-    rows : array of int, shape (k,)
-        The test beats, one row of panels each.
-    found : dict of str to array of int, shape (k,)
-        Title of a column -> the training beat of ``beats`` nearest to each test beat.
+    ``rows``, shape (k,), are the test beats, one row of panels each; ``found`` maps the title of a
+    column to the training beat nearest to each.
     """
     shape = len(rows), len(found)
     figure, grid = panel_grid(1.5 * len(rows) + 0.8, *shape, sharex=True, sharey="row")
@@ -134,14 +125,8 @@ def crops(
     """Draw crops of a beat: left the part that is kept, right what the network receives.
 
     Both sides are ruled in the patient's time: on the right the paper is stretched with the beat. A
-    dashed line marks the middle column, where the R peaks of uncropped beats are.
-
-    Parameters
-    ----------
-    beat : array, shape (n,)
-        Signal in mV.
-    starts, lengths : sequence of int
-        First sample and number of samples of each crop.
+    dashed line marks the middle column, where the R peaks of uncropped beats are. ``beat`` is in
+    mV; ``starts`` and ``lengths`` are the crops' first samples and numbers of samples.
     """
     n, k = len(beat), len(starts)
     figure, grid = panel_grid(2.2 * k + 0.6, k, 2, sharey=True)
@@ -179,12 +164,8 @@ def embedding(
 ) -> Figure:
     """Draw beats as points in the plane, with the colours and markers of their classes.
 
-    Parameters
-    ----------
-    points : dict of str to array_like, shape (n, 2)
-        Title of a panel -> places of the beats, whose class numbers are ``labels``.
-    axis : str
-        Name of both axes; a number is added.
+    ``points`` maps the title of a panel to the places of the beats, shape (n, 2), whose class
+    numbers are ``labels``. Both axes have the name ``axis``, with a number.
     """
     figure, panels = panel_grid(3.3, columns=len(points))
     for axes, (name, xy) in zip(panels[0], points.items(), strict=True):

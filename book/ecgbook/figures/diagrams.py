@@ -4,8 +4,6 @@ The paper's own figures are not reproduced. Channels, dilations and lengths are 
 :mod:`ecgkit.nn.models`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import groupby
 from typing import cast

@@ -1,7 +1,5 @@
 """Lines over a common x, stretches of ECG, wavelet bands, and how values are distributed."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -37,15 +35,10 @@ def line_panels(
 ) -> Figure:
     """Draw lines over a common ``x``, one panel beside the other.
 
-    Parameters
-    ----------
-    panels : dict of str to dict of str to array_like, shape (n,)
-        Title of a panel, which may be empty -> name of a line -> its values. More than four lines
-        are named above their peaks instead of in a legend.
-    log : {"", "x", "y", "xy"}
-        Logarithmic axes. On a logarithmic y values of zero or less are left out.
-    marks : dict of str to float
-        Text -> x at which a vertical line is drawn.
+    ``panels`` maps the title of a panel, which may be empty, to its lines; more than four are named
+    above their peaks instead of in a legend. ``log`` names the logarithmic axes, "", "x", "y" or
+    "xy"; on a logarithmic y, values of zero or less are left out. ``marks`` maps a text to the x of
+    a vertical line.
     """
     at = np.asarray(x, dtype=float)
     figure, grid = panel_grid(3.8, columns=len(panels), sharey=True)
@@ -105,10 +98,7 @@ def density_plot(
 ) -> Figure:
     """Draw the distribution of values, one row each, with the median and the middle 95 %.
 
-    Parameters
-    ----------
-    samples : dict of str to array_like, shape (n,)
-        Name of a row -> values. Every density is scaled to the same height.
+    ``samples`` maps the name of a row to its values. All densities are scaled to the same height.
     """
     rows = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
     has_negative = min(v.min() for v in rows.values()) < 0 < max(v.max() for v in rows.values())
@@ -147,11 +137,8 @@ def ecg_panels(
 ) -> Figure:
     """Draw stretches of ECG below each other on ECG paper, all to one scale.
 
-    Parameters
-    ----------
-    panels, fs : dict of str to dict of str to array, shape (samples,), and float
-        Title of a panel -> name of a line -> signal in mV, up to four equally long ones per panel;
-        sampling rate in Hz.
+    ``panels`` maps the title of a panel to up to four equally long signals, in mV, by their names;
+    ``fs`` is the sampling rate in Hz.
     """
     figure, rows = panel_grid(2.2 * len(panels) + 0.9, len(panels), sharex=True, sharey=True)
     for axes, (name, lines) in zip(rows[:, 0], panels.items(), strict=True):
@@ -175,10 +162,7 @@ def band_signals(
 ) -> Figure:
     """Draw the wavelet bands of a signal, each to its own scale, lowest frequency on top.
 
-    Parameters
-    ----------
-    bands, fs : dict of str to array, shape (samples,), and float
-        Result of :func:`ecgkit.data.denoising.bands`, in mV; sampling rate in Hz.
+    ``bands``, in mV, are those of :func:`ecgkit.data.denoising.bands`; ``fs`` is in Hz.
     """
     figure, rows = panel_grid(max(0.72 * len(bands) + 0.9, 3.0), len(bands), sharex=True)
     seen = []

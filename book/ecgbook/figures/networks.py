@@ -1,7 +1,5 @@
 """Inside networks: filters, feature maps, gates, attributions, and the cone of the TCN."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -29,10 +27,7 @@ MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap
 def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
     """Draw the coefficients of filters of one input channel as bars.
 
-    Parameters
-    ----------
-    groups : dict of str to array_like, shape (filters, width)
-        Name of a row -> weights. InputError if the numbers of filters differ.
+    ``groups`` maps the name of a row to weights (filters, width), as many filters in each row.
     """
     weights = {name: np.asarray(w, dtype=float) for name, w in groups.items()}
     columns, *other_numbers = {len(w) for w in weights.values()}
@@ -64,15 +59,10 @@ def feature_maps(
     value: str = "activation",
     synthetic: bool = False,
 ) -> Figure:
-    """Draw a beat, and below it the outputs of groups of channels over the same time.
+    """Draw a beat, (n,) in mV, and below it the outputs of groups of channels over the same time.
 
-    Parameters
-    ----------
-    beat : array, shape (n,)
-        Signal in mV.
-    maps : dict of str to array_like, shape (channels, m)
-        Name of a group -> one row per channel; a column stands for n / m samples. The colours show
-        the ``value``.
+    ``maps`` maps the name of a group to values (channels, m), a column for n / m samples, whose
+    name is ``value``.
     """
     n = len(beat)
     edges = -BEFORE / SAMPLING_RATE, (n - BEFORE) / SAMPLING_RATE
@@ -104,10 +94,7 @@ def feature_maps(
 def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
     """Draw the mean gate of each channel, one row per class, channels sorted by the first row.
 
-    Parameters
-    ----------
-    gates : dict of str to array_like, shape (n, channels)
-        Class -> gates of its beats, between 0 and 1.
+    ``gates`` maps a class to the gates of its beats, (n, channels) between 0 and 1.
     """
     mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
     mean = mean[:, np.argsort(mean[0], kind="stable")]
@@ -130,13 +117,8 @@ def attributions(
 ) -> Figure:
     """Draw which samples of a beat speak for the predicted class and which against it.
 
-    Parameters
-    ----------
-    beats : dict of str to array, shape (n,)
-        Name of a row -> signal in mV.
-    methods : dict of str to array, shape (rows, n)
-        Title of a column -> attributions, positive for the predicted class. Every panel is scaled
-        to its largest value.
+    ``beats`` maps the name of a row to a signal (n,) in mV, ``methods`` the title of a column to
+    attributions (rows, n), positive for the class. Each panel is scaled to its largest value.
     """
     height = 1.75 * len(beats) + 1.3
     figure, grid = panel_grid(height, len(beats), len(methods), sharex=True, sharey="row")
@@ -173,10 +155,8 @@ def mean_attributions(
 ) -> Figure:
     """Draw the mean beat of each class, and below it the attributions of its samples.
 
-    Parameters
-    ----------
-    classes : dict of str to tuple of two arrays, shape (n, samples)
-        Class -> beats in mV, and their attributions, whose name is ``value``.
+    ``classes`` maps a class to its beats, (n, samples) in mV, and to their attributions, whose name
+    is ``value``.
     """
     figure, grid = panel_grid(4.2, 2, len(classes), sharex=True, sharey="row")
     seen = []

@@ -1,7 +1,5 @@
 """Scores as points: with intervals, with one point per training run, against confidence."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -27,15 +25,9 @@ def score_rows(
 ) -> Figure:
     """Draw values as points, one row per name, with whiskers where they have bounds.
 
-    Parameters
-    ----------
-    series : dict of str to dict of str to array_like, shape (1,) or (3,)
-        Name of a series -> name of a row -> value, or value, lower and upper bound; up to four
-        series, and those of ``letters``.
-    letters : collection of str
-        Series without bounds, drawn as the first letter of their names above the points.
-    line : tuple of float and str
-        A value to mark by a vertical line, and its name.
+    ``series`` maps the name of a series to its rows, and these to a value, or to value, lower and
+    upper bound. There may be up to four, and those of ``letters``, which have no bounds: the first
+    letters of their names stand above the points. ``line`` is a value to mark and its name.
     """
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
     figure, ((axes,),) = panel_grid(max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0))
@@ -80,15 +72,9 @@ def run_points(
 ) -> Figure:
     """Draw one point per training run and the mean of each row, and the paper's value if given.
 
-    Parameters
-    ----------
-    panels : dict of str to dict of str to sequence of float
-        Title of a panel, which may be empty -> name of a row -> value of each run; an empty row
-        has not been run yet.
-    paper : dict of str to float
-        Name of a row -> the paper's value.
-    differences : bool
-        Whether the values are paired differences: draw zero, and the mean's 95 % interval.
+    ``panels`` maps the title of a panel, which may be empty, to its rows, and these to the values
+    of the runs, none if there is no run yet; ``paper`` maps rows to the paper's values. Values that
+    are paired ``differences`` are drawn with zero, and with the mean's 95 % interval.
     """
     columns = min(len(panels), 2)
     n_rows = -(-len(panels) // columns)
@@ -131,10 +117,7 @@ def reliability_diagram(
 ) -> Figure:
     """Draw accuracy over confidence, and below it the number of beats of each confidence.
 
-    Parameters
-    ----------
-    found : dict of str to Reliability
-        Title of a panel -> result of :func:`ecgkit.evaluate.statistics.reliability`.
+    ``found`` maps the title of a panel to what :func:`ecgkit.evaluate.statistics.reliability` gave.
     """
     style = {"sharex": True, "sharey": "row", "height_ratios": [2.4, 1]}
     figure, grid = panel_grid(4.8, 2, len(found), **style)

@@ -1,3 +1,4 @@
+# ruff: noqa: F401
 """Studies: many training runs, described in a TOML file each, one engine for all.
 
 ``NAME.toml`` beside this file says what a study trains, and :func:`run_study` trains it.
@@ -8,16 +9,3 @@ from ecgbook.studies.definitions import Row, Study, load_study, study_names
 from ecgbook.studies.engine import run_study
 from ecgbook.studies.store import publish, results
 from ecgbook.studies.summary import Comparison, compare_rows, comparison_table
-
-__all__ = [
-    "Comparison",
-    "Row",
-    "Study",
-    "compare_rows",
-    "comparison_table",
-    "load_study",
-    "publish",
-    "results",
-    "run_study",
-    "study_names",
-]

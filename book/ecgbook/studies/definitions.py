@@ -1,7 +1,5 @@
 """What a study trains, read from its TOML file."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -4,13 +4,12 @@ Each run has a folder of its own. A finished run is kept, and one that was cut o
 checkpoint: however a call ends, the next one loses an epoch at most.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,34 +44,24 @@ def run_study(
     test: bool = False,
     beats: Sequence[Beats] = (),
     device: str = "auto",
-    precision: str = "auto",
-    progress: bool = False,
+    **how: Any,
 ) -> list[Run]:
     """Make all runs of a study that are not there yet, seed by seed.
 
+    InputError if nothing would be run, a name is unknown, or a run of other settings is in the way.
+
     Parameters
     ----------
-    study : Study
-    out : Path
-        Takes ``summary.md`` and a folder per run: ``ROW-SEED``, or ``ROW-SEED-test`` with ``test``.
-    rows, models : sequence of str
-        Take only these rows, and of them only these models; none means all.
-    seeds : sequence of int, optional
-        Take these seeds instead of each row's.
-    quick : bool
-        Take one seed, few epochs and a sample of the beats, to see that everything works.
+    out : Path, for ``summary.md`` and a folder per run, ``ROW-SEED`` or ``ROW-SEED-test``
+    rows, models : sequence of str, only these rows, and of them only these models; none means all
+    seeds : sequence of int, optional, instead of each row's
+    quick : bool, whether one seed, few epochs and a sample of the beats are to show that all works
     test : bool
         Test the study's ``tested`` rows on DS2, and the mean of their seeds' probabilities.
     beats : sequence of Beats
         Tables to take the beats from, without the rows that none of them suits; without any,
         beats are loaded for each row.
-    device, precision, progress
-        See :func:`ecgkit.evaluate.runs.train_and_test`.
-
-    Raises
-    ------
-    InputError
-        If nothing would be run, a name is unknown, or a run of other settings is in the way.
+    device, how : for :func:`ecgkit.evaluate.runs.train_and_test`: device, precision, progress
     """
     chosen = _choose(study, rows, models, test)
     tables = {row.preparation: _table(row.preparation, beats) for row in chosen} if beats else {}
@@ -108,10 +97,9 @@ def run_study(
             out=folder,
             resume=True,
             device=device,
-            precision=precision,
-            progress=progress,
             study=study.name,
             row=row.name,
+            **how,
         )
         runs.append(run)
         trained += not there
@@ -127,7 +115,7 @@ def run_study(
 
 
 def tell(sentence: str) -> None:
-    """Say how far the work is, without disturbing what goes to the output."""
+    """Print how far the work is, where it does not disturb the output."""
     print(f"ecgbook: {sentence}", file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,5 @@
 """Published results: ``results.jsonl``, one line per training run."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -16,11 +14,8 @@ from ecgkit.files import atomic_write
 from ecgkit.train.recipe import Recipe
 
 RESULTS = FOLDER / "results.jsonl"
-ENSEMBLE = "-ensemble"
-"""Ends the row's name of an ensemble, behind the name of its members' row."""
-
-QUICK = "-quick"
-"""Ends the recipe's name of a run that only shows that everything works."""
+ENSEMBLE = "-ensemble"  # ends the row's name of an ensemble, behind that of its members' row
+QUICK = "-quick"  # ends the recipe's name of a run that only shows that everything works
 
 
 @functools.lru_cache(maxsize=2)
@@ -46,17 +41,9 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 def results(study: str | None = None, row: str | None = None, **equals: Any) -> list[Run]:
     """Find published runs, in the order of the study's rows and then by seed.
 
-    Parameters
-    ----------
-    study, row : str, optional
-        Their names; ``"ROW-ensemble"`` is the mean of the probabilities of a tested row's seeds.
-    **equals
-        Further fields of :class:`ecgkit.evaluate.runs.Run`, of its settings or its preparation.
-
-    Raises
-    ------
-    InputError
-        If there is no such study, row or field.
+    The row ``"ROW-ensemble"`` is the mean of the probabilities of a tested row's seeds. ``equals``
+    names further fields of :class:`ecgkit.evaluate.runs.Run`, its settings or its preparation.
+    InputError if there is no such study, row or field.
 
     Examples
     --------
@@ -77,19 +64,9 @@ def results(study: str | None = None, row: str | None = None, **equals: Any) -> 
 def publish(folder: Path, *, replace: bool = False, results: Path | None = None) -> list[Run]:
     """Add the finished runs below a folder to the results, all or none.
 
-    Parameters
-    ----------
-    folder : Path
-        Where :func:`ecgbook.studies.run_study` wrote.
-    replace : bool
-        Let a run take the place of one with the same study, row, seed, recipe and test part.
-    results : Path, optional
-        Another file than ``results.jsonl``.
-
-    Raises
-    ------
-    InputError
-        If there is no run, or one is of no study, a quick run, not of MIT-BIH, or there already.
+    With ``replace`` a run takes the place of one with the same study, row, seed, recipe and test
+    part. ``results`` may be another file. InputError if there is no run, or one is of no study, a
+    quick run, not of MIT-BIH, or there already.
     """
     path = results or RESULTS
     found = [Run.read(file) for file in sorted(folder.rglob(RUN))]
@@ -99,9 +76,7 @@ def publish(folder: Path, *, replace: bool = False, results: Path | None = None)
         if run.recipe.endswith(QUICK):
             raise InputError(f"{_name(run)} is a quick run, no result: make it without --quick.")
         if run.source != "mitdb":
-            raise InputError(
-                f"{_name(run)} is of {run.source}: only runs on MIT-BIH are published."
-            )
+            raise InputError(f"{_name(run)} is of {run.source}: publish runs on MIT-BIH only.")
         if (run.study, run.row) not in _order():
             raise InputError(f"{_name(run)} is of no row of a study: add it to the TOML file.")
     new = {_identity(run) for run in found}

@@ -1,7 +1,5 @@
 """Each row of a study beside its baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,13 +42,8 @@ class Comparison:
 def compare_rows(study: Study, runs: Sequence[Run], key: str = "accuracy") -> list[Comparison]:
     """Compare each row that has runs with its baseline, without ensembles.
 
-    Parameters
-    ----------
-    study : Study
-    runs : sequence of Run
-        Of this study, tested on one part.
-    key : str
-        A key of :func:`ecgbook.paper_tables.scores`.
+    The runs are of this study, tested on one part; ``key`` is one of
+    :func:`ecgbook.paper_tables.scores`.
     """
     by_row = {name: [run for run in runs if run.row == name] for name in study.rows}
     found = []
