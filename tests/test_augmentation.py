@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from ecgkit.evaluate import runs
-from ecgkit.train import augmentation, fit
+from ecgkit.train import augmentation, fit, weights
 from ecgkit.train.augmentation import (
     crop_and_resize,
     disturb,
@@ -165,7 +165,7 @@ def test_augmentation_sees_the_training_half_alone_and_alters_nothing_in_place(
     synthetic_beats, monkeypatch
 ):
     beats = synthetic_beats.without_q().sample(60, rare=20)
-    original, cropped, tested, predict = beats.signals.copy(), [], [], runs.predict
+    original, cropped, tested, predict = beats.signals.copy(), [], [], weights.predict
 
     def crops(x, *rest):
         cropped.append(x.numpy().copy())
@@ -176,7 +176,7 @@ def test_augmentation_sees_the_training_half_alone_and_alters_nothing_in_place(
         return predict(network, x, *rest, **named)
 
     monkeypatch.setattr(fit, "random_crops", crops)
-    monkeypatch.setattr(runs, "predict", predicting)
+    monkeypatch.setattr(weights, "predict", predicting)
     runs.train_and_test(beats, "resnet", "paper", Recipe(epochs=2, batch=32), seed=3, device="cpu")
     halves = runs.split_beats(beats, "random", seed=3)
     assert len(as_bytes(original)) == len(beats)  # no two are alike, so bytes tell them apart

@@ -17,7 +17,7 @@ from ecgkit.data.beats import load_beats
 from ecgkit.data.preparation import Preparation
 from ecgkit.evaluate import runs
 from ecgkit.evaluate.runs import Run, evaluate, split_beats, train_and_test
-from ecgkit.train import checkpoints, fit
+from ecgkit.train import checkpoints, fit, weights
 from ecgkit.train.checkpoints import CHECKPOINT
 from ecgkit.train.recipe import Recipe
 from ecgkit.train.weights import load_model
@@ -218,18 +218,18 @@ def as_bytes(signals):
 def test_validation_leaves_the_test_half_alone_and_its_weights_may_be_tested_there(
     beats, tmp_path, monkeypatch, split
 ):
-    seen, predict = {"trained": set(), "predicted": set()}, runs.predict
+    seen, predict = {"trained": set(), "predicted": set()}, weights.predict
 
     def fitting(network, signals, *rest, **options):
         seen["trained"] |= as_bytes(signals)
         return fit.fit(network, signals, *rest, **options)
 
-    def predicting(network, signals, *rest):
+    def predicting(network, signals, *rest, **named):
         seen["predicted"] |= as_bytes(signals)
-        return predict(network, signals, *rest)
+        return predict(network, signals, *rest, **named)
 
     monkeypatch.setattr(runs, "fit", fitting)
-    monkeypatch.setattr(runs, "predict", predicting)
+    monkeypatch.setattr(weights, "predict", predicting)
     four = beats.without_q()
     halves = split_beats(four, split, seed=1)
     _, run = train(beats, settings=ONE, split=split, seed=1, validation=True, out=tmp_path)

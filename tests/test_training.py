@@ -244,7 +244,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other):
     recipe = Recipe(epochs=2, batch=64)
     cut_off_after(1, tmp_path, recipe)
     settings = {"network": make_network(), "recipe": recipe, **other}
-    with pytest.raises(InputError, match="another"):
+    with pytest.raises(InputError, match="differ"):
         train(**settings, out=tmp_path, resume=True)
 
 

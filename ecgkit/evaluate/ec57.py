@@ -98,22 +98,19 @@ class Ec57Report:
     def to_dict(self) -> dict[str, Any]:
         """Give the keys of ``ecgkit ec57 --json``; None where a score is not defined."""
         matrices = [*self.matrices.values(), self.total]
-        parts = [{"matrix": m.tolist(), "figures": none_if_nan(self._scores(m))} for m in matrices]
-        about: dict[str, Any] = dict(zip(("reference", "test"), self.annotators, strict=True))
-        about |= {"synthetic": self.synthetic, "paced": list(self.paced)}
-        about |= {"rows": list(ROWS), "columns": list(COLUMNS), **asdict(self.settings)}
-        about["records"] = dict(zip(self.matrices, parts[:-1], strict=True))
-        return about | {"gross": parts[-1], "average": {"figures": none_if_nan(self.average)}}
-
-    def text(self) -> str:
-        """Format summed matrix and scores for a fixed-width font, like WFDB's ``bxb``."""
-        return self._format(pd.DataFrame.to_string)
+        *parts, gross = ({"matrix": m.tolist(), "figures": self._scores(m)} for m in matrices)
+        names, records = ("reference", "test"), dict(zip(self.matrices, parts, strict=True))
+        about: dict[str, Any] = dict(zip(names, self.annotators, strict=True))
+        about |= {"synthetic": self.synthetic, "paced": self.paced, "rows": ROWS}
+        about |= {"columns": COLUMNS, **asdict(self.settings), "records": records, "gross": gross}
+        return none_if_nan(about | {"average": {"figures": self.average}})
 
     def markdown(self) -> str:
         """Format summed matrix and scores as Markdown tables."""
-        return self._format(_markdown)
+        return self.text(_markdown)
 
-    def _format(self, as_text: Callable[[pd.DataFrame], str]) -> str:
+    def text(self, as_text: Callable[[pd.DataFrame], str] = pd.DataFrame.to_string) -> str:
+        """Format summed matrix and scores for a fixed-width font, like WFDB's ``bxb``."""
         settings, n = self.settings, self.total[:5].sum(axis=1)  # reference beats of each class
         end = "the end" if settings.end_s is None else f"{settings.end_s:g} s"
         sveb = f"SVEB: {n[1]}" if settings.sveb else "S counted as N"
@@ -161,9 +158,9 @@ def ec57_report(
 ) -> Ec57Report:
     """Compare two annotators, whom the report calls `annotators`, record by record.
 
-    Records with paced beats (``/`` or ``f`` in the reference) are excluded, as the standard asks.
-    Those that cannot be compared (too short, say) are left out with a warning; InputError if none
-    is left, or one of the two lacks a record.
+    Records with paced beats (``/`` or ``f`` in the reference) are excluded, as the standard asks;
+    those that cannot be compared are left out with a warning. InputError if none is left, or if one
+    of the two lacks a record.
 
     >>> marks = Annotations([1000, 2000, 3000], ["N", "V", "N"], 1000)
     >>> beats = Annotations([1010, 2000], ["N", "N"], 1000)
@@ -180,8 +177,7 @@ def ec57_report(
         except InputError as error:
             left_out.append(f"Record {name} is left out: {error}")
     if not matrices:
-        none = f"No record is left ({len(paced)} have paced beats): give at least one."
-        raise InputError((left_out or [none])[0])
+        raise InputError([*left_out, f"No record is left ({len(paced)} are paced): add one."][0])
     for sentence in left_out:
         warnings.warn(sentence, stacklevel=2)
     synthetic = any(reference[name].synthetic for name in matrices)

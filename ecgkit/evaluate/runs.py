@@ -22,7 +22,7 @@ from ecgkit.files import atomic_write, parse_json
 from ecgkit.nn.models import build
 from ecgkit.train import device as devices
 from ecgkit.train.checkpoints import CHECKPOINT
-from ecgkit.train.fit import fit, predict
+from ecgkit.train.fit import fit
 from ecgkit.train.recipe import Recipe
 from ecgkit.train.weights import Classifier, Provenance, load_model, save_model
 
@@ -146,8 +146,6 @@ def train_and_test(
         InputError); or to go on with the one there, or read it back, if its settings are these.
     device, precision, study, row : str, see :mod:`ecgkit.train.device`; noted in the record
     """
-    if out is not None:
-        _claim(out, resume)
     beats = beats.without_q()
     torch.manual_seed(seed)
     network = build(model, beats.preparation.n_features)
@@ -164,12 +162,16 @@ def train_and_test(
     place = devices.pick_device(device)
     dtype = str(devices.pick_precision(place, precision)).removeprefix("torch.")
     fixed = known if precision == "auto" else {**known, "precision": dtype}
-    if out is not None and (done := _finished(out, fixed)):
+    if out is not None and (done := _claim(out, resume, fixed)):
         return done
+    data = (beats.source, beats.fingerprint, outer.hash)
+    records = tuple(np.unique(beats.records[outer.train]).tolist())
+    provenance = Provenance(model, recipe, split, seed, *data, trained_on=records)
+    classifier = Classifier(network, beats.preparation, provenance)
 
-    def score(network: torch.nn.Module) -> dict[str, float]:
-        found = _predict(network, tested)
-        scores = metrics.report(metrics.confusion_matrix(tested.labels, found))
+    def score(_: torch.nn.Module) -> dict[str, float]:
+        matrix = metrics.confusion_matrix(tested.labels, classifier.predict(tested).argmax(axis=1))
+        scores = metrics.report(matrix)
         return {"accuracy": scores.accuracy, "mean_f1": scores.macro.mean_f1}
 
     trained = beats.select(halves.train)
@@ -179,7 +181,7 @@ def train_and_test(
     curve = fit(network, trained.signals, trained.labels, settings, **options)
     run = Run(
         **known,
-        **result_fields(tested, _predict(network, tested), split),
+        **result_fields(tested, classifier.predict(tested).argmax(axis=1), split),
         precision=dtype,
         losses=[entry.loss for entry in curve],
         epoch_seconds=[entry.seconds for entry in curve],
@@ -191,20 +193,11 @@ def train_and_test(
         study=study,
         row=row,
     )
-    data = (beats.source, beats.fingerprint, outer.hash)
-    records = tuple(np.unique(beats.records[outer.train]).tolist())
-    provenance = Provenance(model, recipe, split, seed, *data, trained_on=records)
-    classifier = Classifier(network.eval(), beats.preparation, provenance)
     if out is not None and devices.rank_and_world()[0] == 0:
         save_model(out / WEIGHTS, classifier)
         with atomic_write(out / RUN) as draft:
             draft.write_text(run.to_json() + "\n", "utf-8")
     return classifier, run
-
-
-def _predict(network: torch.nn.Module, beats: Beats) -> NDArray[np.integer]:
-    columns = beats.features if beats.preparation.features else None
-    return predict(network, beats.signals, columns).argmax(axis=1)
 
 
 def result_fields(tested: Beats, predicted: NDArray[np.integer], split: str) -> dict[str, Any]:
@@ -218,8 +211,8 @@ def result_fields(tested: Beats, predicted: NDArray[np.integer], split: str) -> 
     return {"confusion_matrix": matrix, "predictions": packed, "by_record": by_record}
 
 
-def _claim(out: Path, resume: bool) -> None:
-    """Refuse a directory that holds another run's files, so that none is overwritten."""
+def _claim(out: Path, resume: bool, known: dict[str, Any]) -> tuple[Classifier, Run] | None:
+    """Refuse a directory with another run's files; read a finished run of these settings back."""
     there = [name for name in (RUN, WEIGHTS, CHECKPOINT) if (out / name).exists()]
     if there and not resume:
         raise InputError(f"{out} holds {there[0]}: add --resume, or give another directory.")
@@ -227,15 +220,10 @@ def _claim(out: Path, resume: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} cannot be made: {error.strerror}.") from error
-
-
-def _finished(out: Path, known: dict[str, Any]) -> tuple[Classifier, Run] | None:
-    """Read a finished run of these settings back; None where there is none, or not its weights."""
-    if not (out / RUN).exists():
+    if RUN not in there:
         return None
     run = Run.read(out / RUN)
-    differing = [key for key, value in known.items() if getattr(run, key) != value]
-    if differing:
+    if differing := [key for key, value in known.items() if getattr(run, key) != value]:
         raise InputError(f"{out} holds another run ({', '.join(differing)}): give another folder.")
     try:
         return load_model(out / WEIGHTS), run

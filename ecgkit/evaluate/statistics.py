@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,10 +23,10 @@ def standard_error(share: float, n: int) -> float:
 
 
 def resample_beats(matrix: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.int64]:
-    """Draw confusion matrices that other test beats of the same patients might have given.
+    """Draw matrices, (draws, c, c), that other beats of the same patients might have given.
 
     A parametric bootstrap of a (c, c) matrix: each class keeps its number of beats, and each beat
-    is classified independently with the probabilities of its row. Shape (draws, c, c).
+    is classified independently with the probabilities of its row.
     """
     m, rng = np.asarray(matrix), np.random.default_rng(seed)
     drawn = np.zeros((draws, *m.shape), np.int64)
@@ -39,11 +39,10 @@ def resample_beats(matrix: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.i
 def patient_bootstrap(
     matrices: ArrayLike, score: Callable[..., ArrayLike], draws: int = 1000, seed: int = 0
 ) -> Floats:
-    """Draw patients with replacement and compute a score of each draw.
+    """Draw whole patients, the same for all seeds, and average each draw's score over the seeds.
 
     Matrices have shape (seeds, patients, c, c); ``score`` turns one of (c, c) into one number or
-    several. Beats of one patient are alike, so whole patients are drawn, the same for all seeds.
-    Scores are means over the seeds; ``np.nanpercentile(scores, [2.5, 97.5])`` is their interval.
+    several. ``np.nanpercentile(scores, [2.5, 97.5])`` is their interval.
     """
     m = np.asarray(matrices)
     picks = np.random.default_rng(seed).integers(m.shape[1], size=(draws, m.shape[1]))
@@ -51,8 +50,7 @@ def patient_bootstrap(
     return np.array(scores, dtype=float).mean(axis=1)
 
 
-@dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(NamedTuple):
     """Mean difference between two models over n seeds, and how certain it is."""
 
     n: int
@@ -76,8 +74,7 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
     return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign, abs(mean) > half)
 
 
-@dataclass(frozen=True)
-class McNemar:
+class McNemar(NamedTuple):
     """Of n beats, those that only one of two models classifies correctly, and the p of the test."""
 
     only_first: int
@@ -101,8 +98,7 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     return McNemar(b, c, n, p, (c - b) / n, math.sqrt(b + c - (b - c) ** 2 / n) / n)
 
 
-@dataclass(frozen=True)
-class Reliability:
+class Reliability(NamedTuple):
     """Beats binned by confidence, the probability of the predicted class."""
 
     edges: Floats  #: Shape (bins + 1,), from 0 to 1. A bin includes its upper edge.
@@ -124,8 +120,7 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> 
     some = np.where(counts > 0, counts, np.nan)
     confidence, accuracy = (np.bincount(bin_of, of, minlength=bins) / some for of in (sure, right))
     gaps = np.nan_to_num(np.abs(accuracy - confidence))
-    ece = float(gaps @ counts / counts.sum())
-    return Reliability(edges, counts, confidence, accuracy, ece)
+    return Reliability(edges, counts, confidence, accuracy, float(gaps @ counts / counts.sum()))
 
 
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1) -> float:
@@ -137,8 +132,8 @@ def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: f
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Find the temperature T from 0.05 to 20 with which ``softmax(logits / T)`` fits labels best.
 
-    Use beats that are neither trained nor tested on. Above 1 the network was overconfident; the
-    predicted classes do not change (Guo et al. 2017, arXiv:1706.04599, section 4.2).
+    Above 1 the network was overconfident. Use beats neither trained nor tested on (Guo et al. 2017,
+    arXiv:1706.04599, section 4.2).
     """
 
     def loss(log_t: float) -> float:

@@ -1,10 +1,9 @@
 """The networks on a CPU: the same functions, computed in an order the processor works best in.
 
-:class:`FastCPU` replaces three of PyTorch's functions while it is active, for any network. A
-one-dimensional convolution runs as a two-dimensional one whose channels are neighbours in memory
-(channels last), or as a matrix product where it covers its whole input. Batch norm keeps channels
-last. Dropout compares 16 random bits with its rate (0.3 becomes 19,661/65,536), so that one random
-number serves four activations.
+While :class:`FastCPU` is active, a one-dimensional convolution runs as a two-dimensional one whose
+channels are neighbours in memory (channels last), or as a matrix product where it covers its whole
+input. Batch norm keeps channels last. Dropout compares 16 random bits with its rate (0.3 becomes
+19,661/65,536), so that one random number serves four activations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The layers of the TCN and the ResNet, one dimension each.
-
-Tensors are (b, c, n): batch, channels, samples.
-"""
+"""The layers of the TCN and the ResNet, for tensors (b, c, n): batch, channels, samples."""
 
 from __future__ import annotations
 
@@ -15,8 +12,7 @@ class CausalConv1d(nn.Module):
     """Dilated causal convolution, weight-normalised (paper, equation (1) and section III-B).
 
     ``F(x)_s = sum over i of f(i) x_{s - d i}``: output s sees inputs s, s - d, ..., s - (k - 1) d
-    and none after s; before the first sample the input counts as zero. The ``kernel_size`` is k,
-    the ``dilation`` d.
+    (k: ``kernel_size``, d: ``dilation``); before the first sample the input counts as zero.
 
     >>> CausalConv1d(1, 32, kernel_size=7, dilation=4)(torch.zeros(2, 1, 180)).shape
     torch.Size([2, 32, 180])
@@ -41,8 +37,7 @@ class CausalConv1d(nn.Module):
 class TemporalBlock(nn.Module):
     """Two dilated causal convolutions and a residual edge (paper, section III-B and Fig. 3).
 
-    In training, ``dropout`` is the share of activations dropped after each ReLU. Where the channels
-    differ, the residual edge is a 1x1 convolution.
+    In training, ``dropout`` is the share of activations dropped after each ReLU.
     """
 
     def __init__(
@@ -73,8 +68,6 @@ class TemporalBlock(nn.Module):
 class SqueezeExcitation(nn.Module):
     """Channel attention: a gate between 0 and 1 for each channel (Hu et al. 2018; paper, III-B).
 
-    Two linear layers compute the gates, through ``channels // reduction`` units.
-
     >>> SqueezeExcitation(256).gates(torch.zeros(1, 256)).shape
     torch.Size([1, 256])
     """
@@ -94,8 +87,6 @@ class SqueezeExcitation(nn.Module):
 
 class Inception(nn.Module):
     """Three kernel widths and a max-pool side by side (Szegedy et al. 2015; paper, III-C, Fig. 4).
-
-    Each of the four branches gives a quarter of the channels; the length stays.
 
     >>> Inception(1, 32)(torch.zeros(2, 1, 180)).shape
     torch.Size([2, 32, 180])
@@ -117,10 +108,7 @@ class Inception(nn.Module):
 
 
 class ResidualModule(nn.Module):
-    """Two convolutions of width 3 and a residual edge (He et al. 2016; paper, III-C).
-
-    The ``stride`` is that of the first convolution; 2 halves the length.
-    """
+    """Two convolutions of width 3 and a residual edge (He et al. 2016; paper, III-C)."""
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1) -> None:
         super().__init__()

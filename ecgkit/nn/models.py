@@ -63,11 +63,9 @@ class TCN(nn.Module):
     def last_step(self, x: Tensor) -> Tensor:
         """Compute ``sequence(x)[..., -1]``, and nothing that it does not need: (b, 1, n) -> (b, c).
 
-        What the last position reads is a cone: block i needs its input only at every 2**i-th
-        position back from the end. On the sequence of just these the filters are plain ones, and
-        each block computes every second position: 181 -> 175 -> 85 -> ... -> 7 -> 1 samples. In
-        shorter inputs, hidden layers are read before their first position, where they count as
-        zero: there the definition is used.
+        Block i needs its input only at every 2**i-th position back from the end. On these alone
+        the filters are plain ones: 181 -> 175 -> 85 -> ... -> 7 -> 1 samples. Shorter inputs are
+        read before their first position, as zeros: there the definition is used.
         """
         n = x.shape[-1]
         if n < self.receptive_field - self.kernel_size + 1:
@@ -132,8 +130,8 @@ class FeatureBranch(nn.Sequential):
 class ResNetTCN(nn.Module):
     """The joint model: branches side by side and a linear layer on both (paper, III-A, Fig. 2).
 
-    The branches turn beats (b, 180) into (b, ``n_features``); None leaves one out. A third one
-    reads ``n_features`` beside the samples, 0 in the paper's network.
+    Each branch turns beats (b, 180) into (b, its ``n_features``), and None leaves it out. A third
+    one reads ``n_features`` beside the samples.
 
     >>> ResNetTCN(ResNet(), TCN())(torch.zeros(2, 180)).shape
     torch.Size([2, 4])
@@ -191,10 +189,9 @@ PAPER_MODELS = tuple(MODELS)[:5]  # the joint model and the ablation (Table II, 
 
 
 def build(name: str, n_features: int = 0) -> nn.Module:
-    """Make an untrained network; call ``torch.manual_seed`` before to decide its first weights.
+    """Make a network, untrained, that reads ``n_features`` beside the samples.
 
-    The name is a key of :data:`MODELS`, or ``"strangers"``, the mean of ``"resnet"`` and of trees
-    that :mod:`ecgkit.train.boosting` fits; ``n_features`` are read beside the samples.
+    The name is a key of :data:`MODELS`, or ``"strangers"``: ``"resnet"`` and trees, averaged.
     """
     if name not in (*MODELS, "strangers"):
         raise InputError(f"There is no model {name!r}: use one of {', '.join(MODELS)}.")

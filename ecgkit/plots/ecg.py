@@ -60,15 +60,14 @@ def ecg_strip(
 ) -> Figure:
     """Draw a stretch of a recording on ECG paper, with a letter over each beat.
 
-    ``signals`` has the samples of each lead, in mV at ``fs`` Hz, and each gets a panel. ``r_peaks``
-    are the beats' sample numbers, and ``marks`` has rows of one letter per beat, such as
-    ``{"annotator": symbols, "model": classes}``. InputError if the stretch is not in the recording.
+    Each lead of ``signals``, in mV at ``fs`` Hz, gets a panel. ``r_peaks`` are sample numbers, and
+    ``marks`` rows of one letter per beat, such as ``{"annotator": symbols, "model": classes}``.
+    InputError if the stretch is not in the recording.
     """
     a, b = round(start_s * fs), round((start_s + seconds) * fs)
     length = min(map(len, signals.values()))
     if not 0 <= a < b <= length:
-        stretch = f"{start_s:g} to {start_s + seconds:g} s"
-        raise InputError(f"{stretch} is not within the recording's {length / fs:.1f} s.")
+        raise InputError(f"{a / fs:g} to {b / fs:g} s is not within the {length / fs:.1f} s there.")
     marks, peaks = marks or {}, np.asarray(r_peaks, dtype=int)
     inside = np.flatnonzero((peaks >= a) & (peaks < b))
     height = 2.2 * len(signals) + 0.3 * len(marks) + 0.7

@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import PIL.Image  # a dependency of Matplotlib
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from ecgkit import InputError, files
@@ -31,16 +30,11 @@ def panel_grid(
 
 
 def finish(figure: Figure, title: str, seen: str = "", synthetic: bool = False) -> Figure:
-    """Return a figure, drawn but for its title, alt text and mark of synthetic data, with these.
-
-    The alt text, which becomes the figure's label, is the title and what a reader has ``seen``.
-    """
+    """Add title, alt text (the title and what is ``seen``) and mark of synthetic data."""
     figure.suptitle(title, x=0.01, ha="left")
     alt = f"{title}. {seen}".replace("\n", " ").rstrip(". ") + "."
     if synthetic:
-        engine = figure.get_layout_engine()
-        if isinstance(engine, ConstrainedLayoutEngine):
-            engine.set(rect=(0, 0, 0.93, 1))  # the mark stands at the right edge
+        figure.set_layout_engine("constrained", rect=(0, 0, 0.93, 1))  # the mark is at the right
         mark = figure.text(0.995, 0.5, SYNTHETIC_MARK, color="#B00020", size=10, weight="bold")
         mark.set(rotation=90, ha="right", va="center")
         alt = f"Synthetic data. {alt}"

@@ -1,8 +1,6 @@
 """Crop-and-resize: more beats of the rare classes (paper, section IV-A).
 
-A random part of a beat is cut out and stretched back to full length by linear interpolation.
-Everything happens on the device that holds the beats, and is drawn anew in each epoch; generators
-are on that device, too.
+All is drawn anew in each epoch, by generators on the device that holds the beats.
 """
 
 from __future__ import annotations
@@ -37,10 +35,7 @@ def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
 
 
 def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.75) -> Tensor:
-    """Crop each beat, (b, n), at a random place to a random length and stretch it back.
-
-    Lengths are uniform from ``shortest``, a share of n, to n.
-    """
+    """Crop each beat, (b, n), at a random place to a length from ``shortest`` times n up to n."""
     b, n = beats.shape
     place = beats.device
     length = torch.randint(round(shortest * n), n + 1, (b,), device=place, generator=generator)
@@ -51,14 +46,9 @@ def random_crops(beats: Tensor, generator: torch.Generator, shortest: float = 0.
 def disturb(beats: Tensor, generator: torch.Generator, gain: float, noise_mv: float) -> Tensor:
     """Change each beat as electrodes, muscles and breathing would: amplitude, noise, drift.
 
-    Parameters
-    ----------
-    beats : Tensor of float, shape (b, n), in mV, half a second each
-    gain : float
-        Standard deviation of the logarithm of the factor that a beat is multiplied by.
-    noise_mv : float
-        Root mean square, over many beats, of noise below 90 Hz, and again of a sine of 0.3 to
-        1.5 Hz: what denoising lets pass. Each beat draws its own share of both.
+    Beats have shape (b, n), in mV, half a second each. The logarithm of a beat's factor has the
+    standard deviation ``gain``. Noise below 90 Hz, and again a sine of 0.3 to 1.5 Hz, has the root
+    mean square ``noise_mv`` over many beats: each draws its own share of both.
     """
     b, n = beats.shape
     how: dict[str, Any] = {"device": beats.device, "generator": generator}
@@ -78,10 +68,8 @@ def target_counts(counts: Tensor, balance: float = 1.0) -> Tensor:
     A ``balance`` of 1 raises every class to the most frequent one (the paper), 0 leaves them as
     they are, 0.5 takes the geometric mean of the two.
 
-    >>> target_counts(torch.tensor([100, 25]), 1.0).tolist()
-    [100, 100]
-    >>> target_counts(torch.tensor([100, 25]), 0.5).tolist()
-    [100, 50]
+    >>> [target_counts(torch.tensor([100, 25]), balance).tolist() for balance in (1.0, 0.5)]
+    [[100, 100], [100, 50]]
     """
     most = counts.max().double()
     return (most**balance * counts.double() ** (1 - balance)).round().long()

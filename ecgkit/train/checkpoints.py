@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import safetensors
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -41,24 +41,16 @@ def restore(
     """Read a checkpoint back and return the curve; InputError if damaged or of another run."""
     try:
         tensors = load_file(path, device=str(next(network.parameters()).device))
-        with safetensors.safe_open(path, "pt") as file:
+        with safe_open(path, "pt") as file:
             about = {k: parse_json(v) for k, v in (file.metadata() or {}).items()}
-    except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise InputError(
-            f"{path} is no checkpoint ({error}): delete it and train again."
-        ) from error
-    if about.get("identity") != identity:
-        raise InputError(
-            f"{path} belongs to another run (recipe, seed, data or precision differ): give the "
-            "same settings, or another directory."
-        )
-    weights = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
-    try:
-        network.load_state_dict(weights)
+        if about["identity"] != identity:
+            raise ValueError("recipe, seed, data or precision differ")
+        found = {k: v for k, v in tensors.items() if k.startswith("model/")}
+        network.load_state_dict({k.removeprefix("model/"): v for k, v in found.items()})
         state: dict[int, dict[str, Tensor]] = {}
         for i, weight in enumerate(network.parameters()):
             state[i] = {k: tensors[f"optimizer/{i}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
-            if any(state[i][k].shape != weight.shape for k in ("exp_avg", "exp_avg_sq")):
+            if not state[i]["exp_avg"].shape == state[i]["exp_avg_sq"].shape == weight.shape:
                 raise ValueError("Adam's moments do not fit the weights")
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         scaler.load_state_dict(about["scaler"])
@@ -66,8 +58,9 @@ def restore(
         if [entry["epoch"] for entry in curve] != list(range(1, len(curve) + 1)):
             raise ValueError("its curve has gaps")
         sum(entry["loss"] + entry["seconds"] for entry in curve)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        why = str(error).partition("\n")[0]
         raise InputError(
-            f"{path} is damaged, or of another network: delete it, or give another directory."
+            f"{path} is damaged or of another run ({why}): delete it, or give another directory."
         ) from error
     return curve

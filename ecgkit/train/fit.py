@@ -1,11 +1,9 @@
 """Training: one loop for CPU and GPU, mixed precision, checkpoints and exact resume.
 
-The beats (72 MB) stay on the device; sampling and augmentation happen there, so no worker process
-loads data. Each epoch draws its random numbers from the run's seed and its own number: a run that
-is resumed after its last complete epoch ends in the same weights as one that was never cut off.
-
-Under ``torchrun`` each process takes its share of every batch and gradients are averaged, so the
-steps are those of one process with the whole batch, except that batch norm sees shares.
+The beats (72 MB) stay on the device, where they are sampled and augmented. Each epoch draws its
+random numbers from the run's seed and its own number: a run that is resumed after its last complete
+epoch ends in the same weights as one that was never cut off. Under ``torchrun`` each process takes
+its share of every batch, so steps are those of one process, except that batch norm sees shares.
 """
 
 from __future__ import annotations
@@ -69,18 +67,16 @@ def fit(
     Parameters
     ----------
     network : nn.Module
-        Called as ``network(signals)`` or, with features, ``network(signals, features)``; with
-        ``each=True`` where the recipe has a loss per branch.
+        Called with signals and, if given, features; ``each=True`` asks for logits per branch.
     signals, labels, features : ndarray of float32 (n, 180), of int (n,), of float32 (n, k) or None
         Training half; labels from 0 (N) to 3 (F). Features are not augmented.
-    seed : int
-        Decides order, crops and dropout; the first weights are the caller's.
+    seed : int, of order, crops and dropout; the first weights are the caller's
     out, resume : Path, optional, and bool
         Directory for a checkpoint after each epoch; go on from the one there.
     device, precision : str, see :mod:`ecgkit.train.device`
     evaluate : callable, optional
-        Called with the network after each epoch; its result joins the epoch's entry. Give it
-        validation beats, never the test half.
+        Called with the network after each epoch; its result joins the epoch's entry. Never give it
+        the test half.
     """
     _check(signals, labels, features)
     place = pick_device(device)
@@ -182,8 +178,7 @@ def predict(
 ) -> NDArray[np.float32]:
     """Class probabilities of beats, float32 of shape (n, 4), on the network's device.
 
-    The beats have shape (n, 180) and the features, where the network reads them, (n, k). The number
-    of beats per batch decides speed and memory, not the result.
+    Beats have shape (n, 180), features (n, k). ``batch`` decides speed and memory, not the result.
     """
     if features is not None and len(features) != len(signals):
         raise InputError(f"{len(features)} rows of features do not belong to {len(signals)} beats.")
