@@ -14,7 +14,7 @@ from ecgkit.data.features import MEDIAN_FEATURES, compute_features
 from ecgkit.evaluate import metrics
 from ecgkit.nn.models import build
 from ecgkit.nn.trees import Mixture, Trees
-from ecgkit.train.boosting import Boosting, fit_trees, thin_out
+from ecgkit.train.boosting import fit_trees, thin_out
 from ecgkit.train.fit import predict
 
 
@@ -76,7 +76,7 @@ def test_fitted_trees_answer_as_scikit_learn_does(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(sklearn.ensemble, "HistGradientBoostingClassifier", Keeper)
     beats = table()
-    trees = fit_trees(beats, Boosting(rounds=10))
+    trees = fit_trees(beats, rounds=10)
     answers = predict(trees, beats.signals, beats.features)
     assert np.abs(answers - kept[0].predict_proba(beats.features)).max() < 1e-6
     assert (answers.argmax(axis=1) == beats.labels).mean() > 0.97
@@ -94,8 +94,9 @@ def test_all_beats_but_n_are_kept_and_those_of_n_stand_for_the_others() -> None:
 
 def test_a_mixture_is_the_mean_of_both_probabilities() -> None:
     torch.manual_seed(0)
-    mixture = Mixture(build("features", 2), 2).eval()
-    mixture.trees.load_state_dict(by_hand())
+    trees = Trees(2)
+    trees.load_state_dict(by_hand())
+    mixture = Mixture(build("features", 2), trees).eval()
     signals, features = torch.zeros(3, 180), torch.randn(3, 2)
     parts = [part(signals, features).softmax(dim=1) for part in (mixture.network, mixture.trees)]
     mean = (parts[0] + parts[1]) / 2

@@ -17,7 +17,7 @@ from ecgkit.apply.leads import TRAINED_ON, plain_lead
 from ecgkit.apply.readers import Recording, read_recording
 from ecgkit.data import denoising
 from ecgkit.data.cutting import Signal, extract_beats, resample, resample_peaks
-from ecgkit.data.preparation import SAMPLING_RATE, Preparation
+from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.data.r_peaks import detect_r_peaks
 from ecgkit.data.wfdb_io import Annotations, write_annotations
 from ecgkit.evaluate.metrics import CLASSES
@@ -131,52 +131,52 @@ def classify(
         Detect R peaks even where they are annotated; for the network; show a bar.
     """
     classifier = classifier or load_model()
-    trained = classifier.preparation.lead
-    alike = TRAINED_ON if trained in TRAINED_ON else (trained,)
     if not isinstance(recording, Recording):
         recording = read_recording(recording, wanted_lead(classifier), annotated=not detect)
-    if recording.name in classifier.provenance.trained_on:
-        warnings.warn(
-            f"A record named {recording.name} is among those that the weights were trained on: if "
-            "it is this one, the result says nothing about new people.",
-            stacklevel=2,
-        )
-    if trained not in ("any", "first") and plain_lead(recording.lead) not in alike:
-        warnings.warn(
-            f"{recording.name}: the weights were trained on lead {trained}: expect mistakes on "
-            f"lead {recording.lead or 'without a name'}.",
-            stacklevel=2,
-        )
-    _check_length(recording, classifier.preparation)
-    for sentence in quality.check_recording(recording):
-        warnings.warn(sentence, stacklevel=2)
+    name, lead = recording.name, recording.lead or "without a name"
+    doubts = [*_doubt_weights(recording, classifier), *_check_length(recording, classifier)]
+    doubts += quality.check_recording(recording)
     gaps = quality.find_gaps(recording.signal)
     signal = resample(quality.fill_gaps(recording.signal, gaps), recording.fs)
     gaps = _resample_gaps(gaps, recording.fs)
     samples, symbols, r_peaks = _find_peaks(recording, signal, gaps, detect)
     found = extract_beats(signal, r_peaks, classifier.preparation, gaps)
     table = quality.grade_windows(signal, r_peaks)
-    doubts = quality.describe_windows(table, recording, gaps, annotated=symbols is not None)
+    doubts += quality.describe_windows(table, recording, gaps, annotated=symbols is not None)
     if plain_lead(recording.lead) in TRAINED_ON and quality.looks_inverted(signal, r_peaks):
         doubts.append(
-            f"{recording.name}: most QRS complexes of lead {recording.lead} point downwards: is it "
-            "upside down? Then classes are wrong: swap the electrodes, or change its sign."
+            f"{name}: most QRS complexes of lead {lead} point downwards: is it upside down? Then "
+            "swap the electrodes, or change its sign."
         )
     if symbols is not None:
-        doubts += _without_class(recording.name, symbols)
+        doubts += _without_class(name, symbols)
+        symbols = symbols[found.kept]
     for sentence in doubts:
         warnings.warn(sentence, stacklevel=2)
     if not found.kept.any():
-        lead = recording.lead or "without a name"
         without = " away from its gaps" if len(gaps) else ""
-        raise InputError(
-            f"{recording.name}, lead {lead}, has no heartbeat{without}: try another lead."
-        )
+        raise InputError(f"{name}, lead {lead}, has no heartbeat{without}: try another lead.")
     classifier.network.to(pick_device(device))
     probabilities = classifier.predict(found.signals, found.features, progress)
-    symbols = None if symbols is None else symbols[found.kept]
     left_out, grades = int((~found.kept).sum()), np.array(quality.GRADES)[table["grade"]]
     return Classification(recording, samples[found.kept], probabilities, symbols, left_out, grades)
+
+
+def _doubt_weights(recording: Recording, classifier: Classifier) -> list[str]:
+    """Say where the weights were trained on this record, or on another lead."""
+    name, trained, doubts = recording.name, classifier.preparation.lead, []
+    if name in classifier.provenance.trained_on:
+        doubts.append(
+            f"A record named {name} is among those that the weights were trained on: if it is this "
+            "one, the result says nothing about new people."
+        )
+    alike = TRAINED_ON if trained in TRAINED_ON else (trained,)
+    if trained not in ("any", "first") and plain_lead(recording.lead) not in alike:
+        doubts.append(
+            f"{name}: the weights were trained on lead {trained}: expect mistakes on lead "
+            f"{recording.lead or 'without a name'}."
+        )
+    return doubts
 
 
 def _resample_gaps(gaps: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
@@ -213,15 +213,11 @@ def _without_class(name: str, symbols: NDArray[np.str_]) -> list[str]:
 def expectation(classifier: Classifier) -> list[str]:
     """Say in lines of text what the weights were trained on and what they do on new people."""
     p = classifier.provenance
-    lines = [
-        f"model {p.model}, recipe {p.recipe}, trained on {len(p.trained_on)} records of {p.source}"
-    ]
+    about = f"model {p.model}, recipe {p.recipe}, trained on {len(p.trained_on)} records"
     if not p.expected:
-        return [
-            *lines,
-            "trained to recognise the people of these records: expect far worse on others",
-        ]
-    lines.append("on new people, with 95 % intervals over people:")
+        last = "trained to recognise the people of these records: expect far worse on others"
+        return [f"{about} of {p.source}", last]
+    lines = [f"{about} of {p.source}", "on new people, with 95 % intervals over people:"]
     for name in CLASSES[:3]:
         scores = [p.expected[f"{score}_{name}"] for score in ("se", "ppv")]
         se, ppv = (f"{x:.0f} % ({low:.0f} to {high:.0f})" for x, low, high in scores)
@@ -235,16 +231,16 @@ def wanted_lead(classifier: Classifier) -> str | None:
     return None if lead in (*TRAINED_ON, "any", "first") else lead
 
 
-def _check_length(recording: Recording, preparation: Preparation) -> None:
-    """Refuse less than one beat; warn where the wavelets reach beyond both ends."""
-    lasts, p = f"{recording.name} lasts {recording.seconds:.2f} s", preparation
+def _check_length(recording: Recording, classifier: Classifier) -> list[str]:
+    """Refuse less than one beat; say where the wavelets reach beyond both ends."""
+    lasts, p = f"{recording.name} lasts {recording.seconds:.2f} s", classifier.preparation
     least_s = (p.margin_before + p.margin_after) / SAMPLING_RATE
     if recording.seconds < least_s:
         raise InputError(f"{lasts}, less than one heartbeat: give at least {least_s:.1f} s.")
     reach_s = denoising.reach(p.wavelet, p.level) / SAMPLING_RATE
-    if p.zeroed and recording.seconds < reach_s:
-        warnings.warn(
-            f"{lasts}, but its baseline drift is estimated over {reach_s:.1f} s: the signal is "
-            "extended by its mirror image, and the classes are less certain.",
-            stacklevel=3,
-        )
+    if not p.zeroed or recording.seconds >= reach_s:
+        return []
+    return [
+        f"{lasts}, but its baseline drift is estimated over {reach_s:.1f} s: the signal is "
+        "extended by its mirror image, and the classes are less certain."
+    ]

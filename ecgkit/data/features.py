@@ -80,6 +80,9 @@ NEEDS_NEXT = ("rr_next", "rr_next_near", "pause_10", "pause_50", "pair")
 LIMIT = 1.5
 """Largest logarithm of a ratio: 4.5 times as long, or as short."""
 
+QRS = slice(22, 40)
+"""The QRS complex in the 60 samples of a beat at 120 Hz."""
+
 Values = NDArray[np.floating]
 
 
@@ -178,46 +181,40 @@ def _median_shape_columns(signals: Values) -> dict[str, Values]:
     x = np.asarray(signals, float).reshape(n, 60, width // 60).mean(axis=2)  # (n, 60), 120 Hz
     usual = previous(x, 100, "median")
     usual = np.where(np.isfinite(usual), usual, x)  # (n, 60), the beat itself where it is the first
-    p, qrs, t = slice(5, 22), slice(22, 40), slice(40, 60)
-    own, other = (np.abs(y - np.median(y, axis=1, keepdims=True)) for y in (x, usual))
-    height, usual_height = own[:, qrs].max(axis=1), other[:, qrs].max(axis=1)
-    unit, usual_unit = (np.where(h > 1e-6, h, 1.0) for h in (height, usual_height))
-    away = np.abs(x - usual) / usual_unit[:, None]
-    half, half_usual = _widths(own, height, 2), _widths(other, usual_height, 2)
-    quarter, quarter_usual = _widths(own, height, 4), _widths(other, usual_height, 4)
-    steep, steep_usual = (np.abs(np.diff(y[:, 20:43])).max(axis=1) for y in (x, usual))
-    base, usual_base = (np.median(y, axis=1) for y in (x, usual))
-    fit = _correlation(x, usual)
-    parts = ((x - usual) / usual_unit[:, None]).reshape(len(x), 20, 3).mean(axis=2)
-    return {
-        **{f"away_{i}": part for i, part in enumerate(parts.T)},
-        "fit": fit,
-        **{
-            f"fit_{k}": _correlation(x[:, v], usual[:, v])
-            for k, v in zip(("p", "qrs", "t"), (p, qrs, t), strict=True)
-        },
-        "fit_last": np.append(1.0, fit)[: len(x)],
-        "fit_to_last": _correlation(x, np.concatenate([x[:1], x])[: len(x)]),
-        "distance": away.mean(axis=1),
-        "distance_qrs": away[:, qrs].mean(axis=1),
-        "height": _log_ratio(height, usual_height),
-        "spread": _log_ratio(x.std(axis=1), usual.std(axis=1)),
-        "half": half,
-        "quarter": quarter,
-        "half_ratio": _log_ratio(half, half_usual),
-        "quarter_ratio": _log_ratio(quarter, quarter_usual),
-        "upward": (x[:, qrs].max(axis=1) - base) / unit,
-        "downward": (base - x[:, qrs].min(axis=1)) / unit,
-        "steep": steep / unit,
-        "steep_ratio": _log_ratio(steep, steep_usual),
-        "p_height": (x[:, 8:20].max(axis=1) - base) / usual_unit,
-        "p_usual": (usual[:, 8:20].max(axis=1) - usual_base) / usual_unit,
+    own, other = _measure(x), _measure(usual)
+    unit, usual_unit = (np.where(h > 1e-6, h, 1.0) for h in (own["height"], other["height"]))
+    away = (x - usual) / usual_unit[:, None]
+    parts = {"fit": slice(60), "fit_p": slice(5, 22), "fit_qrs": QRS, "fit_t": slice(40, 60)}
+    columns = {name: _correlation(x[:, of], usual[:, of]) for name, of in parts.items()}
+    ratios = {"height": "height", "spread": "spread", "half_ratio": "half"}
+    ratios |= {"quarter_ratio": "quarter", "steep_ratio": "steep"}
+    columns |= {name: _log_ratio(own[of], other[of]) for name, of in ratios.items()}
+    means = away.reshape(n, 20, 3).mean(axis=2)
+    return columns | {
+        **{f"away_{i}": column for i, column in enumerate(means.T)},
+        "fit_last": np.append(1.0, columns["fit"])[:n],
+        "fit_to_last": _correlation(x, np.concatenate([x[:1], x])[:n]),
+        "distance": np.abs(away).mean(axis=1),
+        "distance_qrs": np.abs(away[:, QRS]).mean(axis=1),
+        "half": own["half"],
+        "quarter": own["quarter"],
+        "upward": (x[:, QRS].max(axis=1) - own["base"]) / unit,
+        "downward": (own["base"] - x[:, QRS].min(axis=1)) / unit,
+        "steep": own["steep"] / unit,
+        "p_height": own["p"] / usual_unit,
+        "p_usual": other["p"] / usual_unit,
     }
 
 
-def _widths(away: Values, height: Values, part: int) -> Values:
-    """Samples beyond a part of the QRS complex's height, shape (n,)."""
-    return (away[:, 18:44] > height[:, None] / part).sum(axis=1).astype(float)
+def _measure(x: Values) -> dict[str, Values]:
+    """Measures of beats of shape (n, 60), (n,) each; widths count samples of the QRS complex."""
+    base = np.median(x, axis=1)
+    away = np.abs(x - base[:, None])
+    height = away[:, QRS].max(axis=1)
+    half, quarter = ((away[:, 18:44] > height[:, None] / part).sum(axis=1) for part in (2, 4))
+    steep, p = np.abs(np.diff(x[:, 20:43])).max(axis=1), x[:, 8:20].max(axis=1) - base
+    found = {"base": base, "height": height, "half": half, "quarter": quarter, "steep": steep}
+    return found | {"spread": x.std(axis=1), "p": p}
 
 
 def _log_ratio(part: Values, usual: Values) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ecgkit import InputError
 from ecgkit.data.preparation import BEAT_LENGTH
 from ecgkit.nn.layers import Inception, ResidualModule, SqueezeExcitation, TemporalBlock
-from ecgkit.nn.trees import N_CLASSES, Mixture
+from ecgkit.nn.trees import N_CLASSES, Mixture, Trees
 
 
 class TCN(nn.Module):
@@ -198,5 +198,5 @@ def build(name: str, n_features: int = 0) -> nn.Module:
     if name in ("features", "strangers") and not n_features:
         raise InputError(f"The model {name!r} reads features: prepare beats with features.")
     if name == "strangers":
-        return Mixture(build("resnet", n_features), n_features)
+        return Mixture(build("resnet", n_features), Trees(n_features))
     return MODELS[name](n_features)

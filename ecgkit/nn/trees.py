@@ -74,10 +74,9 @@ class Mixture(nn.Module):
 
     temperature: Tensor
 
-    def __init__(self, network: nn.Module, n_features: int) -> None:
+    def __init__(self, network: nn.Module, trees: Trees) -> None:
         super().__init__()
-        self.n_features = n_features
-        self.network, self.trees = network, Trees(n_features)
+        self.network, self.trees = network, trees
         self.register_buffer("temperature", torch.ones(()))
 
     def forward(self, signals: Tensor, features: Tensor) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,47 +9,27 @@ from numpy.typing import NDArray
 from ecgkit.data.beats import Beats
 from ecgkit.nn.trees import N_CLASSES, Trees
 
+MOST_OF_N = 300
+"""Beats of class N taken from each record, evenly spaced; they count for those left out."""
 
-@dataclass(frozen=True)
-class Boosting:
-    """How trees are boosted.
 
-    Parameters
-    ----------
-    rounds, leaves, depth : int
-        Rounds, in each of which one tree per class is added; limits of a tree.
-    learning_rate, features : float
-        Factor of each tree's votes; share of the features that a node may choose from.
-    class_weights : float
-        A beat counts (1 / share of its class) to this power.
-    most_of_n : int
-        Beats of class N taken from each record, evenly spaced; they count for those left out.
+def fit_trees(beats: Beats, most_of_n: int = MOST_OF_N, rounds: int = 120, seed: int = 0) -> Trees:
+    """Boost one tree per class and round on the features of beats without class Q.
+
+    A beat counts (1 / share of its class) to the power 0.25.
     """
-
-    rounds: int = 120
-    leaves: int = 15
-    depth: int = 6
-    learning_rate: float = 0.08
-    features: float = 0.5
-    class_weights: float = 0.25
-    most_of_n: int = 300
-
-
-def fit_trees(beats: Beats, settings: Boosting = Boosting(), seed: int = 0) -> Trees:
-    """Boost trees on the features of beats without class Q."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    chosen, counts = thin_out(beats, settings.most_of_n)
-    beats = beats.select(chosen)
+    chosen, counts = thin_out(beats, most_of_n)
+    beats, depth = beats.select(chosen), 6
     share = np.bincount(beats.labels, counts, N_CLASSES) / counts.sum()
-    with np.errstate(divide="ignore"):
-        weights = counts * (share**-settings.class_weights)[beats.labels]
+    weights = counts * share[beats.labels] ** -0.25
     boosted = HistGradientBoostingClassifier(
-        max_iter=settings.rounds,
-        max_leaf_nodes=settings.leaves,
-        max_depth=settings.depth,
-        learning_rate=settings.learning_rate,
-        max_features=settings.features,
+        max_iter=rounds,
+        max_leaf_nodes=15,
+        max_depth=depth,
+        learning_rate=0.08,
+        max_features=0.5,
         min_samples_leaf=40,
         l2_regularization=1.0,
         early_stopping=False,
@@ -71,13 +49,12 @@ def fit_trees(beats: Beats, settings: Boosting = Boosting(), seed: int = 0) -> T
     }
     state = {name: torch.from_numpy(column.astype(np.int32)) for name, column in columns.items()}
     # rounded down to float32, a threshold sends the same float32 values left as before
-    limits = nodes["num_threshold"]
-    rounded = limits.astype(np.float32)
-    down = np.nextafter(rounded, np.float32(-np.inf))
-    state["threshold"] = torch.from_numpy(np.where(rounded > limits, down, rounded))
+    limits, rounded = nodes["num_threshold"], nodes["num_threshold"].astype(np.float32)
+    below = np.nextafter(rounded, np.float32(-np.inf))
+    state["threshold"] = torch.from_numpy(np.where(rounded > limits, below, rounded))
     state["value"] = torch.from_numpy(np.where(leaf, nodes["value"], 0).astype(np.float32))
     state["bias"] = torch.from_numpy(boosted._baseline_prediction.ravel().astype(np.float32))
-    found = Trees(beats.features.shape[1], settings.depth)
+    found = Trees(beats.features.shape[1], depth)
     found.load_state_dict(state)
     return found.eval()
 
@@ -87,13 +64,9 @@ def thin_out(beats: Beats, most: int) -> tuple[NDArray[np.int64], NDArray[np.flo
 
     Returns row numbers, and how many beats each of them stands for.
     """
-    rows, counts = [], []
+    chosen, counts = beats.labels != 0, np.ones(len(beats))
     for record in np.unique(beats.records):
         own = np.flatnonzero((beats.records == record) & (beats.labels == 0))
         kept = own[np.linspace(0, len(own) - 1, min(most, len(own))).astype(int)]
-        rows.append(kept)
-        counts.append(np.full(len(kept), len(own) / max(len(kept), 1)))
-    other = np.flatnonzero(beats.labels != 0)
-    chosen = np.concatenate([*rows, other])
-    order = np.argsort(chosen)
-    return chosen[order], np.concatenate([*counts, np.ones(len(other))])[order]
+        chosen[kept], counts[kept] = True, len(own) / max(len(kept), 1)
+    return np.flatnonzero(chosen), counts[chosen]
