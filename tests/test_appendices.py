@@ -16,7 +16,7 @@ from scipy import signal
 
 import ecgkit
 from ecgbook import paper_tables, studies
-from ecgkit.apply import foreign
+from ecgkit.apply import readers
 from ecgkit.cli import parser
 from ecgkit.train.weights import load_model, model_names
 
@@ -175,7 +175,7 @@ def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
 def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist() -> None:
     page = PAGES["formats"]
     unread = {
-        suffix for *_, suffixes, advice in foreign.FORMATS if advice for suffix in suffixes.split()
+        suffix for *_, suffixes, advice in readers.FORMATS if advice for suffix in suffixes.split()
     }
     assert not {suffix for suffix in unread if f"`{suffix}`" not in page}
     options = set(vars(parser().parse_args(["classify", "x"])))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgkit import InputError
-from ecgkit.apply import edf_reader, signal_file
+from ecgkit.apply import edf_reader
 from ecgkit.apply.readers import read_recording
 
 WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
@@ -180,4 +180,4 @@ def test_memory_for_a_long_recording_of_many_channels(tmp_path, width):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(signal) == 20 * n
-    assert peak < signal.nbytes + 40 * signal_file.BLOCK
+    assert peak < signal.nbytes + 40 * edf_reader.BLOCK

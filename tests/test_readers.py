@@ -7,7 +7,6 @@ import pytest
 import wfdb
 
 from ecgkit import InputError
-from ecgkit.apply import signal_file
 from ecgkit.apply.readers import read_recording
 from ecgkit.data import wfdb_io
 
@@ -109,7 +108,7 @@ def test_memory_for_a_long_record(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert signal.nbytes == 4 * n
-    assert peak < 4 * n + 40 * signal_file.BLOCK  # as float64 it would be 48 MB more
+    assert peak < 4 * n + 40 * wfdb_io.BLOCK  # as float64 it would be 48 MB more
 
 
 def test_a_missing_value_is_nan(tmp_path):

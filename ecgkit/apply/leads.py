@@ -1,14 +1,21 @@
-"""Names of leads: what they mean, and which of a recording's channels is read."""
+"""The channels of a recording: what their names mean, and which of them is read."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ecgkit import InputError
-from ecgkit.apply.signal_file import Channel
 
+Signal = NDArray[np.float32]  # (samples,)
+
+RAW = "raw"  # unit of a converter's integers without a gain
 TRAINED_ON = ("MLII", "II")  # leads like the one that the published weights were trained on
 
 _VOLTS = re.compile(r"\W*(?:(m|milli)|(u|µ|μ|micro))?v(?:olts?)?\W*", re.I).fullmatch
@@ -24,6 +31,15 @@ _OTHER = re.compile(  # sensors beside an ECG, and what is derived from one
     r"[anp]i?bp|pap|icp|cvp|flow|light|lux)(?![a-z])",
     re.I,
 ).search
+
+
+class Channel(NamedTuple):
+    """One signal of a file, read once it is chosen."""
+
+    lead: str
+    unit: str | None  # RAW, or None, as the rate, where the file states none
+    fs: float | None  # Hz
+    read: Callable[[], Signal]  # the whole signal, in its unit; ValueError if it is damaged
 
 
 def plain_lead(name: str) -> str:
@@ -53,8 +69,6 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
     An ECG has the name of one, else a unit in volts. Of leads other than MLII and II the first is
     taken with a warning; InputError if `wanted` is not there, or if several can be the ECG.
     """
-    if not channels:
-        raise InputError(f"{path} has no signal: record or export it again.")
     if len(channels) > 1:
         channels = [c._replace(lead=c.lead or f"channel {i}") for i, c in enumerate(channels, 1)]
     listed = ", ".join(c.lead for c in channels[:20]) + (", ..." if len(channels) > 20 else "")
@@ -64,28 +78,23 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
         if not same:
             raise InputError(f"{path} has no lead {wanted!r}: name one of {listed}, or 'first'.")
         return same[0]
+    standard = {c.lead for c in channels if _STANDARD(plain_lead(c.lead))}
     possible = [c for c in channels if not _OTHER(c.lead)]
+    ecg = {c.lead for c in possible if re.search("ecg|ekg", c.lead, re.I)} | standard
     likely = (
         (channels[:1] if wanted else [])
-        or [c for c in channels if is_ecg(c.lead)]
+        or [c for c in channels if c.lead in ecg]
         or [c for c in possible if c.unit and millivolts(c.unit)]
-        or [c for c in possible if not c.unit]
+        or [c for c in possible if c.unit in (None, RAW)]
     )
     for name in TRAINED_ON:
         if same := [c for c in likely if plain_lead(c.lead) == name]:
             return same[0]
     if not likely:
-        raise InputError(f"{path} has no ECG by the names and units of its channels, {listed}.")
-    if len(likely) > 1 and not all(_STANDARD(plain_lead(c.lead)) for c in likely):
-        fault = "several channels that can be an ECG: name one with --lead"
-        raise InputError(f"{path} has {fault}, of {listed}.")
+        raise InputError(f"{path} has no ECG by its channels' names and units: {listed or 'none'}.")
+    if len(likely) > 1 and not standard.issuperset(c.lead for c in likely):
+        raise InputError(f"{path} has several channels that can be an ECG: --lead one of {listed}.")
     if len(channels) > 1:
         taken = f"lead {likely[0].lead} is read; --lead chooses another of {listed}"
         warnings.warn(f"{path}: {taken}.", stacklevel=3)
     return likely[0]
-
-
-def is_ecg(name: str) -> bool:
-    """Whether a channel has the name of a lead, or one with ECG or EKG in it."""
-    standard = _STANDARD(plain_lead(name))
-    return bool(standard or (re.search("ecg|ekg", name, re.I) and not _OTHER(name)))

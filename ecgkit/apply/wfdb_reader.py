@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgkit import InputError
-from ecgkit.apply.signal_file import Channel, Signal
+from ecgkit.apply.leads import Channel, Signal
 from ecgkit.data import wfdb_io
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def _list_segments(path: Path, header: wfdb.MultiRecord) -> list[Channel]:
     # The first segment of a variable layout is empty and lists all leads.
     for i, (lead, *_) in enumerate(next(iter(parts.values()))):
         same = {k: [c for c in part[i:] + part if c.lead == lead] for k, part in parts.items()}
-        pieces = [(n, next(iter(same.get(name, ())), None)) for name, n in rows if n]
-        for found in [channel for _, channel in pieces if channel][:1]:
+        pieces = [(n, next(iter(same.get(name, [])), None)) for name, n in rows if n]
+        if found := [channel for _, channel in pieces if channel]:
             read = partial(_join_segments, path, header.fs, pieces)
-            channels.append(found._replace(read=read))
+            channels.append(found[0]._replace(read=read))
     return channels
 
 
@@ -91,16 +91,9 @@ def _join_segments(path: Path, fs: float, pieces: list[tuple[int, Channel | None
     kinds = {(channel.unit, channel.fs) for _, channel in pieces if channel}
     if len(kinds) > 1:
         raise InputError(f"{path}: its segments differ in unit or rate: give one of them.")
-    spf, stop = round((kinds.pop()[1] or fs) / fs), 0
-    try:
-        signal = np.full(sum(n for n, _ in pieces) * spf, np.nan, np.float32)
-    except MemoryError as error:
-        raise wfdb_io.unreadable(path, error) from error
-    for n, channel in pieces:
-        start, stop = stop, stop + n * spf
-        if channel:
-            signal[start:stop] = channel.read()
-    return signal
+    spf = round((kinds.pop()[1] or fs) / fs)
+    gap = np.array([np.nan], np.float32)
+    return np.concatenate([x.read() if x else gap.repeat(n * spf) for n, x in pieces])
 
 
 def read_beats(
@@ -116,12 +109,12 @@ def read_beats(
         return None, None
     r_peaks, symbols = wfdb_io.read_annotations(path, n_samples, chosen, fs)
     others = ", ".join(name for name in beside if name != chosen)
-    hint = f"; --annotator takes {others}" if others else ""
+    hint = f"; --annotator takes {others}." if others else "."
     if not len(r_peaks):
         why = f"{path}.{chosen} marks no beats, at most rhythms, waves or noise"
-        warnings.warn(f"{why}: R peaks are detected{hint}.", stacklevel=3)
+        warnings.warn(f"{why}: R peaks are detected{hint}", stacklevel=3)
         return None, None
     if annotator is None and chosen != "atr":
         why = f"The beats of {path}.{chosen} are used, as there is no .atr"
-        warnings.warn(f"{why}; --detect ignores them{hint}.", stacklevel=3)
+        warnings.warn(f"{why}; --detect ignores them{hint}", stacklevel=3)
     return r_peaks, symbols
