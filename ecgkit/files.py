@@ -23,19 +23,16 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    in_block = False  # there, an error may be that of another file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        in_block = True
         yield draft
-        in_block = False
         with draft.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        no_room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # names no file
-        if in_block and not no_room and str(error.filename) != str(draft):
-            raise
+        ours = Path(str(error.filename)) in (draft, *draft.parents)
+        if not ours and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise  # of another file; a full or broken disk names none
         why = error.strerror or error
         raise InputError(f"{path} cannot be written ({why}): give another place.") from error
     finally:

@@ -1,9 +1,8 @@
 """AAMI heartbeat classes: from the annotator's symbols to N, S, V, F and Q.
 
-Two mappings are in use, and results cannot be compared without naming the mapping: ``"ec57"``, as
-WFDB's comparator ``bxb`` counts when it reports supraventricular beats, and ``"literature"``, as
-most machine-learning papers count. They differ in the atrial and the nodal escape beat, ``e`` and
-``j``: S in the first, N in the second.
+Results cannot be compared without naming the mapping: ``"ec57"``, as WFDB's comparator ``bxb``
+counts when it reports supraventricular beats, or ``"literature"``, as most machine-learning papers
+count. The atrial and the nodal escape beat, ``e`` and ``j``, are S in the first, N in the second.
 """
 
 from __future__ import annotations
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 
-CLASSES = ("N", "S", "V", "F", "Q")
-"""The five AAMI classes, in the order of all matrices and tables."""
-
+CLASSES = ("N", "S", "V", "F", "Q")  #: The five AAMI classes, in the order of all tables.
 NAMES = {
     "N": "normal and bundle branch block",
     "S": "supraventricular ectopic",
@@ -26,14 +23,12 @@ NAMES = {
     "Q": "paced or unclassifiable",
 }
 
+#: From the palette of Okabe and Ito, which is safe for colour-blind readers.
 COLORS = {"N": "#0072B2", "S": "#E69F00", "V": "#D55E00", "F": "#009E73", "Q": "#7F7F7F"}
-"""From the palette of Okabe and Ito, which is safe for colour-blind readers."""
 
 _EC57 = {"N": "NLRB", "S": "JASajen", "V": "VrE", "F": "F", "Q": "Q/f?"}
 
-MAPPINGS: dict[str, dict[str, str]] = {
-    "ec57": {symbol: name for name, symbols in _EC57.items() for symbol in symbols}
-}
+MAPPINGS = {"ec57": {symbol: name for name, symbols in _EC57.items() for symbol in symbols}}
 MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
 
 
@@ -68,12 +63,9 @@ def encode(symbols: Iterable[str], mapping_name: str = "ec57") -> NDArray[np.int
     """
     table = {symbol: CLASSES.index(name) for symbol, name in mapping(mapping_name).items()}
     codes = list(symbols)
-    if unknown := sorted(set(codes) - set(table)):
-        raise InputError(
-            f"{', '.join(map(repr, unknown))} does not mark a heartbeat: keep only the symbols "
-            f"of beats, {' '.join(table)}."
-        )
-    return np.array([table[symbol] for symbol in codes], dtype=np.int8)
+    if unknown := ", ".join(map(repr, sorted(set(codes) - set(table)))):
+        raise InputError(f"{unknown} does not mark a heartbeat: keep those of {' '.join(table)}.")
+    return np.array([table[symbol] for symbol in codes], np.int8)
 
 
 def counts(labels: NDArray[np.int8]) -> dict[str, int]:

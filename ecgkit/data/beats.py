@@ -7,7 +7,6 @@ of beats exactly; many other margins do as well.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -35,36 +34,19 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Beats:
-    """A table of n heartbeats.
+    """A table of n heartbeats. All columns but the first two have the shape (n,)."""
 
-    Attributes
-    ----------
-    signals, features : ndarray of float32, shape (n, 180) and (n, k)
-        Samples of each beat, in mV unless the preparation says otherwise; the features that it
-        names, often none.
-    labels : ndarray of int8, shape (n,)
-        Index into :data:`ecgkit.data.aami.CLASSES`.
-    symbols, records : ndarray of str, shape (n,)
-        The annotator's symbol, and the name of the beat's record.
-    samples : ndarray of int64, shape (n,)
-        Annotated R peak, as a sample number of the record.
-    rr_before_s, rr_after_s : ndarray of float32, shape (n,)
-        Seconds since the beat before and to the beat after; NaN where there is none.
-    preparation, source, fingerprint : Preparation, str, str
-        How the beats were prepared; their :class:`ecgkit.data.sources.Source`.
-    """
-
-    signals: NDArray[np.float32]
-    features: NDArray[np.float32]
-    labels: NDArray[np.int8]
-    symbols: NDArray[np.str_]
-    records: NDArray[np.str_]
-    samples: NDArray[np.int64]
-    rr_before_s: NDArray[np.float32]
-    rr_after_s: NDArray[np.float32]
-    preparation: Preparation
-    source: str
-    fingerprint: str
+    signals: NDArray[np.float32]  #: Shape (n, 180), in mV unless the preparation says otherwise.
+    features: NDArray[np.float32]  #: Shape (n, k): those that the preparation names, often none.
+    labels: NDArray[np.int8]  #: Index into :data:`ecgkit.data.aami.CLASSES`.
+    symbols: NDArray[np.str_]  #: The annotator's.
+    records: NDArray[np.str_]  #: Name of the beat's record.
+    samples: NDArray[np.int64]  #: Annotated R peak, as a sample number of the record.
+    rr_before_s: NDArray[np.float32]  #: Seconds since the beat before; NaN where there is none.
+    rr_after_s: NDArray[np.float32]  #: Seconds to the beat after; NaN where there is none.
+    preparation: Preparation  #: How the beats were prepared.
+    source: str  #: Name of their :class:`ecgkit.data.sources.Source`.
+    fingerprint: str  #: Of the source.
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -116,10 +98,8 @@ class Beats:
                 raise ValueError("a value is missing")
             return _table(arrays, how, str(about["source"]), str(about["fingerprint"]))
         except Exception as error:  # a damaged zip file raises what its parsing happens to hit
-            raise InputError(
-                f"{path} is no table of beats, or a damaged one ({error}): write it with "
-                "`ecgkit data --save FILE`."
-            ) from error
+            fault = f"{path} is no table of beats, or a damaged one ({error})"
+            raise InputError(f"{fault}: write it with `ecgkit data --save FILE`.") from error
 
 
 def _table(arrays: dict[str, NDArray], how: Preparation, source: str, fingerprint: str) -> Beats:
@@ -134,24 +114,18 @@ def load_beats(
 ) -> Beats:
     """Read and prepare the beats of a database, Q included, in the order of records and time.
 
-    InputError if a record cannot be read or lacks the lead.
-
-    Parameters
-    ----------
-    source : Source, str or None
-        From :func:`ecgkit.data.sources.find_source`, or what that function takes.
-    preparation, cached : Preparation, bool
-        How; whether to keep the table in the user's cache and read it from there the next time.
+    ``source`` comes from :func:`ecgkit.data.sources.find_source`, or is what that function takes.
+    ``cached`` keeps the table in the user's cache and reads it from there the next time. InputError
+    if a record cannot be read or lacks the lead.
     """
     from ecgkit.data import sources
 
     if source is None or isinstance(source, str):
         source = sources.find_source(source)
-    plan = {"fingerprint": source.fingerprint, **preparation.to_dict()}
-    plan.pop("mapping")  # labels follow from symbols
-    for module in sorted(Path(__file__).parent.glob("*.py")):  # changed code makes other beats
-        plan[module.name] = hashlib.sha256(module.read_bytes()).hexdigest()
-    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
+    how = replace(preparation, mapping="ec57")  # labels follow from symbols
+    # Changed code makes other beats.
+    plan = {file.name: file.read_text("utf-8") for file in Path(__file__).parent.glob("*.py")}
+    key = sources.fingerprint({**plan, "source": source.fingerprint, "how": str(how)})
     path = sources.cache_directory() / f"beats-{source.name}-{key}.npz"
     if cached and path.exists():
         try:

@@ -15,9 +15,8 @@ from ecgkit.data.features import describe_beats
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.data.r_peaks import align_r_peaks
 
+#: Sampling rates accepted: bands up to 45 Hz are used, and R peaks sought up to 30 Hz.
 FS_RANGE_HZ = (100, 20_000)
-"""Sampling rates accepted: bands up to 45 Hz are used, and R peaks sought up to 30 Hz."""
-
 Signal = NDArray[np.floating]
 
 
@@ -26,8 +25,6 @@ def resample(signal: Signal, fs: float) -> Signal:
 
     InputError if the sampling rate is outside :data:`FS_RANGE_HZ`.
 
-    Examples
-    --------
     >>> resample(np.ones(250), 250).shape
     (360,)
     """
@@ -62,9 +59,8 @@ def prepare_signal(signal: Signal, preparation: Preparation) -> Signal:
     how = (preparation.zeroed, preparation.level, preparation.wavelet, preparation.extension)
     grid = 2**preparation.level  # blocks begin on the grid of the last level's coefficients
     margin = grid * (1 + denoising.reach(preparation.wavelet, preparation.level) // (grid - 1))
-    block = grid * max(2**20 // grid, 1)
-    n, short = len(signal), max(margin - len(signal), 0)
-    if short:
+    n, block = len(signal), 2**20
+    if (short := margin - n) > 0:
         mirrored = np.pad(signal, (short // 2, short - short // 2), mode="symmetric")
         return prepare_signal(mirrored, preparation)[short // 2 : short // 2 + n]
     clean, starts = np.empty(n, np.float32), range(0, n - margin + 1, block)
@@ -80,8 +76,6 @@ def within_margins(
 ) -> NDArray[np.bool_]:
     """Say which R peaks, shape (n,), lie far enough from both ends of a recording at 360 Hz.
 
-    Examples
-    --------
     >>> within_margins(np.array([99, 100, 850, 851]), 1000).tolist()
     [False, True, True, False]
     """
@@ -92,18 +86,12 @@ def within_margins(
 def cut_beats(
     signal: Signal, r_peaks: NDArray[np.integer], preparation: Preparation = Preparation()
 ) -> NDArray[np.float32]:
-    """Cut the samples around each R peak (paper, section IV-A).
+    """Cut the samples around each R peak (paper, section IV-A), shape (n, 180).
 
-    Parameters
-    ----------
-    signal, r_peaks : ndarray, shape (samples,), ndarray of int, shape (n,)
-        One lead at 360 Hz; sample numbers for which :func:`within_margins` is true.
-    preparation : Preparation
-        ``before``, ``after`` and ``step`` are used. A window longer than the margins (``step`` of 2
-        and more) repeats the recording's first or last sample beyond its ends.
+    ``signal``, shape (samples,), is one lead at 360 Hz; :func:`within_margins` is true for
+    ``r_peaks``, shape (n,). A window longer than the margins (a ``step`` of 2 and more) repeats the
+    recording's first or last sample beyond its ends.
 
-    Examples
-    --------
     >>> beats = cut_beats(np.arange(1000.0), np.array([500]))
     >>> beats.shape, float(beats[0, 0]), float(beats[0, 90])
     ((1, 180), 410.0, 500.0)

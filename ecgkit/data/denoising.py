@@ -24,8 +24,6 @@ EXTENSION, ZEROED = Preparation.extension, Preparation.zeroed
 def band_edges_hz(fs: float = 360.0, level: int = LEVEL) -> dict[str, tuple[float, float]]:
     """Nominal band edges in Hz; the wavelet's filters overlap into their neighbours.
 
-    Examples
-    --------
     >>> band_edges_hz(360)["D2"]
     (45.0, 90.0)
     """
@@ -77,19 +75,11 @@ def denoise(
     wavelet: str = WAVELET,
     extension: str = EXTENSION,
 ) -> NDArray[np.floating]:
-    """Set wavelet bands of a whole recording to zero.
+    """Set wavelet bands of a whole recording to zero: of one lead in any unit, shape (samples,).
 
-    InputError if a band does not exist, or the signal is too short or has missing values.
+    For the others see :class:`ecgkit.data.preparation.Preparation`. InputError if a band does not
+    exist, or the signal is too short or has missing values.
 
-    Parameters
-    ----------
-    signal : array_like, shape (samples,)
-        One lead, any unit.
-    zeroed, level, wavelet, extension : collection of str, int, str, str
-        See :class:`ecgkit.data.preparation.Preparation`.
-
-    Examples
-    --------
     >>> bool(np.abs(denoise(np.full(10_000, 3.0))).max() < 1e-9)  # constant drift, nothing else
     True
     """

@@ -25,24 +25,17 @@ from numpy.typing import NDArray
 
 from ecgkit.data.preparation import SAMPLING_RATE
 
-REFRACTORY = 72
-"""Samples (0.2 s) after a beat in which there cannot be another."""
-
+REFRACTORY = 72  #: Samples (0.2 s) after a beat in which there cannot be another.
+#: Samples filtered at a time (six minutes), and those around them that are filtered, too.
 BLOCK, MARGIN = 2**17, 5 * SAMPLING_RATE
-"""Samples filtered at a time (six minutes), and those around them that are filtered, too."""
-
+#: In samples: the mean of the steepness, the least distance of candidates, how far they move.
 SMOOTHED, APART, SHIFT = 44, 54, 27
-"""In samples: the mean of the steepness, the least distance of candidates, how far they move."""
-
+#: A logistic regression that ``book/tools/detection.py`` fits to MIT-BIH's DS1 and the 40 records
+#: of SVDB with even numbers, each database with the same weight.
 WEIGHTS, BIAS = (3.18, 3.19, 1.51, 2.36), 0.99
-"""A logistic regression that ``book/tools/detection.py`` fits to MIT-BIH's DS1 and the 40 records
-of SVDB with even numbers, each database with the same weight."""
-
+#: No beat is flatter than this share of the recording's median: there, an electrode is off.
 FLOOR = 1 / 30
-"""No beat is flatter than this share of the recording's median: there, an electrode is off."""
-
-SHORTEST = 18
-"""A signal of more samples than this can be filtered."""
+SHORTEST = 18  #: A signal of more samples than this can be filtered.
 
 _BAND = scipy.signal.butter(2, (3, 20), "bandpass", output="sos", fs=SAMPLING_RATE)
 Signal = NDArray[np.floating]
@@ -121,8 +114,7 @@ def align_r_peaks(x: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray
     """Move R peaks to the largest deflection between 3 and 20 Hz, upward ones counting 25 % more.
 
     ``x``, shape (samples,), is one lead at 360 Hz in any unit; ``within`` limits the shift in
-    samples. In a signal too short to filter, and with 0, peaks stay where they are. A network
-    trained on annotated peaks is sensitive to a shift of two samples.
+    samples. In a signal too short to filter, and with 0, peaks stay where they are.
     """
     r_peaks = np.asarray(r_peaks, np.int64)
     moves = within and len(r_peaks) and len(x) > SHORTEST
@@ -144,8 +136,6 @@ def _move(band: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray[np.i
 def drop_close(r_peaks: NDArray[np.int64], last: int) -> NDArray[np.int64]:
     """Leave out R peaks less than 0.2 s after the one before; ``last`` is the one before all.
 
-    Examples
-    --------
     >>> drop_close(np.array([50, 400, 460]), last=0).tolist()
     [400]
     """

@@ -28,9 +28,8 @@ ADDRESSES = (
 )
 PROBE_TIMEOUT_S, STALL_TIMEOUT_S = 3.0, 30.0
 
+#: Twelve computer-made records that come with the library: odd ones play DS1, even ones DS2.
 SYNTHETIC = tuple(f"syn{number:02}" for number in range(1, 13))
-"""Twelve computer-made records that come with the library: odd ones play DS1, even ones DS2."""
-
 SYNTHETIC_BANNER = (
     "SYNTHETIC DATA: MIT-BIH is not within reach, so this runs on computer-made ECGs. No number "
     "below says anything about a patient. For the real data, set ECGKIT_DATA to a folder with "
@@ -71,9 +70,8 @@ class Database:
         return {file: sha for file, sha in self.sha256.items() if Path(file).stem in names}
 
 
+#: Records of MIT-BIH with paced beats, which AAMI leaves out (paper, section II-A).
 PACED = ("102", "104", "107", "217")
-"""Records of MIT-BIH with paced beats, which AAMI leaves out (paper, section II-A)."""
-
 DATABASES = {
     "mitdb": Database("mitdb", "MIT-BIH Arrhythmia Database", "ECGKIT_DATA", PACED),
     "svdb": Database("svdb", "MIT-BIH Supraventricular Arrhythmia Database", "ECGKIT_SVDB"),
@@ -104,16 +102,11 @@ def find_source(
 ) -> Source:
     """Find recordings, and download them where they are not yet on this machine.
 
-    Parameters
-    ----------
-    name : str, optional
-        A key of :data:`DATABASES`, or ``"synthetic"``; by default the environment variable
-        ``ECGKIT_SOURCE``, else MIT-BIH where it can be had and the synthetic records where not.
-    records : sequence of str, optional
-        Names of the records wanted, by default all that the database uses (44 of MIT-BIH), of svdb
-        and nstdb those in the folder given. Names of MIT-BIH stand for all synthetic records.
-    download : bool
-        False looks on this machine only. A database named but not found is a `SourceNotFound`.
+    ``name`` is a key of :data:`DATABASES`, or ``"synthetic"``; by default the environment variable
+    ``ECGKIT_SOURCE``, else MIT-BIH where it can be had and the synthetic records where not.
+    ``records`` are by default all that the database uses (44 of MIT-BIH), of svdb and nstdb those
+    in the folder given; names of MIT-BIH stand for all synthetic records. Without ``download``, a
+    database named but not on this machine is a `SourceNotFound`.
     """
     name = name or os.environ.get("ECGKIT_SOURCE")
     if name and name not in (*DATABASES, "synthetic"):
@@ -138,8 +131,7 @@ def _find_database(database: Database, records: Sequence[str] | None, download: 
     sums = database.sums(names)
     wrong = wrong_files(directory, sums)
     if wrong and given:
-        inside = [path.parent for path in given.glob(f"*/{wrong[0]}")] if given.is_dir() else []
-        better = inside[0] if inside else "another folder"
+        better = next((path.parent for path in given.glob(f"*/{wrong[0]}")), "another folder")
         what = "differs from PhysioNet's" if (given / wrong[0]).exists() else "is missing"
         found = f"{wrong[0]} in {given} {what}" if given.is_dir() else f"There is no folder {given}"
         raise InputError(

@@ -15,16 +15,12 @@ from ecgkit.data.sources import SYNTHETIC
 
 _DS1 = "101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230"
 _DS2 = "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234"
+#: The two halves of MIT-BIH's patients (de Chazal et al. 2004, doi:10.1109/TBME.2004.827359).
 DS1, DS2 = tuple(_DS1.split()), tuple(_DS2.split())
-"""The two halves of MIT-BIH's patients (de Chazal et al. 2004, doi:10.1109/TBME.2004.827359)."""
-
-_HALVES = {
-    **dict.fromkeys((*DS1, *SYNTHETIC[::2]), "DS1"),
-    **dict.fromkeys((*DS2, *SYNTHETIC[1::2]), "DS2"),
-}
-
+_HALVES = dict.fromkeys((*DS1, *SYNTHETIC[::2]), "DS1")
+_HALVES |= dict.fromkeys((*DS2, *SYNTHETIC[1::2]), "DS2")
+#: Records of a person who is in another record too (MIT-BIH's directory of records).
 SAME_PERSON = {"202": "201"}
-"""Records of a person who is in another record too (MIT-BIH's directory of records)."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,9 @@ class Split:
     def __post_init__(self) -> None:
         common = np.intersect1d(self.train, self.test)
         if len(common):
+            where = f"the first in row {common[0]}"
             raise InputError(
-                f"{len(common)} beats are in both halves, the first in row {common[0]}: make the "
-                "halves disjoint."
+                f"{len(common)} beats are in both halves, {where}: make these disjoint."
             )
 
     @property
@@ -55,8 +51,6 @@ def random_split(labels: NDArray[np.int8], seed: int, test_fraction: float = 0.5
     Beats of every patient are on both sides, which makes the test easy (paper, section IV-A).
     InputError if a class has fewer than two beats, or a side would have fewer beats than classes.
 
-    Examples
-    --------
     >>> split = random_split(np.array([0] * 6 + [1] * 4), seed=0)
     >>> len(split.train), len(split.test)
     (5, 5)
@@ -82,8 +76,6 @@ def half_of(record: str) -> str:
 def person_of(records: Sequence[str] | NDArray[np.str_]) -> NDArray[np.str_]:
     """Name of the first record of each record's person, shape (n,).
 
-    Examples
-    --------
     >>> person_of(["201", "202", "203"]).tolist()
     ['201', '201', '203']
     """
@@ -107,19 +99,10 @@ def validation_split(
 ) -> Split:
     """Set part of the training half aside, to make choices on; the test half stays unseen.
 
-    Parameters
-    ----------
-    split, labels, seed : Split, ndarray of int, shape (n,), int
-        Of the whole table; the seed decides what is set aside.
-    people : ndarray of str, shape (n,), optional
-        From :func:`person_of`: set a quarter of the people aside, of 40 draws the one whose share
-        of every class is nearest to a quarter. InputError if none has every class on both sides.
-        Without it, a tenth of the beats.
-
-    Returns
-    -------
-    inner : Split
-        The rest of the training half, and what is set aside, as rows of the whole table.
+    Returns the rest of the training half, and what is set aside, as rows of the whole table, whose
+    ``labels`` and ``people`` (from :func:`person_of`) are given, shape (n,). With people, a quarter
+    of them is set aside: of 40 draws the one whose share of every class is nearest to a quarter;
+    InputError if none has every class on both sides. Without, a tenth of the beats.
     """
     classes = labels[split.train]
     if people is None:
@@ -148,7 +131,5 @@ def check_patients(split: Split, records: Sequence[str] | NDArray[np.str_]) -> N
     people = person_of(records)
     shared = np.intersect1d(people[split.train], people[split.test])
     if len(shared):
-        raise InputError(
-            f"Both halves hold beats of the patient of record {', '.join(shared)}: "
-            "use patient_split(records, strict=True)."
-        )
+        found = f"Both halves hold beats of the patient of record {', '.join(shared)}"
+        raise InputError(f"{found}: use patient_split(records, strict=True).")

@@ -11,11 +11,10 @@ import itertools
 import math
 import os
 import re
-import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,13 +64,12 @@ class Annotations:
 
     def __post_init__(self) -> None:
         n = len(self.symbols)
-        for name, kinds in (("samples", "iu"), ("symbols", "U"), ("subtypes", "iu")):
-            if getattr(self, name) is not None:
-                column = np.asarray(getattr(self, name))
-                if column.shape != (n,) or (n and column.dtype.kind not in kinds):
-                    kind = f"{column.dtype} of shape {column.shape}"
-                    raise InputError(f"The {name} are {kind}: give {n} integers; text as symbols.")
-                object.__setattr__(self, name, column.astype(str if kinds == "U" else np.int64))
+        for name, kind in (("samples", np.int64), ("symbols", np.str_), ("subtypes", np.int64)):
+            if (given := getattr(self, name)) is not None:
+                column = np.asarray(given, None if n else kind)
+                if column.shape != (n,) or not np.can_cast(column.dtype, kind, "same_kind"):
+                    raise InputError(f"The {name} are not {n} values of type {kind.__name__}.")
+                object.__setattr__(self, name, column.astype(kind))
         if (np.diff(self.samples, prepend=0) < 0).any():
             raise InputError("The marks are not in order: sort them by sample number, from 0 on.")
         if not 0 < self.fs < math.inf:
@@ -98,8 +96,8 @@ def unreadable(path: Path | str, error: Exception) -> InputError:
 def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
     """Read a record's ``.hea`` file; refuse one that names a file outside the record's folder.
 
-    It also says whether the record is ``synthetic``, and has the ``lines`` of signals, word by
-    word, without what stops wfdb: micro signs, dots in names and such.
+    It also says whether the record is ``synthetic``, and has the ``text`` and the ``lines`` of
+    signals, word by word, without what stops wfdb: micro signs, dots in names and such.
     """
     import wfdb
 
@@ -110,26 +108,28 @@ def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
         text = content.decode("ascii", "ignore").replace("\0", "")  # UTF-16 has zeros between
         lines = [line.split() for line in text.splitlines() if line.strip()]
         comments = [line for line in lines if line[0][0] == "#"]
-        head, *rows = [line for line in lines if line[0][0] != "#"]
+        (name, *numbers), *rows = [line for line in lines if line[0][0] != "#"]
         names = [row[0] for row in rows]
-        plain = [[f"file{names.index(row[0])}", *row[1:]] for row in rows]
-        head = [re.sub("^[^/]*", "record", head[0]), *head[1:4]]  # without time and date
+        if outside := [name for name in names if re.search(r"[/\\]", name)]:
+            raise ValueError(f"{outside[0]} is a file outside its own folder")
+        # Without time and date; a length of 0 is as good as none.
+        head = [re.sub("^[^/]*", "record", name), *numbers[: 2 if numbers[2:3] == ["0"] else 3]]
+        rows = [[f"file{names.index(row[0])}", *row[1:]] for row in rows]
+        text = "\n".join(map(" ".join, [head, *rows, *comments]))
         with tempfile.TemporaryDirectory() as folder:
-            header = wfdb.rdheader(_write_header(folder, [head, *plain, *comments]))
+            Path(folder, "record.hea").write_text(text, "ascii")
+            header = wfdb.rdheader(f"{folder}/record")
+        if len(rows) != (n := getattr(header, "n_seg", header.n_sig)):
+            raise ValueError(f"each of {n} signals or segments needs a line of its own")
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         fault = f"{file} is not a readable WFDB header ({error})"
         raise InputError(f"{fault}: correct it, or fetch it again.") from error
-    if outside := [name for name in names if re.search(r"[/\\]", name)]:
-        raise InputError(f"{file} names {outside[0]}, a file outside its own folder.")
     header.synthetic = any("SYNTHETIC" in comment for comment in header.comments)
-    segments = isinstance(header, wfdb.MultiRecord)
-    if len(rows) != (n := header.n_seg if segments else header.n_sig):
-        found = f"{file} announces {n} signals or segments, but {len(rows)} lines follow"
-        raise InputError(f"{found}: give the record, and each of them, a line of its own.")
-    if segments:
+    header.text, header.lines = text, rows
+    if hasattr(header, "seg_name"):
         header.seg_name, header.sig_len = names, header.sig_len or sum(header.seg_len)
     else:
-        header.file_name, header.lines = names, plain
+        header.file_name = names
     return header
 
 
@@ -144,11 +144,6 @@ def find_file(path: Path, name: str) -> Path:
     return found[0]
 
 
-def _write_header(folder: str, lines: list[list[str]]) -> str:
-    Path(folder, "record.hea").write_text("\n".join(map(" ".join, lines)), "ascii")
-    return f"{folder}/record"
-
-
 def read_channel(
     path: Path, header: wfdb.Record, i: int, dtype: Any = np.float32
 ) -> NDArray[np.floating]:
@@ -158,22 +153,19 @@ def read_channel(
     n, spf, total, parts = header.sig_len, header.samps_per_frame[i], 0, []
     # Format 8 holds differences, so that no block can be read without those before it.
     whole = not n or header.fmt[i] == "8"
-    stops = [0, n or None] if whole else [*range(0, n, max(BLOCK // spf, 1)), n]
+    stops = [0, n] if whole else [*range(0, n, max(BLOCK // spf, 1)), n]
     smooth = spf == 1  # without it wfdb stops at format 61
     how = {"channels": [i], "physical": False, "smooth_frames": smooth, "ignore_skew": True}
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "record.hea").write_text(header.text, "ascii")
         for k in {0, header.file_name.index(header.file_name[i])}:  # the first has the length
-            link = Path(folder, header.lines[k][0])
-            link.symlink_to(find_file(path, header.file_name[k]).resolve())
-        head = ["record", f"{header.n_sig}", f"{header.fs}", f"{n or ''}"]
-        copy = _write_header(folder, [head, *header.lines])
+            Path(folder, f"file{k}").symlink_to(find_file(path, header.file_name[k]).resolve())
         try:
             for start, stop in itertools.pairwise(stops):
-                part = wfdb.rdrecord(copy, start, stop, **how)
+                part = wfdb.rdrecord(f"{folder}/record", start, stop, **how)
                 total += int(np.sum(part.d_signal if smooth else part.e_d_signal))
                 parts.append(np.ravel(part.dac(not smooth)).astype(dtype, copy=False))
-            stated = header.checksum[i]  # 0 from programs that do not compute the sum
-            if stated and (total - stated) % 65_536:
+            if (stated := header.checksum[i]) and (total - stated) % 65_536:  # 0: not computed
                 lead = header.sig_name[i]
                 raise ValueError(f"lead {lead} is damaged: its checksum is not {stated}")
         except Exception as error:  # wfdb raises whatever its parsing happens to hit
@@ -192,20 +184,18 @@ def read_record(path: Path | str, lead: str | None = None, annotated: bool = Tru
     path = Path(path)
     header = read_header(path)
     leads = tuple(header.sig_name or ())
-    wanted = list(range(len(leads))) if lead is None else [_channel(path.name, leads, lead)]
-    rates = {header.fs * header.samps_per_frame[i] for i in wanted}
+    wanted = range(len(leads)) if lead is None else [_channel(path.name, leads, lead)]
+    rates = {float(header.fs * header.samps_per_frame[i]) for i in wanted}
     if len(rates) != 1:
         raise InputError(f"Record {path} has no signals of one sampling rate: give one that has.")
     signals = np.stack([read_channel(path, header, i, np.float64) for i in wanted], axis=1)
     if len(missing := np.flatnonzero(~np.isfinite(signals).all(axis=1))):
-        raise InputError(
-            f"Record {path.name} has {len(missing)} samples without a value, the first at sample "
-            f"{missing[0]}. Cut the record there, or fill the gap, before reading it."
-        )
-    names, fs = tuple(leads[i] for i in wanted), float(rates.pop())
-    none = np.empty(0, np.int64), np.empty(0, "U1")
-    beats = read_annotations(path, len(signals), fs=fs) if annotated else none
-    return Record(path.name, signals, fs, names, *beats)
+        found = f"{len(missing)} samples without a value, the first at sample {missing[0]}"
+        raise InputError(f"Record {path.name} has {found}: cut it there, or fill the gap.")
+    fs, beats = rates.pop(), (np.empty(0, np.int64), np.empty(0, "U1"))
+    if annotated:
+        beats = read_annotations(path, len(signals), fs=fs)
+    return Record(path.name, signals, fs, tuple(leads[i] for i in wanted), *beats)
 
 
 def read_annotations(
@@ -222,8 +212,8 @@ def read_annotations(
     r_peaks, symbols = marks.samples[keep], marks.symbols[keep]
     # Record 860 of svdb marks the sample after its last one. A coarser clock may be 10 ms late.
     if len(r_peaks) and r_peaks[-1] > length + marks.fs / 100:
-        where = f"at sample {r_peaks[-1]}, but the record has {length}"
-        raise InputError(f"{file} marks a beat {where}: it belongs to another record or length.")
+        found = f"{file} marks a beat at sample {r_peaks[-1]}, but the record has {length}"
+        raise InputError(f"{found}: it belongs to another record or length.")
     again = np.diff(r_peaks, prepend=-1) == 0
     if unlike := int((again[1:] & (symbols[1:] != symbols[:-1])).sum()):
         twice = f"{file} gives a beat two symbols {unlike} times, at one sample"
@@ -251,8 +241,8 @@ def read_annotation_file(
         # A note with its length before it; wfdb hangs at others that begin with "## ".
         note = re.search(rb"(.)[\xfc-\xff]## time resolution:(.*)", content, re.DOTALL)
         stated = float(note[2][: note[1][0] - len("## time resolution:")]) if note else None
-        rate = fs or (header.fs if header else stated)
-        own = stated or (header.fs if header else rate)
+        beside = header.fs if header else None
+        own, rate = stated or beside or fs, fs or beside or stated
         if not own or not rate:
             raise ValueError("without a sampling rate: put the record's header beside it")
         with tempfile.TemporaryDirectory() as folder:
@@ -264,10 +254,9 @@ def read_annotation_file(
         with np.errstate(all="raise"):  # rounded as WFDB does
             samples = np.floor(known["sample"].to_numpy() * (rate / own) + 0.5).astype(np.int64)
         symbols, subtypes = known["symbol"].to_numpy("U1"), known["subtype"].to_numpy(np.int64)
-        marks = Annotations(samples, symbols, float(rate), subtypes)
-        if header:
-            n_samples = round((header.sig_len or 0) * (rate / header.fs)) or None
-            marks = replace(marks, n_samples=n_samples, synthetic=header.synthetic)
+        n_samples = round((header.sig_len or 0) * (rate / header.fs)) if header else 0
+        about = (n_samples or None, bool(header and header.synthetic))
+        marks = Annotations(samples, symbols, float(rate), subtypes, *about)
     except Exception as error:  # wfdb raises whatever its parsing happens to hit
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{file} is not a readable WFDB annotation file ({why}).") from error
@@ -289,24 +278,24 @@ def read_annotation_folders(
     Without `records`, take every record of the test, and warn of those only the reference has. A
     record with a file that cannot be read is left out with a warning; InputError if none is left.
     """
+    first, second, problems = {}, {}, []
     marked = [
         {path.stem for path in Path(folder).glob("*") if path.suffix == f".{extension}"}
         for folder, extension in zip((reference, test), extensions, strict=True)
     ]
-    first, second, left_out = {}, {}, []
     for name in sorted(marked[1]) if records is None else records:
         try:
             marks = read_annotation_file(Path(reference, name), extensions[0])
             second[name] = read_annotation_file(Path(test, name), extensions[1], marks.fs)
             first[name] = marks
         except InputError as error:
-            left_out.append(f"Record {name} is left out: {error}")
+            problems.append(f"Record {name} is left out: {error}")
     if not first:
         none = f"{test} holds no file *.{extensions[1]}: name its extension."
-        raise InputError((left_out or [none])[0])
+        raise InputError((problems or [none])[0])
     if records is None and (lacking := " ".join(sorted(marked[0] - marked[1]))):
-        left_out.append(f"Without a .{extensions[1]}, not compared: {lacking}.")
-    for sentence in left_out:
+        problems.append(f"Without a .{extensions[1]}, not compared: {lacking}.")
+    for sentence in problems:
         warnings.warn(sentence, stacklevel=2)
     return first, second
 
@@ -331,4 +320,4 @@ def write_annotations(path: Path | str, annotations: Annotations) -> None:
     with files.atomic_write(path) as draft, tempfile.TemporaryDirectory() as folder:
         marks = (annotations.samples, annotations.symbols.tolist())
         wfdb.wrann(path.stem, path.suffix[1:], *marks, fs=annotations.fs, write_dir=folder)
-        shutil.copyfile(Path(folder) / path.name, draft)
+        draft.write_bytes(Path(folder, path.name).read_bytes())
