@@ -24,12 +24,8 @@ from ecgkit.nn.trees import N_CLASSES, Mixture, Trees
 class TCN(nn.Module):
     """Temporal convolutional network whose last time step is the feature (paper, III-B, Fig. 3).
 
-    Parameters
-    ----------
-    channels : sequence of int, kernels of each temporal block; block i has dilation 2**i
-    kernel_size, dropout : int, float, coefficients of each filter, share dropped in training
-    squeeze : {"last", "time", None}
-        Source of the squeeze-and-excitation gates: the last step, the mean over time; or no gates.
+    Temporal block i has ``channels[i]`` kernels of ``kernel_size`` coefficients and dilation 2**i.
+    ``squeeze`` is what the gates are computed from: the last step, or the mean over ``"time"``.
 
     >>> tcn = TCN()
     >>> tcn.receptive_field, tcn(torch.zeros(2, 180)).shape
@@ -102,11 +98,9 @@ class ResNet(nn.Module):
         super().__init__()
         plain = (nn.Conv1d(1, 32, 7, padding=3, bias=False), nn.BatchNorm1d(32), nn.ReLU())
         self.stem = Inception(1, 32) if inception else nn.Sequential(*plain)
-        self.layers = nn.Sequential(
-            *(ResidualModule(32, 32, strides[0]), ResidualModule(32, 32)),
-            *(ResidualModule(32, 48, strides[1]), ResidualModule(48, 48)),
-            *(ResidualModule(48, 64, strides[2]), ResidualModule(64, 64)),
-        )
+        self.layers = nn.Sequential()
+        for (c_in, c_out), stride in zip(pairwise((32, 32, 48, 64)), strides, strict=True):
+            self.layers.extend([ResidualModule(c_in, c_out, stride), ResidualModule(c_out, c_out)])
         self.n_features = 64 * math.ceil(BEAT_LENGTH / math.prod(strides))
 
     def forward(self, beats: Tensor) -> Tensor:  # (b, 180) -> (b, 2880)

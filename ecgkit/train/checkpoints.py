@@ -45,8 +45,7 @@ def restore(
             about = {k: parse_json(v) for k, v in (file.metadata() or {}).items()}
         if about["identity"] != identity:
             raise ValueError("recipe, seed, data or precision differ")
-        found = {k: v for k, v in tensors.items() if k.startswith("model/")}
-        network.load_state_dict({k.removeprefix("model/"): v for k, v in found.items()})
+        network.load_state_dict({k: tensors[f"model/{k}"] for k in network.state_dict()})
         state: dict[int, dict[str, Tensor]] = {}
         for i, weight in enumerate(network.parameters()):
             state[i] = {k: tensors[f"optimizer/{i}/{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}

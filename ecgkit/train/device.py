@@ -31,9 +31,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """Turn ``"auto"`` or a name into the number format of the matrix products.
 
-    ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 only emulates
-    it) and CPUs with AMX. Otherwise it is float16 on a GPU and float32 on a CPU; AVX-512 BF16
-    without AMX is slower than float32.
+    ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 emulates it)
+    and CPUs with AMX (AVX-512 BF16 is slower than float32). Else it is float16 or, on CPUs, float32.
     """
     if name == "auto" and device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -42,8 +41,7 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
         has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
         return torch.bfloat16 if has_amx else torch.float32
     if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
-        choices = "auto, float32, bfloat16 or, on a GPU, float16"
-        raise InputError(f"There is no precision {name!r} on {device.type}: use {choices}.")
+        raise InputError(f"No precision {name!r} on {device.type}: use auto, float32 or bfloat16.")
     return PRECISIONS[name]
 
 

@@ -75,8 +75,7 @@ def fit(
         Directory for a checkpoint after each epoch; go on from the one there.
     device, precision : str, see :mod:`ecgkit.train.device`
     evaluate : callable, optional
-        Called with the network after each epoch; its result joins the epoch's entry. Never give it
-        the test half.
+        Called with the network after each epoch, for its entry. Never give it the test half.
     """
     _check(signals, labels, features)
     place = pick_device(device)
@@ -187,12 +186,10 @@ def predict(
     network.eval()
     place = next(iter(network.state_dict().values())).device  # trees have no parameters
     folded = fold_norms(network) if len(signals) > 256 else network
-    x = torch.from_numpy(np.ascontiguousarray(signals, dtype=np.float32))
-    z = None if features is None else torch.from_numpy(np.ascontiguousarray(features, np.float32))
-    parts = [torch.empty(0, 4)]
-    starts = range(0, len(x), batch)
+    both = [np.ascontiguousarray(v, np.float32) for v in (signals, features) if v is not None]
+    parts, starts = [torch.empty(0, 4)], range(0, len(signals), batch)
     for i in tqdm(starts, "classifying", disable=not progress, delay=1, leave=False):
-        inputs = [part[i : i + batch].to(place) for part in (x, z) if part is not None]
+        inputs = [torch.from_numpy(values[i : i + batch]).to(place) for values in both]
         with fast(place):
             parts.append(folded(*inputs).softmax(dim=1).cpu())
     return torch.cat(parts).numpy()

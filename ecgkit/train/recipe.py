@@ -16,40 +16,22 @@ from ecgkit.train.augmentation import target_counts
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; the defaults are the paper's (section III-A).
+    """How a network is trained; the defaults are the paper's (section III-A)."""
 
-    Parameters
-    ----------
-    epochs, batch : int, passes over the balanced training half, and beats per step
-    learning_rate, schedule : float, {"constant", "one-cycle"}
-        Adam's step size. One-cycle rises to it in a tenth of the steps and falls by a cosine to 0.
-    weight_decay, label_smoothing : float
-        As in AdamW, decoupled; share of the target spread over all classes.
-    balance, shortest_crop, gain, noise_mv : float, see :mod:`ecgkit.train.augmentation`
-    cropped_originals : float, share of the training beats themselves that are cropped like copies
-    each_branch : float, weight of the loss of each branch alone, beside that of all together
-    class_weights : float
-        A beat's loss is multiplied by (m / n) to this power, n being how often its class occurs in
-        an epoch and m the most frequent class; the mean factor stays 1.
-    focal : float
-        A beat's loss is multiplied by (1 - p) to this power, p being the probability given to its
-        class (Lin et al. 2017, arXiv:1708.02002).
-    """
-
-    epochs: int = 50
-    batch: int = 128
-    learning_rate: float = 1e-4
-    schedule: str = "constant"
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    balance: float = 1.0
+    epochs: int = 50  #: Passes over the balanced training half.
+    batch: int = 128  #: Beats per step.
+    learning_rate: float = 1e-4  #: Adam's step size.
+    schedule: str = "constant"  #: Or ``"one-cycle"``: see :func:`learning_rate`.
+    weight_decay: float = 0.0  #: Decoupled, as in AdamW.
+    label_smoothing: float = 0.0  #: Share of the target spread over all classes.
+    balance: float = 1.0  #: As the next, see :mod:`ecgkit.train.augmentation`.
     shortest_crop: float = 0.75
-    cropped_originals: float = 0.0
-    gain: float = 0.0
+    cropped_originals: float = 0.0  #: Share of the beats themselves that are cropped like copies.
+    gain: float = 0.0  #: As the next, see :func:`ecgkit.train.augmentation.disturb`.
     noise_mv: float = 0.0
-    each_branch: float = 0.0
-    class_weights: float = 0.0
-    focal: float = 0.0
+    each_branch: float = 0.0  #: Weight of the loss of each branch alone, beside that of all.
+    class_weights: float = 0.0  #: See :func:`class_weights`.
+    focal: float = 0.0  #: See :func:`loss`.
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch < 1:
@@ -96,6 +78,8 @@ def find_recipe(name: str, epochs: int | None = None, batch: int | None = None) 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
     """Step size of one of ``steps`` optimizer steps.
 
+    One-cycle rises to the recipe's in a tenth of the steps and falls by a cosine to 0.
+
     >>> cycle = Recipe(learning_rate=1.0, schedule="one-cycle")
     >>> [round(learning_rate(cycle, step, 101), 3) for step in (0, 5, 10, 55, 100)]
     [0.04, 0.52, 1.0, 0.5, 0.0]
@@ -110,6 +94,9 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 
 def class_weights(labels: Tensor, recipe: Recipe) -> Tensor | None:
     """Factors of the classes' losses, (classes,), for labels (n,); None where all are alike.
+
+    (m / n) to the power of ``recipe.class_weights``, n being how often a class occurs in an epoch
+    and m the most frequent one, and then scaled to a mean of 1 over the epoch's beats.
 
     >>> labels = torch.tensor([0] * 90 + [1] * 10)  # rates 1 : 9, mean (90 * a + 10 * 9 a) / 100
     >>> class_weights(labels, Recipe(balance=0.0, class_weights=1.0)).tolist()
@@ -126,7 +113,9 @@ def loss(logits: Tensor, labels: Tensor, recipe: Recipe, weights: Tensor | None 
     """Cross-entropy of logits (b, 4) and labels (b,), summed over the batch.
 
     Logits of shape (1 + branches, b, 4) are those of ``network(..., each=True)``: the branches' own
-    losses are added, times ``recipe.each_branch``. ``weights`` come from :func:`class_weights`.
+    losses are added, times ``recipe.each_branch``. ``weights`` come from :func:`class_weights`. A
+    loss is multiplied by (1 - p) to the power of ``recipe.focal``, p being the probability given to
+    the beat's class (Lin et al. 2017, arXiv:1708.02002).
 
     >>> logits, labels = torch.zeros(1, 4), torch.tensor([0])  # p = 1/4, and -log p = 1.386
     >>> [round(float(loss(logits, labels, Recipe(focal=g))), 3) for g in (0, 1, 2)]

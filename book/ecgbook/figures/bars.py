@@ -12,7 +12,7 @@ from ecgbook.figures.palette import COLORS, HATCHES
 from ecgkit.data import aami
 from ecgkit.data.splits import Split
 from ecgkit.evaluate import metrics
-from ecgkit.plots.style import finish, panel_grid
+from ecgkit.plots import finish, panel_grid
 
 
 def proportion_bars(

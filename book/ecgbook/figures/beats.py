@@ -14,8 +14,7 @@ from ecgkit.data import aami
 from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.evaluate import metrics
-from ecgkit.plots.ecg import ecg_paper, write_symbols
-from ecgkit.plots.style import TRACE, finish, panel_grid
+from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
 
 BEFORE, AFTER = Preparation().before, Preparation().after
 

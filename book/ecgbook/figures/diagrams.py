@@ -20,7 +20,7 @@ from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
 from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNet
-from ecgkit.plots.style import TRACE, WIDTH_IN, finish, panel_grid
+from ecgkit.plots import TRACE, WIDTH_IN, finish, panel_grid
 
 FILL = {"plain": "#F2F2F2", "resnet": "#D6E8F5", "tcn": "#FCEBCB"}
 ROUND = "round,pad=0,rounding_size=0.05"

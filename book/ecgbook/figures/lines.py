@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.figures.palette import COLORS, LINE_STYLES, MARKERS
 from ecgkit.data import aami
-from ecgkit.plots.ecg import ecg_paper
-from ecgkit.plots.style import TRACE, finish, panel_grid
+from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 
 Lines = Mapping[str, ArrayLike]
 Signal = NDArray[np.floating]

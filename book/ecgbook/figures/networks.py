@@ -16,8 +16,7 @@ from ecgkit.data import aami
 from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.nn.layers import TemporalBlock
 from ecgkit.nn.models import TCN
-from ecgkit.plots.ecg import ecg_paper
-from ecgkit.plots.style import TRACE, finish, panel_grid
+from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 
 FOR = {"fc": COLORS[3], "ec": COLORS[3], "marker": "o", "label": "for the predicted class"}
 AGAINST = {"fc": "none", "ec": COLORS[0], "marker": "s", "label": "against it"}

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.evaluate import statistics
-from ecgkit.plots.style import TRACE, finish, panel_grid
+from ecgkit.plots import TRACE, finish, panel_grid
 
 
 def score_rows(

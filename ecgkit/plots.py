@@ -1,0 +1,249 @@
+"""Figures that more than one page draws, and what all figures share.
+
+Every function returns a Matplotlib figure whose label is its alt text; ``synthetic`` marks it as
+one of synthetic records. Colours can be told apart by the colour-blind; each class has its letter.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import PIL.Image  # a dependency of Matplotlib
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from numpy.typing import ArrayLike, NDArray
+
+from ecgkit import InputError, files
+from ecgkit.data import aami
+from ecgkit.data.beats import Beats
+from ecgkit.data.preparation import SAMPLING_RATE
+from ecgkit.evaluate.metrics import CLASSES
+
+WIDTH_IN = 7.0  # of every figure: the book's column, still legible on a telephone
+DPI = 200  # of the files: twice as many pixels as a page shows, for sharp screens
+TRACE = "#1A1A1A"
+SYNTHETIC_MARK = "SYNTHETIC RECORD - no patient"
+
+plt.rcParams.update({"font.size": 12, "axes.titlesize": 12, "figure.titlesize": 12})
+
+
+def panel_grid(
+    height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, NDArray]:
+    """Make ``rows`` by ``columns`` panels, ``height`` inches high and as wide as the column."""
+    options = {"squeeze": False, "layout": "constrained", **options}
+    return plt.subplots(rows, columns, figsize=(WIDTH_IN, height), **options)
+
+
+def finish(figure: Figure, title: str, seen: str = "", synthetic: bool = False) -> Figure:
+    """Add title, alt text (the title and what is ``seen``) and mark of synthetic data."""
+    figure.suptitle(title, x=0.01, ha="left")
+    alt = f"{title}. {seen}".replace("\n", " ").rstrip(". ") + "."
+    if synthetic:
+        figure.set_layout_engine("constrained", rect=(0, 0, 0.93, 1))  # the mark is at the right
+        mark = figure.text(0.995, 0.5, SYNTHETIC_MARK, color="#B00020", size=10, weight="bold")
+        mark.set(rotation=90, ha="right", va="center")
+        alt = f"Synthetic data. {alt}"
+    figure.set_label(alt)
+    return figure
+
+
+def show(figure: Figure) -> None:
+    """Display a figure in a notebook as a PNG with its alt text, and close it."""
+    from IPython.display import Image, display  # only notebooks have it
+
+    alt = str(figure.get_label())
+    if not alt:
+        raise InputError("The figure has no alt text: describe it with figure.set_label(...).")
+    full, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=DPI, facecolor="white", metadata={"Software": None})
+    plt.close(figure)
+    # A palette takes a fourth of the bytes; the difference is not visible.
+    palette = PIL.Image.open(full).convert("RGB").quantize(48, dither=PIL.Image.Dither.NONE)
+    palette.save(png, format="png", optimize=True)
+    display(Image(png.getvalue(), alt=alt, width=round(figure.get_figwidth() * DPI / 2)))
+
+
+def save(figure: Figure, path: Path) -> str:
+    """Write a figure to a PNG file that carries its alt text, close it, and return the text."""
+    alt = str(figure.get_label())
+    about = {"Software": None, "Description": alt}
+    with files.atomic_write(path) as draft:
+        figure.savefig(draft, format="png", dpi=DPI, facecolor="white", metadata=about)
+    plt.close(figure)
+    return alt
+
+
+def ecg_paper(axes: Axes, label_every: tuple[float, float] = (1, 1)) -> None:
+    """Rule axes as ECG paper (0.04 s by 0.1 mV, 0.2 s by 0.5 mV); number every ``label_every``."""
+    axes.set_facecolor("#FFFBF8")
+    squares = (axes.xaxis, 0.04, 0.2), (axes.yaxis, 0.1, 0.5)
+    for (axis, small, large), every in zip(squares, label_every, strict=True):
+        axis.set_minor_locator(MultipleLocator(small))
+        axis.set_major_locator(MultipleLocator(large))
+
+        def label(value: float, _: int, every: float = every) -> str:
+            return f"{value:g}" if abs(value / every - round(value / every)) < 1e-6 else ""
+
+        axis.set_major_formatter(FuncFormatter(label))
+    axes.grid(which="minor", color="#F7DAD3", linewidth=0.4)
+    axes.grid(which="major", color="#E8AFA3", linewidth=0.8)
+    axes.tick_params(which="both", length=0)
+    axes.set_axisbelow(True)
+
+
+def write_symbols(axes: Axes, places: ArrayLike, rows: Mapping[str, NDArray[np.str_]]) -> str:
+    """Write rows of letters above axes, at places from 0 to 1; return them as text."""
+    for y, (name, letters) in enumerate(rows.items()):
+        height = 1.03 + 0.15 * y
+        axes.text(-0.02, height, name, transform=axes.transAxes, ha="right", size=10)
+        for x, letter in zip(np.asarray(places), letters, strict=True):
+            text = axes.text(x, height, letter, transform=axes.transAxes, ha="center")
+            weight = "normal" if letter == "N" else "bold"
+            text.set(color=aami.COLORS.get(str(letter), TRACE), weight=weight)
+    return "; ".join(f"{name} {' '.join(map(str, given))}" for name, given in rows.items())
+
+
+def ecg_strip(
+    signals: Mapping[str, NDArray[np.floating]],
+    fs: float,
+    title: str,
+    *,
+    start_s: float = 0.0,
+    seconds: float = 6.0,
+    r_peaks: ArrayLike = (),
+    marks: Mapping[str, ArrayLike] | None = None,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw a stretch of a recording on ECG paper, with a letter over each beat.
+
+    Each lead of ``signals``, in mV at ``fs`` Hz, gets a panel. ``r_peaks`` are sample numbers, and
+    ``marks`` rows of one letter per beat, such as ``{"annotator": symbols, "model": classes}``.
+    InputError if the stretch is not in the recording.
+    """
+    a, b = round(start_s * fs), round((start_s + seconds) * fs)
+    n = min(map(len, signals.values()))
+    if not 0 <= a < b <= n:
+        raise InputError(f"{a / fs:g} to {b / fs:g} s is not within the recording's {n / fs:g} s.")
+    marks, peaks = marks or {}, np.asarray(r_peaks, dtype=int)
+    inside = np.flatnonzero((peaks >= a) & (peaks < b))
+    height = 2.2 * len(signals) + 0.3 * len(marks) + 0.7
+    figure, panels = panel_grid(height, len(signals), sharex=True)
+    for axes, (lead, signal) in zip(panels[:, 0], signals.items(), strict=True):
+        ecg_paper(axes)
+        axes.plot(np.arange(a, b) / fs, signal[a:b], color=TRACE, linewidth=1.0)
+        axes.set(ylabel=f"{lead} (mV)", xlim=(start_s, start_s + seconds))
+    panels[-1, 0].set_xlabel("time (s)")
+    letters = {name: np.asarray(given, str)[inside] for name, given in marks.items()}
+    said = write_symbols(panels[0, 0], (peaks[inside] - a) / (b - a), letters)
+    seen = f"{seconds:g} s of ECG, lead {' and '.join(signals)}, {len(inside)} beats. {said}"
+    return finish(figure, title, seen, synthetic)
+
+
+def beats_by_class(beats: Beats, title: str) -> Figure:
+    """Draw the median beat of each class, and the band between its 10th and 90th percentiles."""
+    counts = {name: n for name, n in aami.counts(beats.labels).items() if n}
+    n_rows = (len(counts) + 1) // 2
+    figure, grid = panel_grid(2.6 * n_rows, n_rows, 2, sharex=True, sharey=True)
+    p = beats.preparation
+    time_s = np.arange(-p.before, p.after) * p.step / SAMPLING_RATE
+    for axes, (name, n) in zip(grid.flat, counts.items(), strict=False):
+        signals = beats.signals[beats.labels == aami.CLASSES.index(name)]
+        low, middle, high = np.percentile(signals, [10, 50, 90], axis=0)
+        ecg_paper(axes, label_every=(0.2, 0.5))
+        axes.fill_between(time_s, low, high, color=aami.COLORS[name], alpha=0.3, linewidth=0)
+        axes.plot(time_s, middle, color=aami.COLORS[name], linewidth=1.8)
+        axes.set_title(f"{name}: {n:,} beats", loc="left")
+    for axes in grid.flat[len(counts) :]:
+        axes.remove()
+    figure.supxlabel("time from the R peak (s)", size=12)
+    figure.supylabel("mV", size=12)
+    names = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+    seen = f"Median beat and 10 to 90 % band; beats: {names}"
+    return finish(figure, title, seen, beats.source == "synthetic")
+
+
+def learning_curves(
+    losses: Mapping[str, Sequence[float]],
+    title: str,
+    *,
+    accuracies: Mapping[str, Sequence[float]] | None = None,
+    log: bool = False,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw training loss and, if known, validation accuracy of at most four runs, over epochs.
+
+    ``log`` makes the axis of the loss logarithmic.
+    """
+    percent = {name: [100 * a for a in curve] for name, curve in (accuracies or {}).items()}
+    drawn = [("training loss", losses), ("validation accuracy (%)", percent)]
+    drawn = drawn[: 1 + any(percent.values())]
+    figure, panels = panel_grid(3.2, columns=len(drawn))
+    looks = zip(losses, ("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
+    look_of = {name: {"linestyle": dash, "color": color} for name, dash, color in looks}
+    seen = []
+    for axes, (label, curves) in zip(panels[0], drawn, strict=True):
+        for name, curve in ((name, curve) for name, curve in curves.items() if len(curve)):
+            epochs, look = range(1, len(curve) + 1), look_of[name]
+            axes.plot(epochs, curve, marker="o", markersize=3, label=name, **look)
+            seen.append(f"{name}: {label} {curve[0]:.3g} to {curve[-1]:.3g}")
+        axes.set(xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if log:
+        panels[0, 0].set(yscale="log", ylabel="training loss (logarithmic)")
+    if len(losses) > 1:
+        panels[0, 0].legend(frameon=False)
+    sns.despine(figure)
+    return finish(figure, title, f"Curves over epochs. {'; '.join(seen)}.", synthetic)
+
+
+def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) -> Figure:
+    """Draw a (4, 4) confusion matrix: counts, and colours for the percentages of the row."""
+    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
+    rows = _heat_map(axes, matrix, alone=True)
+    axes.set(xlabel="model", ylabel="annotators")
+    return finish(figure, title, f"Confusion matrix, rows by annotators: {rows}.", synthetic)
+
+
+def confusion_matrices(
+    matrices: Mapping[str, ArrayLike], title: str, *, note: str = "", synthetic: bool = False
+) -> Figure:
+    """Draw (4, 4) confusion matrices by name in two columns, and a note under them."""
+    n_rows = (len(matrices) + 1) // 2
+    figure, grid = panel_grid(3.3 * n_rows + 0.7, n_rows, 2)
+    seen = []
+    for axes, (name, matrix) in zip(grid.flat, matrices.items(), strict=False):
+        seen.append(f"{name}: {_heat_map(axes, matrix, alone=False)}")
+        axes.set_title(name, loc="left")
+    for axes in grid.flat[len(matrices) :]:
+        axes.remove()
+    figure.supxlabel(f"model; colour: percentage of the row\n{note}".strip(), size=10)
+    figure.supylabel("annotators", size=12)
+    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}. {note}"
+    return finish(figure, title, alt, synthetic)
+
+
+def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
+    """Draw one matrix and return its rows as text; percentages and colour bar only if alone."""
+    counts = np.asarray(matrix)
+    fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), part in np.ndenumerate(fraction):
+        text = f"{counts[row, column]:,}" + (f"\n{100 * part:.2f} %" if alone else "")
+        color = "white" if part > 0.67 else TRACE
+        axes.text(column, row, text, color=color, ha="center", va="center", size=12)
+    if alone:
+        axes.figure.colorbar(image, ax=axes, label="fraction of the row")
+    axes.set_xticks(range(4), CLASSES)
+    axes.set_yticks(range(4), CLASSES)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    pairs = zip(CLASSES, counts.tolist(), strict=True)
+    return "; ".join(f"{name} {' '.join(map(str, row))}" for name, row in pairs)
