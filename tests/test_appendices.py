@@ -1,7 +1,5 @@
 """The appendices keep to what the code, the runs and the recordings say."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import pkgutil

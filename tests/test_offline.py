@@ -1,7 +1,5 @@
 """The book to take along: as one PDF, as a zip, and as a website that offers both."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from pathlib import Path
@@ -83,11 +81,8 @@ def test_solutions_and_answers_are_open_and_the_plumbing_is_gone(
 ) -> None:
     assert not document.find_all("details")
     text = " ".join(article.get_text() for article in document.find_all("article"))
-    assert "Solution" in text
-    assert "answer = 1" in text
-    assert "1. Why?" in text
-    assert "Because." in text
-    assert "A sentence." in text
+    kept = ("Solution", "answer = 1", "1. Why?", "Because.", "A sentence.")
+    assert all(words in text for words in kept)
     assert not any(word in text for word in ("import sys", "plumbing", "Menu", "#"))
 
 
@@ -141,15 +136,9 @@ def test_the_zip_holds_every_page_and_the_licences_in_one_folder(
 ) -> None:
     with zipfile.ZipFile(offline.make_zip(small, tmp_path / "book.zip")) as archive:
         assert archive.testzip() is None
-        assert set(archive.namelist()) == {
-            "ecgkit-book/index.html",
-            "ecgkit-book/book/intro.html",
-            "ecgkit-book/notebooks/00_one.html",
-            "ecgkit-book/_images/a.png",
-            "ecgkit-book/LICENSE",
-            "ecgkit-book/LICENSE-text.md",
-            "ecgkit-book/CITATION.cff",
-        }
+        wanted = ["index.html", "book/intro.html", "notebooks/00_one.html", "_images/a.png"]
+        wanted += ["LICENSE", "LICENSE-text.md", "CITATION.cff"]
+        assert sorted(archive.namelist()) == sorted(f"ecgkit-book/{name}" for name in wanted)
 
 
 def test_without_a_rendered_book_nothing_is_packed(tmp_path: Path) -> None:

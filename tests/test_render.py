@@ -1,10 +1,9 @@
 """The rendered book: readable on a phone and on a desk, light and dark, and alone on a machine."""
 
-from __future__ import annotations
-
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,6 +41,26 @@ def browser(chromium: str) -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=chromium, args=pdf.FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def look(pages: dict[str, Any], browser: Any) -> Callable[..., Any]:
+    """A context manager that opens a page with its formulas: the tab, and what was noticed."""
+
+    @contextmanager
+    def look(name: str, width: int, scheme: str) -> Iterator[tuple[Any, list[str]]]:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        tab, seen = context.new_page(), list[str]()
+        tab.on("request", lambda request: seen.append(f"asks for {request.url}"))
+        tab.on("pageerror", lambda error: seen.append(f"script error: {error.message}"))
+        tab.goto((HTML / name).as_uri(), wait_until="load")
+        if pages[name].select(".math"):
+            tab.wait_for_selector("mjx-container", timeout=10_000)
+        tab.wait_for_timeout(200)
+        yield tab, seen
+        context.close()
+
+    return look
 
 
 @pytest.fixture
@@ -116,49 +135,32 @@ def test_colab_buttons_open_the_notebooks_of_this_repository(pages: dict[str, An
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_stand_alone_and_fit_the_screen(
-    pages: dict[str, Any], browser: Any, width: int, scheme: str
+    pages: dict[str, Any], look: Callable[..., Any], width: int, scheme: str
 ) -> None:
     faults: list[str] = []
     for name in pages:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        tab = context.new_page()
-        seen: list[str] = []
-        tab.on("request", lambda request, seen=seen: seen.append(f"asks for {request.url}"))
-        tab.on("pageerror", lambda error, seen=seen: seen.append(f"script error: {error.message}"))
-        tab.goto((HTML / name).as_uri(), wait_until="load")
-        if pages[name].select(".math"):
-            tab.wait_for_selector("mjx-container", timeout=10_000)
+        with look(name, width, scheme) as (tab, seen):
             if tab.query_selector("mjx-merror, [data-mjx-error]"):
-                seen.append("a formula that MathJax cannot read")
-        tab.wait_for_timeout(200)
-        over = tab.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if over > 0:
-            seen.append(f"is {over} px wider than the screen")
-        faults += [f"{name} {fault}" for fault in seen if not _asks_for_what_is_here(fault)]
-        context.close()
+                seen.append("has a formula that MathJax cannot read")
+            root = "document.documentElement"
+            if (over := tab.evaluate(f"{root}.scrollWidth - {root}.clientWidth")) > 0:
+                seen.append(f"is {over} px wider than the screen")
+            faults += [f"{name} {fault}" for fault in seen if not _asks_for_what_is_here(fault)]
     assert not faults
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_pages_can_be_read_with_weak_eyes_a_screen_reader_and_a_keyboard(
-    pages: dict[str, Any], browser: Any, width: int, scheme: str
+    pages: dict[str, Any], look: Callable[..., Any], width: int, scheme: str
 ) -> None:
     faults = []
     for name, page in pages.items():
         if page.find("meta", attrs={"http-equiv": re.compile("refresh", re.I)}):
             continue  # it leads to the front page at once
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        tab = context.new_page()
-        tab.goto((HTML / name).as_uri(), wait_until="load")
-        if page.select(".math"):
-            tab.wait_for_selector("mjx-container", timeout=10_000)
-            tab.wait_for_timeout(200)
-        for fault in Axe().run(tab).response["violations"]:
-            if fault["impact"] in ("serious", "critical"):
-                faults += [f"{name}: {fault['id']}: {node['html']}" for node in fault["nodes"]]
-        context.close()
+        with look(name, width, scheme) as (tab, _):
+            for fault in Axe().run(tab).response["violations"]:
+                if fault["impact"] in ("serious", "critical"):
+                    faults += [f"{name}: {fault['id']}: {node['html']}" for node in fault["nodes"]]
     assert not faults
 
 

@@ -260,9 +260,8 @@ def test_seeds_go_round_together_and_an_ensemble_is_the_mean_of_its_members(make
     short = replace(study.rows["features"], settings=Recipe(epochs=1, batch=64, learning_rate=0.01))
     rows = {"features": short, "plain": replace(short, name="plain", model="tcn")}
     study = replace(study, rows=rows, tested=tuple(rows))
-    found = studies.run_study(
-        study, out=tmp_path, test=True, seeds=[3, 1], beats=[beats], device="cpu"
-    )
+    options = {"test": True, "seeds": [3, 1], "beats": [beats], "device": "cpu"}
+    found = studies.run_study(study, out=tmp_path, **options)
     done = [(run.row, run.seed) for run in found[:4]]
     assert done == [("features", 1), ("plain", 1), ("features", 3), ("plain", 3)]
     assert [run.row for run in found[4:]] == ["features-ensemble", "plain-ensemble"]
@@ -421,9 +420,8 @@ def test_table_ii_sets_ours_and_the_difference_beside_the_papers():
 
 def test_beside_the_paper_stand_means_spreads_and_differences():
     two, one = [first_class(10), first_class(6, seed=1)], [first_class(6)]
-    table = paper_tables.beside_paper({"paper": two, "none": [], "ours": one}).set_index(
-        "score (%)"
-    )
+    table = paper_tables.beside_paper({"paper": two, "none": [], "ours": one})
+    table = table.set_index("score (%)")
     assert [name for name in table if "run" in name] == ["paper, 2 runs", "ours, 1 run"]
     assert table.loc["Acc"].tolist()[:2] == ["94.0 to 98.6", "98.84"]
     assert table.loc["Acc", "ours less paper"] == "-23.84"  # 75 - 98.84
