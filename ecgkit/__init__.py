@@ -1,20 +1,8 @@
 """ecgkit: heartbeat classification from a raw ECG to a tested ResNet-TCN.
 
 The small library behind the book. Data flows one way, through folders that import only from those
-above them:
-
-``data``
-    find and read recordings, denoise, cut beats, compute features, split
-``nn``
-    layers and networks
-``train``
-    augmentation, training, weights
-``evaluate``
-    scores, the EC57 report, statistics, training runs and their records
-``apply``
-    read, classify and stream any recording; export to ONNX
-``plots``
-    figures that more than one page draws
+before them: ``data`` (recordings, beats, features, splits), ``nn`` (networks), ``train``,
+``evaluate`` (scores, EC57, runs), ``apply`` (any recording; streams; ONNX) and ``plots``.
 """
 
 from __future__ import annotations
@@ -46,20 +34,13 @@ if TYPE_CHECKING:
     from ecgkit.train.recipe import Recipe
     from ecgkit.train.weights import load_model
 
-_MODULES = {
-    "apply.classify": ("classify",),
-    "data.beats": ("Beats", "load_beats"),
-    "data.preparation": ("Preparation",),
-    "data.splits": ("patient_split", "random_split"),
-    "data.wfdb_io": ("read_record",),
-    "evaluate.ec57": ("ec57_report",),
-    "evaluate.metrics": ("report",),
-    "nn.models": ("ResNet", "ResNetTCN", "TCN"),
-    "train.fit": ("fit", "predict"),
-    "train.recipe": ("Recipe",),
-    "train.weights": ("load_model",),
-}
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_HOME = dict.fromkeys(("Beats", "load_beats"), "data.beats")
+_HOME |= dict.fromkeys(("patient_split", "random_split"), "data.splits")
+_HOME |= dict.fromkeys(("ResNet", "ResNetTCN", "TCN"), "nn.models")
+_HOME |= dict.fromkeys(("fit", "predict"), "train.fit")
+_HOME |= {"Preparation": "data.preparation", "read_record": "data.wfdb_io"}
+_HOME |= {"Recipe": "train.recipe", "load_model": "train.weights", "classify": "apply.classify"}
+_HOME |= {"report": "evaluate.metrics", "ec57_report": "evaluate.ec57"}
 
 __all__ = ["TCN", "Beats", "InputError", "Preparation", "Recipe", "ResNet", "ResNetTCN"]
 __all__ += ["classify", "ec57_report", "fit", "load_beats", "load_model", "patient_split"]

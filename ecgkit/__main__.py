@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ecgkit.apply.classify import Classification
     from ecgkit.data.sources import Source
     from ecgkit.evaluate.metrics import Report
+
+BANNER = "=== SYNTHETIC RECORDS, computer-made: no number here is about a patient ==="
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,8 +47,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _show(options: argparse.Namespace, result: Any, synthetic: bool, lines: Sequence[str]) -> None:
+    """Print a result as JSON; or lines, under a banner if it is of synthetic records."""
+    if options.json:
+        return print(json.dumps(result))
+    given = [
+        getattr(options, name, None) for name in ("save", "onnx", "out", "annotations", "plot")
+    ]
+    written = [f"written: {path}" for path in given if isinstance(path, Path)]
+    print(*[BANNER] * synthetic, *lines, *written, sep="\n")
+
+
+def _lines(fields: Mapping[str, Any]) -> list[str]:
+    plain = {k: x for k, x in fields.items() if not isinstance(x, dict | list)}
+    plain = {k: f"{x:g}" if isinstance(x, float) else x for k, x in plain.items()}
+    return [f"{k.replace('_', ' ')}: {'-' if x in ('', None) else x}" for k, x in plain.items()]
+
+
+def _source(options: argparse.Namespace, download: bool = True) -> Source:
+    from ecgkit.data.sources import find_source
+
+    return find_source(None if options.source == "auto" else options.source, download=download)
+
+
 def _data(options: argparse.Namespace) -> None:
     import numpy as np
+    import pandas as pd
 
     from ecgkit.data import splits, wfdb_io
     from ecgkit.data.beats import load_beats
@@ -71,35 +97,20 @@ def _data(options: argparse.Namespace) -> None:
         halves = splits.patient_split(names)
         parts = {"DS1": labels[halves.train], "DS2": labels[halves.test]}
     counts = {name: aami.counts(part) for name, part in parts.items()}
-    if options.json:
-        shown = counts if options.split else counts["beats"]
-        result = {"source": source.name, "records": list(source.records), "counts": shown}
-        print(json.dumps({**result, "fingerprint": source.fingerprint}))
-        return
-    _print_banner(source.is_synthetic)
-    print(f"{len(source.records)} records in {source.directory}")
-    print(f"data fingerprint {source.fingerprint}, mapping {preparation.mapping}")
-    print("        " + "".join(f"{name:>8}" for name in aami.CLASSES))
-    for half, row in counts.items():
-        print(f"{half:8}" + "".join(f"{row[name]:8}" for name in aami.CLASSES))
-    if options.save:
-        print(f"written: {options.save}")
-
-
-def _source(options: argparse.Namespace, download: bool = True) -> Source:
-    from ecgkit.data.sources import find_source
-
-    return find_source(None if options.source == "auto" else options.source, download=download)
-
-
-def _print_banner(synthetic: bool) -> None:
-    if synthetic:
-        print("=== SYNTHETIC RECORDS, computer-made: no number here is about a patient ===")
+    result: dict[str, Any] = {"source": source.name, "records": list(source.records)}
+    result |= {"counts": counts if options.split else counts["beats"]}
+    result |= {"fingerprint": source.fingerprint}
+    lines = [
+        f"{len(source.records)} records in {source.directory}",
+        f"data fingerprint {source.fingerprint}, mapping {preparation.mapping}",
+        pd.DataFrame(counts).T.to_string(),
+    ]
+    _show(options, result, source.is_synthetic, lines)
 
 
 def _train(options: argparse.Namespace) -> None:
     from ecgkit.data.beats import Beats, load_beats
-    from ecgkit.evaluate.runs import RUN, WEIGHTS, train_and_test
+    from ecgkit.evaluate.runs import train_and_test
     from ecgkit.nn.models import build
     from ecgkit.train.device import join_processes, rank_and_world
     from ecgkit.train.recipe import find_recipe
@@ -116,12 +127,10 @@ def _train(options: argparse.Namespace) -> None:
             beats = load_beats(_source(options), preparation)
         settings["progress"] = first and not options.json
         _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
-    if first and options.json:
-        print(run.to_json())
-    elif first:
-        _print_report(run.report(), run.source)
-        print(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
-        print(f"written: {options.out / RUN}, {options.out / WEIGHTS}")
+    if first:
+        lines = _report(run.report())
+        lines.append(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
+        _show(options, json.loads(run.to_json()), run.source == "synthetic", lines)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -136,11 +145,22 @@ def _evaluate(options: argparse.Namespace) -> None:
         beats = load_beats(_source(options), preparation)
     seed = trained.seed if options.seed is None else options.seed
     report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
-    if options.json:
-        result = {"source": beats.source, **report.to_dict()}
-        print(json.dumps(result | classifier.about(options.weights)))
-    else:
-        _print_report(report, beats.source)
+    result = {"source": beats.source, **report.to_dict(), **classifier.about(options.weights)}
+    _show(options, result, beats.source == "synthetic", _report(report))
+
+
+def _report(report: Report) -> list[str]:
+    """A confusion matrix and its scores as lines; a hyphen where a score is undefined."""
+    import pandas as pd
+
+    table = pd.DataFrame(report.confusion_matrix, [*report.classes], [*report.classes])
+    scores = pd.DataFrame([*report.classes.values()], table.index) * 100
+    table[["Se %", "P+ %", "F1 %"]] = scores
+    shown = table.to_string(float_format="%.2f".__mod__, na_rep="-")
+    names = ("accuracy", "mean Se", "mean P+", "F1 of the means", "mean F1")
+    means = zip(names, (report.accuracy, *astuple(report.macro)), strict=True)
+    lines = [f"{name} {100 * share:.2f} %".replace("nan", "-") for name, share in means]
+    return ["rows: annotators; columns: model", shown, *lines]
 
 
 def _classify(options: argparse.Namespace) -> None:
@@ -148,15 +168,14 @@ def _classify(options: argparse.Namespace) -> None:
     from ecgkit.apply.batch import classify_file
     from ecgkit.apply.classify import expectation
 
-    names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device")
+    names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device", "weights")
     how: dict[str, Any] = {name: getattr(options, name) for name in names}
+    how["progress"] = not options.json
     if options.out_dir:
         return _classify_many(options, how)
     if len(options.paths) > 1:
         raise InputError("Several recordings need --out-dir DIR: there each has its own results.")
-    how["progress"] = not options.json
-    found, result = classify_file(options.paths[0], options.weights, **how)
-    recording = found.recording
+    found, result = classify_file(options.paths[0], **how)
     if options.out:
         found.write_csv(options.out)
     if options.annotations:
@@ -165,23 +184,13 @@ def _classify(options: argparse.Namespace) -> None:
         _draw(found, options.plot)
     for sentence in result["warnings"]:
         say(sentence)
-    if options.json:
-        print(json.dumps(result if options.out else {**result, "rows": found.rows()}))
-        return
-    _print_banner(recording.synthetic)
-    print(*expectation(load_model(options.weights)), sep="\n")
-    lead = recording.lead or "without a name"
-    print(f"{recording.name}, lead {lead}, {recording.seconds:.1f} s at {recording.fs:g} Hz")
-    print(f"{result['beats']} heartbeats, R peaks {result['r_peaks']}, ", end="")
-    print(f"{found.left_out} too near an end to be classified")
-    for name, count in result["counts"].items():
-        print(f"  {name} {count:7}  {aami.NAMES[name]}")
-    print(f"{result['uncertain']} of them uncertain, ", end="")
-    print(f"mean heart rate {result['heart_rate_bpm'] or '-'} per minute, ", end="")
-    print(f"longest run of V {result['longest_run_of_v']}")
-    for path in filter(None, (options.out, options.annotations, options.plot)):
-        print(f"written: {path}")
-    print("For teaching and research: this is no medical device and gives no diagnosis.")
+    lines = expectation(load_model(options.weights))
+    lines += _lines(result)
+    lines += _lines({f"{name} ({aami.NAMES[name]})": n for name, n in result["counts"].items()})
+    lines.append("For teaching and research: this is no medical device and gives no diagnosis.")
+    if options.json and not options.out:
+        result["rows"] = found.rows()
+    _show(options, result, found.recording.synthetic, lines)
 
 
 def _classify_many(options: argparse.Namespace, how: dict[str, Any]) -> None:
@@ -189,14 +198,11 @@ def _classify_many(options: argparse.Namespace, how: dict[str, Any]) -> None:
 
     if options.out or options.annotations or options.plot:
         raise InputError("--out, --annotations and --plot are of one recording, not of --out-dir.")
-    how |= {"weights": options.weights, "progress": not options.json}
     rows = classify_many(options.paths, options.out_dir, options.jobs, **how)
     table, done = options.out_dir / "summary.csv", [row for row in rows if not row["error"]]
-    if options.json:
-        print(json.dumps({"summary": str(table), "recordings": rows}))
-    else:
-        _print_banner(any(row["synthetic"] for row in done))
-        print(f"{len(done)} of {len(rows)} recordings are classified\nwritten: {table}")
+    lines = [f"{len(done)} of {len(rows)} recordings are classified", f"written: {table}"]
+    result = {"summary": str(table), "recordings": rows}
+    _show(options, result, any(row["synthetic"] for row in done), lines)
     if failed := len(rows) - len(done):
         left = f"{failed} of {len(rows)} recordings could not be classified"
         raise InputError(f"{left}: {table} says why.")
@@ -206,31 +212,27 @@ def _draw(found: Classification, path: Path) -> None:
     """Draw the ten seconds with most beats other than N."""
     from ecgkit.plots import ecg_strip, save
 
-    recording, start_s = found.recording, found.busiest()
-    signals = {recording.lead or "lead": recording.signal}
-    title = f"{recording.name}, from {start_s:.1f} s"
-    marks = {} if found.symbols is None else {"annotator": found.symbols}
-    shown: dict[str, Any] = {"r_peaks": found.samples, "marks": {**marks, "model": found.classes}}
-    shown |= {"start_s": start_s, "seconds": min(10.0, recording.seconds - start_s)}
-    save(ecg_strip(signals, recording.fs, title, synthetic=recording.synthetic, **shown), path)
+    of, start_s = found.recording, found.busiest()
+    marks = {"annotator": found.symbols, "model": found.classes}
+    how: dict[str, Any] = {"marks": {name: x for name, x in marks.items() if x is not None}}
+    how |= {"start_s": start_s, "seconds": min(10.0, of.seconds - start_s)}
+    how |= {"r_peaks": found.samples, "synthetic": of.synthetic}
+    title = f"{of.name}, from {start_s:.1f} s"
+    save(ecg_strip({of.lead or "lead": of.signal}, of.fs, title, **how), path)
 
 
 def _export(options: argparse.Namespace) -> None:
+    from ecgkit import load_model
     from ecgkit.apply import onnx
-    from ecgkit.train.weights import load_model
 
     classifier = load_model(options.weights)
     onnx.export_onnx(classifier, options.onnx)
     difference = onnx.largest_difference(classifier, options.onnx)
     expects = onnx.metadata(classifier)
-    if options.json:
-        result = {"onnx": str(options.onnx), "largest_difference": difference, "expects": expects}
-        print(json.dumps({**result, "weights": classifier.about(options.weights)["weights"]}))
-        return
-    print(f"written: {options.onnx}")
-    print(f"on 64 random beats its probabilities are within {difference:.0e} of torch's")
-    for key, value in expects.items():
-        print(f"  {key.replace('_', ' ')}: {value}")
+    result = {"onnx": str(options.onnx), "largest_difference": difference, "expects": expects}
+    result["weights"] = classifier.about(options.weights)["weights"]
+    agrees = f"on 64 random beats its probabilities are within {difference:.0e} of torch's"
+    _show(options, result, False, [agrees, *_lines(expects)])
 
 
 def _ec57(options: argparse.Namespace) -> None:
@@ -245,23 +247,8 @@ def _ec57(options: argparse.Namespace) -> None:
         report = ec57_report(reference, test, settings, annotators=extensions)
     for sentence in (doubts := list(dict.fromkeys(str(warning.message) for warning in caught))):
         say(sentence)
-    if options.json:
-        print(json.dumps({**report.to_dict(), "warnings": doubts}))
-    else:
-        print(report.markdown() if options.markdown else report.text(), end="")
-
-
-def _print_report(report: Report, source: str) -> None:
-    """Print a confusion matrix and its scores as a table; a hyphen where a score is undefined."""
-    _print_banner(source == "synthetic")
-    print("rows: annotators; columns: model")
-    print("  " + "".join(f"{name:>8}" for name in report.classes) + "    Se %    P+ %    F1 %")
-    for (name, scores), row in zip(report.classes.items(), report.confusion_matrix, strict=True):
-        shares = [f"{100 * x:.2f}".replace("nan", "-") for x in (scores.se, scores.ppv, scores.f1)]
-        print(f"{name:2}" + "".join(f"{cell:>8}" for cell in (*row.tolist(), *shares)))
-    names = ("accuracy", "mean Se", "mean P+", "F1 of the means", "mean F1")
-    for name, share in zip(names, (report.accuracy, *astuple(report.macro)), strict=True):
-        print(f"{name} {100 * share:.2f} %".replace("nan", "-"))
+    text = report.markdown() if options.markdown else report.text()
+    _show(options, {**report.to_dict(), "warnings": doubts}, False, [text.rstrip("\n")])
 
 
 COMMANDS = {"data": _data, "train": _train, "evaluate": _evaluate, "classify": _classify}

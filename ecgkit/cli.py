@@ -56,9 +56,8 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (npz)")
     _add_preparation(data)
     _add_train(add("train", "train a model and test it once", *beats, "--beats", "--device"))
-    evaluate = add(
-        "evaluate", "test trained weights on the test half", "--source", "--json", "--beats", *model
-    )
+    shared = ("--source", "--json", "--beats", *model)
+    evaluate = add("evaluate", "test trained weights on the test half", *shared)
     evaluate.add_argument("--seed", type=int, help="of the split; default: the weights'")
     choices = ("random", "patients", "all")
     evaluate.add_argument("--split", choices=choices, help="test half, or all of other records")
@@ -79,11 +78,8 @@ def _add_preparation(command: argparse.ArgumentParser) -> None:
         if field.name == "mapping":
             kind["choices"] = tuple(aami.MAPPINGS)
         shown = " ".join(default) if many else default
-        group.add_argument(_option(field.name), dest=field.name, help=f"default: {shown}", **kind)
-
-
-def _option(field: str) -> str:
-    return f"--{field.removesuffix('_s').replace('_', '-')}"
+        option = f"--{field.name.removesuffix('_s').replace('_', '-')}"
+        group.add_argument(option, dest=field.name, help=f"default: {shown}", **kind)
 
 
 def given_preparation(options: argparse.Namespace, table: Preparation | None = None) -> Preparation:
@@ -96,7 +92,7 @@ def given_preparation(options: argparse.Namespace, table: Preparation | None = N
     if table is not None and wanted != table:
         name = next(name for name in given if getattr(wanted, name) != getattr(table, name))
         found = f"{name} {getattr(table, name)!r}, not {getattr(wanted, name)!r}"
-        raise InputError(f"The table has {found}: omit {_option(name)}, or save another table.")
+        raise InputError(f"The table has {found}: omit that option, or save another table.")
     return wanted
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import distributed  # noqa: F401  # the program on the page needs it
 import pytest
 
 from ecgkit.apply import batch
@@ -125,16 +126,13 @@ def test_options_that_do_not_go_together_are_one_sentence(run, paths, monkeypatc
 @pytest.mark.slow
 def test_a_process_that_is_killed_takes_one_recording_with_it():
     work = ["40 + 2", "__import__('os')._exit(9)", "[1]"]  # `eval` stands for the classification
-    found = batch._in_processes(eval, work, 2, iter)
+    found = list(batch._in_processes(eval, work, 2))
     assert (found[0], found[2]) == (42, [1])
     assert "memory" in found[1]["error"]
 
 
 @pytest.mark.slow
 def test_the_program_on_the_page_gives_the_table_of_the_command(paths, tmp_path):
-    pytest.importorskip(
-        "distributed", reason="Dask is of the extra dev: `pip install distributed` runs this test."
-    )
     (tmp_path / "many.py").write_text(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.S)[1])
     how = {"timeout": 300, "capture_output": True, "text": True}
     dask = subprocess.run([sys.executable, tmp_path / "many.py", tmp_path / "dask", *paths], **how)

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -26,7 +26,7 @@ from ecgkit import InputError, __version__
 from ecgkit.apply.classify import Classification, classify, wanted_lead
 from ecgkit.apply.readers import read_recording
 from ecgkit.files import atomic_write, parse_json
-from ecgkit.train.weights import Classifier, load_model
+from ecgkit.train.weights import load_model
 
 COLUMNS = (  #: Of the table, ``summary.csv``.
     *("path", "name", "lead", "fs", "seconds", "beats", "N", "S", "V", "F", "synthetic"),
@@ -43,7 +43,7 @@ def classify_file(
     `how` are options of :func:`ecgkit.apply.classify.classify` and
     :func:`ecgkit.apply.readers.read_recording`. Sentences of warnings are in the result.
     """
-    classifier = _load(weights, _stamps(weights))
+    classifier = load_model(weights)
     options = {name: how.pop(name) for name in ("detect", "device", "progress") if name in how}
     how["lead"] = how.get("lead") or wanted_lead(classifier)
     how["annotated"] = not options.get("detect")
@@ -71,17 +71,17 @@ def classify_to_folder(
         given = {k: x for k, x in how.items() if k != "device" and x is not None and x is not False}
         made_from = [str(weights), __version__, given, _stamps(weights), _stamps(path)]
         file, stored = _claim_name(Path(path), Path(folder))
-        if stored.get("made_from") != made_from or not file.with_suffix(".csv").exists():
+        table = file.with_suffix(".csv")
+        if stored.get("made_from") != made_from or not table.exists():
             found, result = classify_file(path, weights, **how)
-            stored = {"path": stored["path"]}  # until both files are complete
-            file.write_text(json.dumps(stored), "utf-8")
-            found.write_csv(file.with_suffix(".csv"))
-            stored |= {**result, "made_from": made_from}
+            table.unlink(missing_ok=True)  # it comes back last: with it, both are complete
+            stored = {**result, "path": stored["path"], "made_from": made_from}
             with atomic_write(file) as draft:
                 draft.write_text(json.dumps(stored), "utf-8")
+            found.write_csv(table)
     except Exception as error:  # no recording, whatever is wrong with it, stops the others
-        if list(stored) == ["path"]:
-            file.unlink()
+        if stored and not table.exists():
+            file.unlink(missing_ok=True)
         kind = "" if isinstance(error, InputError) else f"{path}: {type(error).__name__}: "
         return {"path": str(path), "error": f"{kind}{error}"}
     doubts = stored["warnings"]
@@ -107,8 +107,8 @@ def classify_many(
     load_model(how.get("weights", "ours"))  # refuses wrong ones once, not for each recording
     once = list({os.path.abspath(path): str(path) for path in paths}.values())
     work = functools.partial(classify_to_folder, folder=folder, **how)
-    bar = functools.partial(tqdm, total=len(once), disable=not progress)
-    rows = list(bar(map(work, once))) if jobs == 1 else _in_processes(work, once, jobs, bar)
+    found = map(work, once) if jobs == 1 else _in_processes(work, once, jobs)
+    rows = list(tqdm(found, total=len(once), disable=not progress))
     write_summary(rows, folder)
     return rows
 
@@ -119,30 +119,25 @@ def write_summary(rows: Sequence[dict[str, Any]], folder: Path | str) -> None:
         pd.DataFrame(rows, columns=COLUMNS, dtype=object).to_csv(draft, index=False)
 
 
-def _in_processes(work: Any, paths: list[str], jobs: int, bar: Any) -> list[dict[str, Any]]:
+def _in_processes(work: Any, paths: list[str], jobs: int) -> Iterator[dict[str, Any]]:
     """Do the work; where a process is killed, go on with one until it is known at which path."""
-    context, rows, now = multiprocessing.get_context("spawn"), list[dict[str, Any]](), jobs
-    while len(rows) < len(paths):
+    context, left, now = multiprocessing.get_context("spawn"), paths.copy(), jobs
+    while left:
         with ProcessPoolExecutor(now, context, _prepare_process) as pool:
             try:
-                for row in bar(pool.map(work, paths[len(rows) :])):
-                    rows.append(row)
+                for row in pool.map(work, left):
+                    del left[0]
+                    yield row
             except BrokenProcessPool:
                 if now == 1:
-                    path, why = paths[len(rows)], "its process was killed, perhaps for memory"
-                    rows.append({"path": path, "error": f"{path}: {why}: try it alone."})
+                    why = "its process was killed, perhaps for memory: try it alone."
+                    yield {"path": left[0], "error": f"{left.pop(0)}: {why}"}
                 now = jobs if now == 1 else 1
-    return rows
 
 
 def _prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C it finishes its recording
     torch.set_num_threads(1)
-
-
-@functools.lru_cache(maxsize=1)
-def _load(weights: Path | str, _stamps: str) -> Classifier:
-    return load_model(weights)
 
 
 def _claim_name(path: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -160,10 +155,9 @@ def _claim_name(path: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
     raise InputError(f"{folder} holds files {name}.* of another recording: choose another folder.")
 
 
-def _stamps(path: Path | str) -> str:
+def _stamps(path: Path | str) -> list[Any]:
     """Size and time of change of the files of this name, whatever their suffix, but for results."""
-    path, stamps = Path(path), []
-    for file in sorted({path, *path.parent.glob(f"{glob.escape(path.stem)}.*")}):
-        if file.is_file() and (file == path or file.suffix not in (".csv", ".json")):
-            stamps.append(f"{file.absolute()} {file.stat().st_size} {file.stat().st_mtime_ns}")
-    return "; ".join(stamps)
+    path = Path(path)
+    files = sorted({path, *path.parent.glob(f"{glob.escape(path.stem)}.*")})
+    files = [f for f in files if f.is_file() and (f == path or f.suffix not in (".csv", ".json"))]
+    return [[str(f.absolute()), f.stat().st_size, f.stat().st_mtime_ns] for f in files]

@@ -68,15 +68,14 @@ def metadata(classifier: Classifier) -> dict[str, str]:
 def export_onnx(classifier: Classifier, path: Path | str) -> None:
     """Write a classifier and its :func:`metadata` as an ONNX file; InputError without the extra."""
     onnx, _ = _import("onnx"), _import("onnxscript")
-    batch = {0: torch.export.Dim("b", min=1)}
     sizes = (classifier.preparation.n_samples, classifier.preparation.n_features)
     inputs = tuple(torch.zeros(2, size) for size in sizes if size)
+    how: dict[str, Any] = {"input_names": ["beats", "features"][: len(inputs)], "dynamo": True}
+    how["dynamic_shapes"] = ({0: torch.export.Dim("b", min=1)},) * len(inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    names = {"input_names": ["beats", "features"][: len(inputs)], "output_names": ["logits"]}
-    how: dict[str, Any] = {"dynamic_shapes": (batch,) * len(inputs), "dynamo": True, **names}
-    network = _fold_weight_norm(classifier.network)
+    network, names = _fold_weight_norm(classifier.network), ["logits"]
     with warnings.catch_warnings(action="ignore"):  # torch's exporter warns of its own machinery
-        program: Any = torch.onnx.export(network, inputs, verbose=False, **how)
+        program: Any = torch.onnx.export(network, inputs, verbose=False, output_names=names, **how)
     proto = program.model_proto
     onnx.helper.set_model_props(proto, metadata(classifier))
     onnx.checker.check_model(proto, full_check=True)

@@ -8,19 +8,18 @@ How long the chunks (at 360 Hz) are changes no answer, only when it comes. Memor
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy.signal
 from numpy.typing import ArrayLike, NDArray
 
 from ecgkit import InputError
-from ecgkit.apply.denoisers import Biquads, Buffer, Denoiser, Wavelets, look_ahead_s  # noqa: F401
-from ecgkit.data.cutting import Signal, cut_beats, within_margins
+from ecgkit.data import denoising
+from ecgkit.data.cutting import Signal, cut_beats, prepare_signal, within_margins
 from ecgkit.data.features import HISTORY, NEEDS_NEXT, describe_beats
-from ecgkit.data.preparation import SAMPLING_RATE
+from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.data.r_peaks import REFRACTORY, align_r_peaks, detect_r_peaks, drop_close
 from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.train.weights import Classifier
@@ -29,17 +28,98 @@ MEMORY = 5 * SAMPLING_RATE  # samples kept before the newest, for R peaks that a
 SETTLING = SAMPLING_RATE  # samples on either side of an R peak that aligning it needs
 
 
-def _check_chunk(chunk: ArrayLike, first: int) -> Signal:
-    """Return the samples of a chunk that begins at sample ``first``."""
-    try:
-        x = np.asarray(chunk, np.float64)
-        if x.ndim != 1:
-            raise ValueError(f"its shape is {x.shape}")
-    except (TypeError, ValueError) as error:
-        raise InputError(f"A chunk is no row of samples ({error}): give a lead's.") from error
-    if len(missing := np.flatnonzero(~np.isfinite(x))):
-        raise InputError(f"Sample {first + missing[0]} is missing or infinite: fill the gap.")
-    return x
+class Buffer:
+    """The newest samples of a signal, from sample number ``first`` on, before ``end``."""
+
+    def __init__(self) -> None:
+        self.x, self.first, self.end = np.empty(0), 0, 0
+
+    def append(self, chunk: ArrayLike) -> Signal:
+        """Take in the next samples and return them as an array; InputError if they are none."""
+        try:
+            x = np.asarray(chunk, np.float64)
+            if x.ndim != 1:
+                raise ValueError(f"its shape is {x.shape}")
+        except (TypeError, ValueError) as error:
+            raise InputError(f"A chunk is no row of samples ({error}): give a lead's.") from error
+        if len(missing := np.flatnonzero(~np.isfinite(x))):
+            raise InputError(f"Sample {self.end + missing[0]} is missing or infinite: fill it.")
+        self.x, self.end = np.concatenate([self.x, x]), self.end + len(x)
+        return x
+
+    def forget(self, before: int) -> None:
+        dropped = max(before - self.first, 0)
+        self.x, self.first = self.x[dropped:].copy(), self.first + dropped
+
+
+class Wavelets:
+    """Denoise as :func:`ecgkit.data.cutting.prepare_signal` does a whole recording, 16 s later.
+
+    >>> wavelets = Wavelets()
+    >>> [len(wavelets.feed(np.ones(n))) for n in (6000, 644, 1, 512)], len(wavelets.close())
+    ([0, 512, 512, 512], 5621)
+    """
+
+    def __init__(self, preparation: Preparation | None = None) -> None:
+        self._preparation = p = preparation or Preparation()
+        if p.extension.startswith("period"):
+            raise InputError("A stream has no periodic extension: use another classifier.")
+        self._grid = 2**p.level if p.zeroed else 1  # samples per coefficient of the last level
+        self._late = denoising.reach(p.wavelet, p.level) if p.zeroed else 0
+        self._margin = self._grid * (1 + self._late // max(self._grid - 1, 1))  # of prepare_signal
+        self._held, self._done = Buffer(), 0
+
+    def feed(self, chunk: Signal) -> Signal:
+        self._held.append(chunk)
+        return self._denoise((self._held.end - self._late) // self._grid * self._grid, self._margin)
+
+    def close(self) -> Signal:
+        return self._denoise(self._held.end)
+
+    def _denoise(self, until: int, least: int = 0) -> Signal:
+        """Return the samples from the last one returned on to ``until``."""
+        if until <= self._done or len(self._held.x) < least:  # less would be mirrored at its ends
+            return np.empty(0)
+        clean = prepare_signal(self._held.x, self._preparation)
+        clean = clean[self._done - self._held.first : until - self._held.first]
+        # what is held begins on the grid of the coefficients, so that they are the recording's own
+        self._held.forget(until // self._grid * self._grid - self._margin)
+        self._done = until
+        return clean
+
+
+class Biquads:
+    """Denoise with two causal second-order filters, a high-pass and a low-pass.
+
+    Using no later sample, they delay waves well below 45 Hz by 1.8 samples (``sqrt(2) / (2 pi 45)``
+    s), of which two are undone here. Slow waves, such as the ST segment, change their shape. Half
+    the power is left at both edges, those of what :func:`ecgkit.data.denoising.denoise` removes.
+    """
+
+    LAG = 2  # samples by which a clean one comes late
+
+    def __init__(self, low_hz: float = 0.35, high_hz: float = 45.0) -> None:
+        bands = ((low_hz, "highpass"), (high_hz, "lowpass"))
+        filters = [scipy.signal.butter(2, *b, output="sos", fs=SAMPLING_RATE) for b in bands]
+        self.sos, self._state = np.concatenate(filters), np.empty(0)
+        self._last, self._skip = 0.0, self.LAG
+
+    def feed(self, chunk: Signal) -> Signal:
+        if not len(chunk):
+            return np.empty(0)
+        if not len(self._state):  # as if the first value had always been there
+            self._state = scipy.signal.sosfilt_zi(self.sos) * chunk[0]
+        clean, self._state = scipy.signal.sosfilt(self.sos, chunk, zi=self._state)
+        skip, self._skip = self._skip, max(self._skip - len(chunk), 0)
+        self._last = float(chunk[-1])
+        return clean[skip:]
+
+    def close(self) -> Signal:
+        """Return the last two samples, as if the signal stayed at its last value."""
+        return self.feed(np.full(self.LAG if len(self._state) else 0, self._last))
+
+
+Denoiser = Wavelets | Biquads
 
 
 class Detector:
@@ -58,7 +138,7 @@ class Detector:
 
     def feed(self, chunk: ArrayLike) -> NDArray[np.int64]:
         """Take in the next samples and return new R peaks as sample numbers."""
-        self._held.append(_check_chunk(chunk, self._held.end))
+        self._held.append(chunk)
         found = [np.empty(0, np.int64)]
         while self._held.end >= (until := self._done + self.EVERY) + self.CONFIRMED:
             found.append(self._search(until, until + self.CONFIRMED))
@@ -88,17 +168,6 @@ class Beat(NamedTuple):
     delay_s: float  # seconds of signal that had come after the R peak when the answer was given
 
 
-@dataclass
-class _Peak:
-    """An R peak: as reported, aligned once enough samples follow, and its beat once it is cut."""
-
-    sample: int
-    aligned: int | None = None
-    passed: bool = False  # its beat is cut, or too near an end
-    beat: NDArray[np.float32] | None = None
-    answered: bool = False
-
-
 class Monitor:
     """Classify the heartbeats of a signal that is still being recorded.
 
@@ -113,8 +182,10 @@ class Monitor:
         self._waits_for_next = not set(self._preparation.features).isdisjoint(NEEDS_NEXT)
         self._within = self._preparation.align_samples
         self._raw, self._clean = Buffer(), Buffer()
-        self._last = -1  # the R peak reported last
-        self._peaks: list[_Peak] = []  # the last ones answered, then those that wait
+        self._peaks: list[int] = []  # the last ones answered, then those that wait
+        self._aligned: list[int] = []  # the first of them, once enough samples follow
+        self._beats: list[Signal | None] = []  # of the first of these; None too near an end
+        self._answered = 0
 
     def feed(self, chunk: ArrayLike, r_peaks: Iterable[int] = ()) -> list[Beat]:
         """Take in the next samples, in mV at 360 Hz, and answer what can be answered.
@@ -123,16 +194,14 @@ class Monitor:
         order, at most five seconds late. Beats too near an end (100 samples before, 150 after) are
         left out. After an InputError, nothing of this chunk is taken in.
         """
-        x = _check_chunk(chunk, self._raw.end)
         new = [int(r) for r in r_peaks]
-        if any(b <= a for a, b in itertools.pairwise([self._last, *new])):
-            raise InputError(f"R peaks {new} follow {self._last}: report each once, in order.")
+        last = self._peaks[-1:]
+        if any(b <= a for a, b in itertools.pairwise([*(last or [-1]), *new])):
+            raise InputError(f"R peaks {new} follow {last}: report each once, in order.")
         if self._raw.first and new and new[0] < self._raw.first + SETTLING + self._within:
             raise InputError(f"The R peak at sample {new[0]} is late: report each within 5 s.")
-        self._last = (new or [self._last])[-1]
-        self._peaks += map(_Peak, new)
-        self._raw.append(x)
-        self._clean.append(self._denoiser.feed(x))
+        self._clean.append(self._denoiser.feed(self._raw.append(chunk)))
+        self._peaks += new
         return self._answer(ended=False)
 
     def close(self) -> list[Beat]:
@@ -140,42 +209,33 @@ class Monitor:
         self._clean.append(self._denoiser.close())
         return self._answer(ended=True)
 
-    def _align_and_cut(self, ended: bool) -> None:
-        """Cut the beats whose samples are clean; forget samples that no beat needs any more."""
-        p, n, first = self._preparation, self._raw.end, self._raw.first
-        settled = n - SETTLING - self._within if self._within and not ended else math.inf
+    def _answer(self, ended: bool) -> list[Beat]:
+        """Cut the beats whose samples are clean, and classify those that need nothing more."""
+        p, n, first, cut = self._preparation, self._raw.end, self._raw.first, self._beats
+        settled = n - SETTLING - self._within if self._within and not ended else np.inf
         last = n if ended else min(self._clean.end - p.step * p.after, n - p.margin_after)
-        for peak in self._peaks:
-            if peak.aligned is None and peak.sample < settled:
-                at = align_r_peaks(self._raw.x, np.array([peak.sample - first]), self._within)
-                peak.aligned = first + int(at[0])
-        for peak in (peak for peak in self._peaks if not peak.passed):
-            if peak.aligned is None or peak.aligned > last:
-                break
-            peak.passed, at = True, np.array([peak.aligned])
-            if within_margins(at, n, p)[0]:
-                peak.beat = cut_beats(self._clean.x, at - self._clean.first, p)[0]
+        new = np.array([r for r in self._peaks[len(self._aligned) :] if r < settled], np.int64)
+        self._aligned += (first + align_r_peaks(self._raw.x, new - first, self._within)).tolist()
+        for at in itertools.takewhile(lambda r: r <= last, self._aligned[len(cut) :]):
+            beat, held = np.array([at]), self._clean
+            whole = within_margins(beat, n, p)[0]
+            cut.append(cut_beats(held.x, beat - held.first, p)[0] if whole else None)
         self._raw.forget(n - MEMORY - SETTLING - self._within)
         self._clean.forget(self._clean.end - MEMORY - p.step * p.before - self._within)
-
-    def _answer(self, ended: bool) -> list[Beat]:
-        """Classify the beats that are cut and, where that is needed, have a next R peak."""
-        self._align_and_cut(ended)
-        aligned = [peak.aligned for peak in self._peaks if peak.aligned is not None]
-        last = len(aligned) - (self._waits_for_next and not ended)
-        rows = [i for i, peak in enumerate(self._peaks[:last]) if peak.beat is not None]
-        if not (new := [self._peaks[i] for i in rows if not self._peaks[i].answered]):
+        ready = min(len(cut), len(self._aligned) - (self._waits_for_next and not ended))
+        rows = [i for i, beat in enumerate(cut[:ready]) if beat is not None]
+        if not (r_peaks := [self._peaks[i] for i in rows if i >= self._answered]):
             return []
-        rr_s = (np.diff(aligned, prepend=np.nan, append=np.nan) / SAMPLING_RATE).astype(np.float32)
-        cut = np.array([self._peaks[i].beat for i in rows])
-        signals, features = describe_beats(cut, rr_s[:-1][rows], rr_s[1:][rows], self._preparation)
-        found = self._classifier.predict(signals[-len(new) :], features[-len(new) :])
-        beats = []
-        for peak, p in zip(new, found, strict=True):
-            peak.answered, delay_s = True, (self._raw.end - peak.sample) / SAMPLING_RATE
-            beats.append(Beat(peak.sample, CLASSES[p.argmax()], p, delay_s))
-        self._peaks = self._peaks[max(rows[-1] - HISTORY - 1, 0) :]
-        return beats
+        rr = np.diff(self._aligned, prepend=np.nan, append=np.nan)
+        rr_s, beats = (rr / SAMPLING_RATE).astype(np.float32), np.array([cut[i] for i in rows])
+        signals, features = describe_beats(beats, rr_s[:-1][rows], rr_s[1:][rows], p)
+        found = self._classifier.predict(signals[-len(r_peaks) :], features[-len(r_peaks) :])
+        old = max(rows[-1] - HISTORY - 1, 0)
+        self._answered = ready - old
+        for kept in (self._peaks, self._aligned, self._beats):
+            del kept[:old]
+        delays_s = [(n - r_peak) / SAMPLING_RATE for r_peak in r_peaks]
+        return list(map(Beat, r_peaks, [CLASSES[c] for c in found.argmax(axis=1)], found, delays_s))
 
 
 def replay(
@@ -195,3 +255,8 @@ def replay(
     if isinstance(r_peaks, Detector):
         yield from monitor.feed([], r_peaks.close())
     yield from monitor.close()
+
+
+def look_ahead_s(level: int = denoising.LEVEL, wavelet: str = denoising.WAVELET) -> float:
+    """Seconds of signal after a sample on which its denoised value depends: 15.61 with level 9."""
+    return denoising.reach(wavelet, level) / SAMPLING_RATE
