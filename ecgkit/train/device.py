@@ -32,7 +32,7 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """Turn ``"auto"`` or a name into the number format of the matrix products.
 
     ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 emulates it)
-    and CPUs with AMX (AVX-512 BF16 is slower than float32). Else it is float16 or, on CPUs, float32.
+    and CPUs with AMX (AVX-512 BF16 is slower than float32). Else float16 or, on CPUs, float32.
     """
     if name == "auto" and device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
