@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import textwrap
 import time
 from dataclasses import dataclass, field
@@ -104,12 +105,25 @@ class Page:
     name: str  # of the notebook's file, without extension
     _start: float = field(default_factory=time.perf_counter, repr=False)
     _source: Source | None = field(default=None, repr=False)
+    _statements: list[tuple[str, float, float]] = field(default_factory=list, repr=False)
 
     def uses(self, source: Source) -> None:
         """Record the page's data; display a banner if they are synthetic."""
         self._source = source
         if source.is_synthetic:
             _display(f"> ⚠️ **{SYNTHETIC_BANNER}**")
+
+    def states(self, text: str, value: float, within: float) -> None:
+        """Tie a number in the page's text, such as ``"98.4 %"``, to the value that it rests on.
+
+        A test looks for ``text`` in the stored page and compares the two. On real data at full
+        scale, AssertionError if the number differs from the value by more than ``within``.
+        """
+        stated = number_in(text)
+        self._statements.append((text, float(value), within))
+        real = self._source is not None and not self._source.is_synthetic
+        if real and profile() == "full" and not abs(stated - value) <= within:
+            raise AssertionError(f"The page says {text!r}, but measured {value:g}: correct it.")
 
     def stamp(self, key_figure: str) -> None:
         """Close the page: display its key figure, its data and the machine it ran on."""
@@ -125,6 +139,7 @@ class Page:
             "versions": versions(),
             "seconds": round(time.perf_counter() - self._start, 1),
             "key_figure": key_figure,
+            "statements": self._statements,
         }
         data = "**synthetic records, no patient**"
         if database := DATABASES.get(self._source.name):
@@ -136,6 +151,18 @@ class Page:
             f"Profile: {profile()}. {record['seconds']} s. Versions: {numbers}.",
             {"application/vnd.ecgkit.stamp+json": record},
         )
+
+
+def number_in(text: str) -> float:
+    """Read the first number of a text.
+
+    >>> number_in("all but 1,204.5 of them")
+    1204.5
+    """
+    found = re.search(r"[-−]?\d[\d,]*(\.\d+)?", text)
+    if not found:
+        raise InputError(f"{text!r} has no number that could be compared.")
+    return float(found[0].replace(",", "").replace("−", "-"))
 
 
 def _display(text: str, data: dict[str, Any] | None = None) -> None:

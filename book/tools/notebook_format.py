@@ -181,7 +181,8 @@ def normalise(nb: NotebookNode, page: str) -> NotebookNode:
         for tag in PROMPTS.keys() & cell.metadata.get("tags", []):
             cell.metadata["mystnb"] = NotebookNode(code_prompt_show=PROMPTS[tag])
         where = f"{page}, cell {number} ({cell.source.splitlines()[0] if cell.source else ''!r})"
-        cell.outputs = _join_streams(cell.outputs)
+        stub = "exercise" in cell.metadata.get("tags", [])
+        cell.outputs = [] if stub else _join_streams(cell.outputs)
         images = [o for o in cell.outputs if any(k.startswith("image/") for k in o.get("data", {}))]
         if len(images) > 1:
             raise FormatError(f"{where} shows {len(images)} figures: give each its own cell.")
