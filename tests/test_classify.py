@@ -339,12 +339,8 @@ import resource, sys
 import numpy as np
 from ecgkit.apply.classify import classify
 from ecgkit.apply.readers import Recording, read_recording
-from ecgkit.nn.models import TCN, ResNetTCN
-from ecgkit.train.weights import Classifier, load_model
-ours = load_model()
-small = Classifier(ResNetTCN(tcn=TCN((4, 4))), ours.preparation, ours.provenance)
 signal = np.tile(read_recording(sys.argv[1]).signal, 240)  # 240 times six minutes
-found = classify(Recording("day", 360.0, "MLII", signal), small, device="cpu")
+found = classify(Recording("day", 360.0, "MLII", signal), device="cpu")
 print(len(found.samples), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -26,7 +26,7 @@ from ecgkit import InputError, __version__
 from ecgkit.apply.classify import Classification, classify, wanted_lead
 from ecgkit.apply.readers import read_recording
 from ecgkit.files import atomic_write, parse_json
-from ecgkit.train.weights import load_model
+from ecgkit.train.weights import DEFAULT, load_model
 
 COLUMNS = (  #: Of the table, ``summary.csv``.
     *("path", "name", "lead", "fs", "seconds", "beats", "N", "S", "V", "F", "synthetic"),
@@ -36,7 +36,7 @@ _ALONE = threading.Lock()  # a process has one list of warnings for all its thre
 
 
 def classify_file(
-    path: Path | str, weights: Path | str = "ours", **how: Any
+    path: Path | str, weights: Path | str = DEFAULT, **how: Any
 ) -> tuple[Classification, dict[str, Any]]:
     """Read and classify a recording; return also what ``classify --json`` prints but for its rows.
 
@@ -57,7 +57,7 @@ def classify_file(
 
 
 def classify_to_folder(
-    path: Path | str, folder: Path | str, weights: Path | str = "ours", **how: Any
+    path: Path | str, folder: Path | str, weights: Path | str = DEFAULT, **how: Any
 ) -> dict[str, Any]:
     """Classify a recording into ``NAME.csv`` and ``NAME.json`` of a folder; return its table row.
 
@@ -104,7 +104,7 @@ def classify_many(
     """
     if jobs < 1:
         raise InputError(f"{jobs} jobs do no work: give 1 or more.")
-    load_model(how.get("weights", "ours"))  # refuses wrong ones once, not for each recording
+    load_model(how.get("weights", DEFAULT))  # refuses wrong ones once, not for each recording
     once = list({os.path.abspath(path): str(path) for path in paths}.values())
     work = functools.partial(classify_to_folder, folder=folder, **how)
     found = map(work, once) if jobs == 1 else _in_processes(work, once, jobs)

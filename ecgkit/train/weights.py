@@ -23,6 +23,8 @@ from ecgkit.train.checkpoints import write_safetensors
 from ecgkit.train.fit import predict
 
 DIRECTORY = Path(__file__).parent.parent / "weights"
+DEFAULT = "strangers"
+"""Weights that are taken where none are named."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in DIRECTORY.glob("*.safetensors")))
 
 
-def load_model(name: Path | str = "strangers") -> Classifier:
+def load_model(name: Path | str = DEFAULT) -> Classifier:
     """Load a trained network: one of :func:`model_names`, or a file of :func:`save_model`.
 
     It is an InputError if there is no such file, it is no safetensors file (a pickle is refused
