@@ -17,6 +17,8 @@ out of the fit, 0.30 % in DS1 and 0.25 % in SVDB. ``ecgbook/studies/detection.cs
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import scipy.ndimage
@@ -60,12 +62,18 @@ def find_candidates(x: Signal) -> pd.DataFrame:
     ``beside``, the higher of those 0.15 s before and after. Blocks change nothing of it.
     """
     parts = []
-    for start in range(0, max(len(x), 1), BLOCK):
-        first = max(start - MARGIN, 0)
-        found = _search(np.asarray(x[first : start + BLOCK + MARGIN], np.float64))
+    for start, first, block in _blocks(x):
+        found = _search(block)
         found[["sample", "r_peak"]] += first
         parts.append(found[found["sample"].between(start, start + BLOCK, inclusive="left")])
     return pd.concat(parts, ignore_index=True)
+
+
+def _blocks(x: Signal) -> Iterator[tuple[int, int, Signal]]:
+    """Divide a signal: where a block starts, and the first sample of the stretch that follows."""
+    for start in range(0, max(len(x), 1), BLOCK):
+        first = max(start - MARGIN, 0)
+        yield start, first, np.asarray(x[first : start + BLOCK + MARGIN], np.float64)
 
 
 def _search(x: Signal) -> pd.DataFrame:
@@ -116,9 +124,11 @@ def align_r_peaks(x: Signal, r_peaks: NDArray[np.int64], within: int) -> NDArray
     ``x``, shape (samples,), is one lead at 360 Hz in any unit; ``within`` limits the shift in
     samples. In a signal too short to filter, and with 0, peaks stay where they are.
     """
-    r_peaks = np.asarray(r_peaks, np.int64)
-    moves = within and len(r_peaks) and len(x) > SHORTEST
-    return _move(_filter(x), r_peaks, within) if moves else r_peaks
+    aligned = np.array(r_peaks, np.int64)
+    for start, first, block in _blocks(x) if within and len(x) > SHORTEST else ():
+        of = (r_peaks >= start) & (r_peaks < start + BLOCK)
+        aligned[of] = first + _move(_filter(block), r_peaks[of] - first, within)
+    return aligned
 
 
 def _filter(x: Signal) -> Signal:
