@@ -125,7 +125,7 @@ def _train(options: argparse.Namespace) -> None:
         first = rank_and_world()[0] == 0
         if beats is None:
             beats = load_beats(_source(options), preparation)
-        settings["progress"] = first and not options.json
+        settings["progress"] = first and not options.json and sys.stderr.isatty()
         _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
     if first:
         lines = _report(run.report())
@@ -170,7 +170,7 @@ def _classify(options: argparse.Namespace) -> None:
 
     names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device", "weights")
     how: dict[str, Any] = {name: getattr(options, name) for name in names}
-    how["progress"] = not options.json
+    how["progress"] = not options.json and sys.stderr.isatty()
     if options.out_dir:
         return _classify_many(options, how)
     if len(options.paths) > 1:

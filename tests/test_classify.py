@@ -281,11 +281,12 @@ def test_the_strip_shows_where_most_beats_are_not_n():
 
 
 def test_the_table_has_a_line_for_each_beat(tmp_path):
-    result("NV").write_csv(tmp_path / "out.csv")
+    doubtful = np.array([[1, 0, 0, 0], [0.25, 0, 0.5, 0.25]], np.float32)  # below 0.6
+    replace(result("NV"), probabilities=doubtful).write_csv(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().splitlines() == [
-        "sample,time_s,class,N,S,V,F",
-        "0,0.0,N,1.0,0.0,0.0,0.0",
-        "100,1.0,V,0.0,0.0,1.0,0.0",
+        "sample,time_s,class,N,S,V,F,uncertain",
+        "0,0.0,N,1.0,0.0,0.0,0.0,False",
+        "100,1.0,V,0.25,0.0,0.5,0.25,True",
     ]
 
 

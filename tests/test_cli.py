@@ -360,7 +360,7 @@ def test_rows_are_in_the_json_unless_they_are_in_a_file(run, record):
     found = json.loads(run("classify", record, "--detect", *ON_CPU)[1])
     assert found["r_peaks"] == "detected"
     assert len(found["rows"]) == found["beats"]
-    assert set(found["rows"][0]) == {"sample", "time_s", "class", *"NSVF", "quality"}
+    assert set(found["rows"][0]) == {"sample", "time_s", "class", *"NSVF", "uncertain", "quality"}
     status, output, _ = run("classify", record)
     assert status == 0
     assert "SYNTHETIC" in output.splitlines()[0]

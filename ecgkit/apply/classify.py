@@ -73,10 +73,11 @@ class Classification:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Sample, time, class, probabilities, signal quality and any symbol of each beat."""
+        """Sample, time, class, probabilities, doubts and any symbol of each beat."""
         table = pd.DataFrame({"sample": self.samples, "time_s": self.time_s.round(4)})
         table["class"] = self.classes
         table[list(CLASSES)] = self.probabilities.astype(float).round(4)
+        table["uncertain"] = self.uncertain
         if self.quality is not None:
             window = self.time_s // quality.WINDOW_S
             table["quality"] = self.quality[window.astype(int).clip(max=len(self.quality) - 1)]
