@@ -267,6 +267,15 @@ def test_a_page_is_stale_when_the_results_that_it_reads_change_and_no_others(pag
     assert "make notebooks PAGE=00" in notebook_format.stale(page)
 
 
+def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
+    shows = 'display({"text/plain": "Not yet. ..."}, raw=True)'
+    edit(page, "# %%\nPNG", f'# %% tags=["exercise"]\n{shows}\n\n# %%\nPNG')
+    assert run_notebooks.main(["--store"]) == 0
+    assert code_cells(stored(page), "exercise")[0].outputs == []
+    edit(page, "Not yet. ...", "Right.")
+    assert run_notebooks.main(["--store"]) == 1
+
+
 def test_synthetic_data_is_refused_and_nothing_written(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,8 +122,8 @@ def run(py_path: Path, profile: str, python: str = sys.executable) -> tuple[Resu
         )
         try:
             client.execute(env=environment)
+            check_exercises(nb, py_path.stem)  # before the stubs' outputs are taken out
             nb = normalise(nb, py_path.stem)
-            check_exercises(nb, py_path.stem)
             data = stamp(nb)
             if data is None:
                 raise FormatError(f"{py_path.stem} has no stamp: close it with page.stamp().")
