@@ -67,7 +67,7 @@ def call(*arguments, **keywords):
 
 
 BANDS = {f"D{i}": np.exp(-((np.arange(1, 50) - 8 * i) ** 2) / 9) for i in range(1, 6)}
-# One call per figure of data; beats_by_class, ecg_strip and nearest_beats are in draw.
+# One call per figure of data; beats_by_class and ecg_strip are in draw.
 CALLS = {
     "confusion_matrix": call(MATRIX, "T"),
     "confusion_matrices": call({"a": MATRIX, "b": np.eye(4, dtype=int), "c": MATRIX}, "T"),
@@ -114,13 +114,14 @@ CALLS = {
     "mean_attributions": call(
         {"N": (np.ones((4, 180)), [R] * 4), "F": (np.ones((2, 180)), [LATER] * 2)},
         "T", value="fall"),
-    "ecg_strip": call(), "beats_by_class": call(), "nearest_beats": call(),
+    "ecg_strip": call(), "beats_by_class": call(),
+    "conduction": call((np.arange(180) - 90) / 360, R - WAVE / 9, "T"),
 }  # fmt: skip
 DIAGRAMS = {
     "dilated_convolution": (), "framework_diagram": (), "tcn_diagram": (), "resnet_diagram": (),
     "cone": (TCN((4, 4), kernel_size=3, squeeze=None), 20, "Read"),
 }  # fmt: skip
-ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context nearest_beats crops attributions"
+ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context crops attributions"
 
 
 def draw(name, synthetic=False):
@@ -131,9 +132,6 @@ def draw(name, synthetic=False):
     beats = some_beats("synthetic" if synthetic else "mitdb")
     if name == "beats_by_class":
         return plots.beats_by_class(beats, "T")
-    if name == "nearest_beats":
-        found = {"random": np.array([1, 13]), "patients": np.array([12, 29])}
-        return figures.nearest_beats(beats, np.array([0, 27]), found, "T")
     arguments, keywords = CALLS[name]
     function = getattr(plots, name, None) or getattr(figures, name)
     return function(*arguments, **keywords, synthetic=synthetic)
@@ -307,6 +305,11 @@ def test_whiskers_and_intervals_reach_from_bound_to_bound():
     assert "branch not run yet, paper 0.48" in axes.figure.get_label()
 
 
+def test_the_waves_of_a_beat_are_named_where_they_are():
+    _, axes = draw("conduction").axes
+    assert next(t.get_position() for t in axes.texts if t.get_text() == "R")[0] == 0
+
+
 def test_the_window_and_the_r_peaks_lie_where_they_are():
     slow, fast = draw("beats_in_context").axes
     for axes in (slow, fast):
@@ -317,15 +320,6 @@ def test_the_window_and_the_r_peaks_lie_where_they_are():
     np.testing.assert_allclose(at_s, [-1, -0.5, 0, 0.5, 1], atol=1e-9)
     assert [text.get_text() for text in fast.texts].count("N") == 10  # five beats, two rows
     assert [line.get_marker() for line in slow.lines[1:]] == ["v"]
-
-
-def test_nearest_beats_are_dashed_in_the_colours_of_their_classes():
-    beats, pairs = some_beats(), [(0, 1), (0, 12), (27, 13), (27, 29)]
-    for axes, (row, other) in zip(draw("nearest_beats").axes, pairs, strict=True):
-        test, nearest = axes.lines
-        np.testing.assert_array_equal(test.get_ydata(), beats.signals[row])
-        np.testing.assert_array_equal(nearest.get_ydata(), beats.signals[other])
-        assert nearest.get_color() == aami.COLORS["NSVF"[beats.labels[other]]]
 
 
 def test_a_crop_is_what_the_network_receives():

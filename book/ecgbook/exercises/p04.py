@@ -79,6 +79,24 @@ def split_by_person(answer: Function) -> Verdict:
     return right("No person in both halves, no class missing, and an error if that is impossible.")
 
 
+def clean_halves(answer: Function) -> Verdict:
+    """Training rows with rare classes three times, test rows once, no person in both."""
+    names, labels = _table({"208": 3, "213": 3, "201": 1, "202": 1, "232": 1})
+    train, test = (np.asarray(half) for half in given(answer(names.copy(), labels.copy())))
+    people, (rows, copies) = splits.person_of(names), np.unique(train, return_counts=True)
+    if len(np.unique(test)) < len(test):
+        return wrong("The test part holds copies: each test beat counts once.")
+    if np.isin(test, train).any():
+        return wrong("A beat is in both parts: split first, then copy the training beats.")
+    if np.isin(people[test], people[train]).any():
+        return wrong("A person is in both parts: split people, not beats.")
+    if not np.array_equal(copies, np.where(labels[rows] > 0, 3, 1)):
+        return wrong("In the training part N beats stand once, the others three times.")
+    if set(labels[test]) != set(labels) or set(labels[train]) != set(labels):
+        return wrong("A class is missing in one part.")
+    return right("No beat and no person is in both parts, and only training beats are copied.")
+
+
 def _table(rare: dict[str, int]) -> tuple[Array, Array]:
     """Return records and labels: N and V in everybody, another class in some."""
     records = ("100", "103", "119", "201", "202", "208", "213", "223", "230", "232")
@@ -87,4 +105,4 @@ def _table(rare: dict[str, int]) -> tuple[Array, Array]:
     return np.array(names), np.array(labels, dtype=np.int8)
 
 
-CHECKS = {"1": blind_to_f, "2": crowded_windows, "3": split_by_person}
+CHECKS = {"1": crowded_windows, "2": blind_to_f, "3": split_by_person, "4": clean_halves}

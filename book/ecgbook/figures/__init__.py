@@ -12,8 +12,9 @@ from ecgbook.figures.bars import (
     splits_by_record,
     stacked_bars,
 )
-from ecgbook.figures.beats import BeatInRecord, beats_in_context, crops, embedding, nearest_beats
+from ecgbook.figures.beats import BeatInRecord, beats_in_context, crops, embedding
 from ecgbook.figures.diagrams import (
+    conduction,
     dilated_convolution,
     framework_diagram,
     resnet_diagram,

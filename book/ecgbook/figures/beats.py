@@ -1,4 +1,4 @@
-"""Single beats: among their neighbours, beside their nearest neighbours, cropped, as points."""
+"""Single beats: among their neighbours, cropped, as points."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.figures.palette import COLORS, MARKERS
 from ecgkit.data import aami
-from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.evaluate import metrics
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
@@ -82,35 +81,6 @@ def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = round(1.2 * SAMPL
         axes.plot(*place, "v", color=TRACE, markersize=7, markerfacecolor=face)
     times = [f"{offset / SAMPLING_RATE:+.2f} s" for offset in offsets if offset]
     return f"other R peaks at {', '.join(times)}" if times else "no other R peak"
-
-
-def nearest_beats(
-    beats: Beats, rows: NDArray[np.integer], found: Mapping[str, NDArray[np.integer]], title: str
-) -> Figure:
-    """Draw test beats, and over each the training beat nearest to it.
-
-    ``rows``, shape (k,), are the test beats, one row of panels each; ``found`` maps the title of a
-    column to the training beat nearest to each.
-    """
-    shape = len(rows), len(found)
-    figure, grid = panel_grid(1.5 * len(rows) + 0.8, *shape, sharex=True, sharey="row")
-    letters = np.array(aami.CLASSES)[beats.labels]
-    time_s = beat_time_s(beats.signals.shape[1])
-    seen = []
-    for panels, (name, nearest) in zip(grid.T, found.items(), strict=True):
-        for axes, row, other in zip(panels, rows, nearest, strict=True):
-            ecg_paper(axes, label_every=(0.2, 1))
-            axes.plot(time_s, beats.signals[row], color=TRACE, linewidth=1.6)
-            style = {"color": aami.COLORS[letters[other]], "linewidth": 1.8, "linestyle": "--"}
-            axes.plot(time_s, beats.signals[other], **style)
-            asked, answer = (f"{letters[i]} of {beats.records[i]}" for i in (row, other))
-            axes.set_title(f"{asked}, nearest {answer}", loc="left", size=10)
-            seen.append(f"{name}: {asked}, nearest {answer}")
-        panels[0].text(0.5, 1.28, name, transform=panels[0].transAxes, ha="center", weight="bold")
-        panels[-1].set_xlabel("time from the R peak (s)")
-    figure.supylabel("mV", size=12)
-    alt = f"Test beats, solid, and the nearest training beats, dashed. {'; '.join(seen)}."
-    return finish(figure, title, alt, beats.source == "synthetic")
 
 
 def crops(

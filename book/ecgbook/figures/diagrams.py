@@ -9,10 +9,13 @@ from itertools import groupby
 from typing import cast
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch
+from matplotlib.path import Path as MplPath
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ecgbook.figures.networks import tcn_dilations
@@ -20,7 +23,7 @@ from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
 from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNet
-from ecgkit.plots import TRACE, WIDTH_IN, finish, panel_grid
+from ecgkit.plots import TRACE, WIDTH_IN, ecg_paper, finish, panel_grid
 
 FILL = {"plain": "#F2F2F2", "resnet": "#D6E8F5", "tcn": "#FCEBCB"}
 ROUND = "round,pad=0,rounding_size=0.05"
@@ -255,3 +258,64 @@ def resnet_diagram() -> Figure:
         "norm and a residual edge around them."
     )
     return finish(canvas.figure, "The ResNet", alt)
+
+
+def conduction(
+    time_s: NDArray[np.floating],
+    beat_mv: NDArray[np.floating],
+    title: str,
+    *,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw the heart's conduction system beside a beat, each wave in the colour of its cause.
+
+    ``time_s`` counts from the R peak; a wave is named at its highest or lowest sample within the
+    times that are usual at rest.
+    """
+    figure, ((heart, axes),) = panel_grid(3.6, columns=2, width_ratios=(1, 1.35))
+    atria, wait, ventricles, recovery = COLORS[0], COLORS[7], COLORS[3], COLORS[2]
+    heart.set(xlim=(-1, 11), ylim=(-3, 11), aspect="equal")
+    heart.axis("off")
+    for x in (3.2, 6.8):
+        heart.add_patch(Ellipse((x, 8.2), 4.2, 3.4, facecolor=atria, alpha=0.35, edgecolor=TRACE))
+    wall = [(1.0, 6.6), (0.4, 3.4), (4.0, 1.4), (6.6, 0.4), (9.4, 2.2), (9.6, 4.6), (9.0, 6.6)]
+    shape = MplPath([*wall, wall[0]], [MplPath.MOVETO, *[MplPath.CURVE4] * 6, MplPath.CLOSEPOLY])
+    heart.add_patch(PathPatch(shape, facecolor=ventricles, alpha=0.35, edgecolor=TRACE))
+    heart.plot([5, 5], [6.6, 9.2], color=TRACE, linewidth=1)
+    bundle: list[list[Point]] = [[(5, 6.8), (5, 5.4)]]
+    bundle += [[(5, 5.4), (4.3, 2.8), (2.6, 3.0)], [(5, 5.4), (6.4, 2.0), (8.2, 3.6)]]
+    for line in bundle:
+        heart.plot(*zip(*line, strict=True), color=ventricles, linewidth=2.5)
+    heart.annotate("", (4.8, 7.1), (2.6, 9.0), arrowprops={"arrowstyle": "-|>", "color": atria})
+    for number, (place, color, text) in enumerate(
+        [((2.2, 9.2), atria, "sinus node"), ((5, 6.9), wait, "AV node"),
+         ((5, 4.9), ventricles, "bundle branches")], 1):  # fmt: skip
+        heart.plot(*place, "o", color=color, markersize=14, markeredgecolor=TRACE)
+        heart.text(*place, str(number), ha="center", va="center", color="white", weight="bold")
+        heart.text(1, -1.1 * number + 0.8, f"{number} {text}", va="center", size=10)
+    heart.text(8.9, 10.3, "atria", ha="right", size=10)
+    heart.text(8.2, 1.4, "ventricles", va="top", size=10)
+    ecg_paper(axes, label_every=(0.2, 0.5))
+    axes.plot(time_s, beat_mv, color=TRACE, linewidth=1.6)
+    named = {
+        "P": (-0.24, -0.1),
+        "Q": (-0.06, 0),
+        "R": (-0.02, 0.02),
+        "S": (0, 0.08),
+        "T": (0.14, 0.4),
+    }
+    places = []
+    for letter, (start, stop) in named.items():
+        inside = np.flatnonzero((time_s >= start) & (time_s <= stop))
+        up = letter in "PRT"
+        row = inside[beat_mv[inside].argmax() if up else beat_mv[inside].argmin()]
+        where = {"ha": "center", "va": "bottom" if up else "top", "weight": "bold"}
+        axes.text(time_s[row], beat_mv[row] + (0.05 if up else -0.05), letter, **where)
+        places.append(f"{letter} at {time_s[row]:+.2f} s")
+    spans = ((-0.22, -0.1), atria), ((-0.1, -0.05), wait), ((-0.05, 0.06), ventricles)
+    for span, color in (*spans, ((0.14, 0.38), recovery)):
+        axes.axvspan(*span, color=color, alpha=0.3, linewidth=0)
+    axes.set(xlabel="time from the R peak (s)", ylabel="mV")
+    axes.margins(x=0, y=0.15)
+    alt = f"Heart with sinus node, AV node and bundle branches; one beat: {', '.join(places)}."
+    return finish(figure, title, alt, synthetic)
