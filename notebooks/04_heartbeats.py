@@ -573,7 +573,7 @@ check("04.4", halves)
 #
 # ## What next
 #
-# Page 05 trains the first networks on these rows, under
+# [Page 05](05_first_network.ipynb) trains the first networks on these rows, under
 # both splits.
 #
 # **Further reading.** [Kapoor and Narayanan
