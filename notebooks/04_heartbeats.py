@@ -6,7 +6,7 @@
 # > split beats at random and between patients, and find leaks between training
 # > and test data.
 # >
-# > **Time:** 60 minutes to read and try; computes 8 s in the quick profile, 12 s
+# > **Time:** 60 minutes to read and try; computes 11 s in the quick profile, 11 s
 # > on two CPU cores in full.
 # >
 # > **You need:** pages 01 and 02.

@@ -6,7 +6,7 @@
 # > size, read a loss curve, and say what an accuracy of 98 % under a random split
 # > is worth.
 # >
-# > **Time:** 75 minutes to read and try; computes 10 s in the quick profile, 2
+# > **Time:** 75 minutes to read and try; computes 15 s in the quick profile, 2
 # > minutes on two CPU cores in full.
 # >
 # > **You need:** page 04, Python and numpy. No deep learning.
@@ -124,8 +124,9 @@ check("05.1", loss_by_hand)
 # %% [markdown]
 # ## One step downhill
 #
-# The weights start as small random numbers. The [gradient](../book/glossary.md#term-gradient) of the loss holds, for
-# each weight, how fast the loss grows with it. A step against the gradient,
+# The weights start as small random numbers. The
+# [gradient](../book/glossary.md#term-gradient) of the loss holds, for each weight, how
+# fast the loss grows with it. A step against the gradient,
 # $W \leftarrow W - \eta \, \partial L / \partial W$, makes the loss smaller if the
 # step size $\eta$ is small enough. PyTorch computes all gradients with
 # `loss.backward()`.
