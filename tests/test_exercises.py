@@ -20,7 +20,6 @@ from ecgbook import studies
 from ecgbook.exercises import ANY, compare
 from ecgbook.page import Page, check, profile, show_code
 from ecgkit import InputError
-from ecgkit.data import splits
 from ecgkit.data.beats import load_beats
 from ecgkit.data.sources import find_source
 from ecgkit.data.splits import Split, random_split
@@ -137,15 +136,6 @@ def pooled(classes=3):
     return np.trace(m) / m.sum(), (2 * np.diag(m) / (m.sum(axis=0) + m.sum(axis=1))).sum() / classes
 
 
-def less_usual(x, width):
-    return x - np.array([x[max(i - width, 0) : max(i, 1)].mean(axis=0) for i in range(len(x))])
-
-
-def of_ds2(names=splits.DS2, called=1):
-    labels = np.arange(2 * len(names)) % 2  # an N and an S of each record
-    return labels, called * labels, np.repeat(names, 2)
-
-
 def bootstrap(labels, predicted, names, draws, rng, size=3, pick=list):
     found = []
     for _ in range(draws):
@@ -201,12 +191,24 @@ def but(function, **keywords):
     return lambda *arguments: function(*arguments, **keywords)
 
 
+def two_parts(x, h, g, turn=1):
+    a, d = pywt.dwt(x, "db6")
+    return [pywt.idwt(a, None, "db6"), pywt.idwt(None, d, "db6")][::turn]
+
+
+def zeroing(x, wavelet, level, zeroed, other=None):
+    coefficients = pywt.wavedec(x, other or wavelet, level=level)
+    names = [f"A{level}", *(f"D{j}" for j in range(level, 0, -1))]
+    kept = [c * (name not in zeroed) for name, c in zip(names, coefficients, strict=True)]
+    return pywt.waverec(kept, other or wavelet)[: len(x)]
+
+
 # Exercise -> the right answer and typical mistakes, values worked out by hand:
 # 04.2: 49,937 of 50,338 right, F1 of N is 89,840 / 90,241. 06.2: 179 / (length - 1) <= 1.2.
 # 10.1: 4 x 44,920 / 128 = 1,403.75. 12.1: sqrt(.01613104 / 50,338) = 5.66087e-4.
 # 11.1: 5,418 of 50,339 wrong, FP of N and FN of S, V, F. 15.1: a² = 2 / 10^1.2 = .1262.
 # 18.1: 693 samples. 18.2: .225 x 3 x 3600 = 2430 J over 4.6 J per day.
-# 02.2: power of 50 Hz outside D1 and D2 by Daubechies (1988), |m0|^2 = c^6 P(1 - c), c = cos^2.
+# 03.2: power of 50 Hz outside D1 and D2 by Daubechies (1988), |m0|^2 = c^6 P(1 - c), c = cos^2.
 MAINS_DB = -5.61
 # fmt: off
 ANSWERS = {
@@ -216,10 +218,15 @@ ANSWERS = {
     "01.1": [["N", "N", "S", "V", "Q", "F", "N"], "NSSVQFS", "NjAV/Fe", "N?NS?VQFN"],
     "01.2": [[], lambda: find_source().records, ["100"]],
     "01.3": [lambda r, fs: [np.nan, *(np.diff(r) / fs)], lambda r, fs: np.diff(r) / fs],
-    "02.1": [["D2", "D3"], ["D3", "D2"], ["D1", "D2"], ["D2", "D2"], ["D2"]],
-    "02.2": [MAINS_DB, -MAINS_DB, 2 * MAINS_DB, 10 ** (MAINS_DB / 10)],
-    "02.3": [[0.498, 0.123], [0.123, 0.498], [49.8, 12.3], [0.502, 0.877], [0.8, 0.6], [0.5]],
-    "02.4": [lambda a, d, h, g: pywt.idwt(a, d, "db6"), lambda a, d, h, g: a + d],
+    "02.1": [[16, 12, -6, 2], [8, 6, -3, 1], [16, 12, 6, -2], [-6, 2, 16, 12], [16, 12, 0, 0]],
+    "02.2": [two_parts, but(two_parts, turn=-1), lambda x, *_: pywt.dwt(x, "db6"),
+             lambda x, *_: (x, x)],
+    "02.3": [["D2", "D3"], ["D3", "D2"], ["D1", "D2"], ["D2", "D2"], ["D2"]],
+    "02.4": [zeroing, but(zeroing, other="db6"), lambda x, *_: x, lambda x, *_: 0 * x],
+    "03.1": [[21.1, 42.2], [42.2, 21.1], [0.352, 0.703], [170.7, 85.3]],
+    "03.2": [MAINS_DB, -MAINS_DB, 2 * MAINS_DB, 10 ** (MAINS_DB / 10)],
+    "03.3": [{"paper": p, "mine": m} for p, m in [
+        ([76, 77], [71, 75]), ([76], [71]), ([0.76, 0.77], [0.71, 0.75]), ([76, 77], [76, 77])]],
     "04.1": [lambda: crowded(0.5, 0.5), lambda: crowded(0.5, 0), lambda: crowded(0, 0.5), 3],
     "04.2": [(0.992034, 0.748889), (0.992034, 0.998519), (0.992034, 0.75), (99.2034, 74.8889)],
     "04.3": [split_by_person, lambda _, y: random_split(y, 0), lambda *_: ([0], [1])],
@@ -253,11 +260,10 @@ ANSWERS = {
     "12.2": [6, 5, 4, 7, 2],
     "12.3": [ranking, but(ranking, average=max), lambda r, s: ranking(r, "accuracy")],
     "12.4": [sign_flip, but(sign_flip, size=lambda mean: mean), lambda d: 2 / 2 ** len(d)],
-    "13.1": [(0.75, 0.736842), (0.75, 0.7), (0.55, 0.736842), (0.75, 0.777778)],
-    "13.2": [(0.71707, 0.75), (0.80022, 0.75), (0.82098, 0.75), (0.71707, 0.67648)],
-    "13.3": [less_usual, lambda x, w: less_usual(x, w)[1:], lambda x, w: less_usual(x, 9),
-             lambda x, w: x - x.mean(axis=0)],
-    "13.4": [of_ds2(), of_ds2(called=0), of_ds2(splits.DS1), of_ds2(splits.DS2[:-1])],
+    "13.1": [(0.71707, 0.75), (0.80022, 0.75), (0.82098, 0.75), (0.71707, 0.67648)],
+    "13.2": [(3000 / 3180, 180 / 42_320), (0.892857, 0.0042533), (0.943396, 360 / 42_500)],
+    "13.3": [lambda rr, w: [1, *(rr[i] / rr[max(i - w, 0) : i].mean() for i in range(1, 5))],
+             lambda rr, w: rr / rr.mean()],
     "15.1": [0.3552, 0.1262, 5.63, 0.0892, 1.0046],
     "15.2": [coverage_for, but(coverage_for, first=True), but(coverage_for, by=lambda p: p[:, 0])],
     "15.3": [integrated, but(integrated, start=0), but(integrated, way=False)],

@@ -1,4 +1,4 @@
-"""Checks of page 02, denoising."""
+"""Checks of page 02, wavelet denoising."""
 
 from functools import partial
 from typing import Any
@@ -6,9 +6,22 @@ from typing import Any
 import numpy as np
 import pywt
 
-from ecgbook.exercises import Array, compare, compare_names, expect, expect_function
+from ecgbook.exercises import Array, compare_names, expect, expect_function
 from ecgbook.page import Verdict
 from ecgkit.data import denoising
+
+second_level = expect(
+    [16, 12, -6, 2],
+    [
+        ([8, 6, -3, 1], "Those are means: the level divides sums and differences by √2."),
+        ([22.63, 16.97, -8.49, 2.83], "Divide by √2 at this level, too."),
+        ([16, 12, 6, -2], "The sums are right. The difference is the first minus the second."),
+        ([-6, 2, 16, 12], "Right, but give the approximation first."),
+    ],
+    praise="The squares add up again: 256 + 144 + 36 + 4 = 440.",
+    otherwise="(10/√2 + 22/√2) / √2 is the first number.",
+    within=0.05,
+)
 
 
 def mains_bands(answer: Any) -> Verdict:
@@ -26,58 +39,39 @@ def mains_bands(answer: Any) -> Verdict:
     )
 
 
-def mains_in_europe(answer: Any) -> Verdict:
-    """Change of the power of a 50 Hz tone by the default denoising, in dB."""
-    tone = np.sin(2 * np.pi * 50 * np.arange(120 * 360) / 360)
-    inner = slice(20 * 360, -20 * 360)
-    share = np.mean(denoising.denoise(tone)[inner] ** 2) / np.mean(tone[inner] ** 2)
-    db = 10 * np.log10(share)
-    mistakes = [
-        (-db, "The size is right. A loss is negative, as -3 for half the power."),
-        (2 * db, "That is 20 log10 of a share of *power*: for power the factor is 10."),
-        (share, "That is the share of the power that stays: take 10 log10 of it."),
-    ]
-    return compare(
-        answer,
-        db,
-        mistakes,
-        praise="More than a quarter of the power stays: 50 Hz is near D2's lower edge.",
-        otherwise="Divide the tone's mean square after denoising by that before; take 10 log10.",
-        within=0.2,
-    )
+def _parts(x: Array, *_: Array) -> Array:
+    a, d = pywt.dwt(x, "db6")
+    return np.array([pywt.idwt(a, None, "db6"), pywt.idwt(None, d, "db6")])
 
 
-_kept = np.array([1 / 2, 1 / 8]) - 0.5**9  # A9 is the lowest 2^-9 of all frequencies
-white_noise = expect(
-    _kept,
+_signal = np.random.default_rng(2).normal(size=20_000)
+parts = expect_function(
+    _parts,
+    [(_signal[:64], *map(np.array, pywt.Wavelet("db6").filter_bank[:2]))],
     [
-        (1 - _kept, "Those are the shares *removed*: give the shares let through."),
-        ([0.8, 0.6], "The ten bands differ in width: D1 alone is half of all frequencies."),
+        (lambda *given: _parts(*given)[::-1], "The part of the approximation comes first."),
+        (lambda x, *_: np.array(pywt.dwt(x, "db6")), "Those are a and d: bring each back alone."),
+        (lambda x, *_: np.array([x, x]), "Each part is x itself: set the other one to zero."),
     ],
-    praise="Each octave holds twice the noise of the one below: D1 and D2 hold most of it.",
-    otherwise="Divide the width of the bands that are kept, in Hz, by 180 Hz.",
-    within=0.004,
+    praise="Synthesis is linear: the parts of a and d add up to the signal.",
+    otherwise="Analyse x; then synthesise (a, zeros) and (zeros, d).",
 )
 
 
-def _undo(a: Array, d: Array, h: Array, g: Array, turn: int = -1) -> Array:
-    """Invert one level; ``turn`` puts a mistake in."""
-    spread = np.zeros((2, 2 * len(a)))
-    spread[:, ::2] = a, d
-    full = np.convolve(spread[0], h[::turn]) + np.convolve(spread[1], g[::turn])
-    return full[len(h) - 2 :][: 2 * len(a) - len(h) + 2]
+def _denoise(x: Array, wavelet: str, level: int, zeroed: Any, /, **fixed: Any) -> Array:
+    return denoising.denoise(x, **{"zeroed": zeroed, "level": level, "wavelet": wavelet} | fixed)
 
 
-_signal = np.random.default_rng(2).normal(size=64)
-undo_level = expect_function(
-    _undo,
-    [(*pywt.dwt(_signal, "db6"), *map(np.array, pywt.Wavelet("db6").filter_bank[:2]))],
+denoise_with = expect_function(
+    _denoise,
+    [(_signal, "db2", 7, ("A7", "D3")), (_signal, "haar", 5, ("D1",))],
     [
-        (partial(_undo, turn=1), "The filters run in the wrong direction: reverse both."),
-        (lambda a, d, h, g: _undo(a, 0 * d, h, g), "Add the part of the detail."),
+        (partial(_denoise, wavelet="db6"), "The filters are still those of db6."),
+        (partial(_denoise, zeroed=()), "No band is set to zero."),
     ],
-    praise="The transform loses nothing. Only zeroing a band removes something.",
-    otherwise="Spread with zeros, convolve with h[::-1] and g[::-1], add, cut: in this order.",
+    praise="Your function denoises with any wavelet and any number of levels.",
+    otherwise="Take the filters of the wavelet, then wavedec, zeroing, waverec, and cut to len(x).",
+    within=1e-6,
 )
 
-CHECKS = {"1": mains_bands, "2": mains_in_europe, "3": white_noise, "4": undo_level}
+CHECKS = {"1": second_level, "2": parts, "3": mains_bands, "4": denoise_with}

@@ -1,0 +1,59 @@
+"""Checks of page 03, what denoising costs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ecgbook.exercises import compare, expect, given
+from ecgbook.page import Verdict, right, wrong
+from ecgkit.data import denoising
+
+slowest_hearts = expect(
+    [60 * 360 / 1024, 60 * 360 / 512],
+    [
+        ([0.3516, 0.7031], "Those are in Hz: give beats per minute."),
+        ([60 / 0.3516, 60 / 0.7031], "Those are seconds per minute of waiting: multiply by 60."),
+    ],
+    praise="Zeroing A9 is safe for regular hearts; zeroing D9 is not for one of 40 per minute.",
+    otherwise="One beat per second is 1 Hz and 60 beats per minute.",
+    within=0.2,
+)
+
+
+def mains_in_europe(answer: Any) -> Verdict:
+    """Change of the power of a 50 Hz tone by the default denoising, in dB."""
+    tone = np.sin(2 * np.pi * 50 * np.arange(120 * 360) / 360)
+    inner = slice(20 * 360, -20 * 360)
+    share = np.mean(denoising.denoise(tone)[inner] ** 2) / np.mean(tone[inner] ** 2)
+    db = 10 * np.log10(share)
+    mistakes = [
+        (-db, "The size is right. A loss is negative, as -3 for half the power."),
+        (2 * db, "That is 20 log10 of a share of *power*: for power the factor is 10."),
+        (share, "That is the share of the power that stays: take 10 log10 of it."),
+    ]
+    return compare(
+        answer,
+        db,
+        mistakes,
+        praise="More than a quarter of the power stays: 50 Hz is near D2's lower edge.",
+        otherwise="Divide the tone's mean square after denoising by that before; take 10 log10.",
+        within=0.2,
+    )
+
+
+def retrained(answer: Mapping[str, Sequence[float]]) -> Verdict:
+    """Scores in per cent, one per seed, of the paper's preparation and of the reader's."""
+    paper, mine = (np.asarray(given(answer)[name], dtype=float) for name in ("paper", "mine"))
+    if paper.shape != mine.shape or paper.ndim != 1 or len(paper) < 2:
+        return wrong("Give two lists, with the same two seeds or more: one run may be chance.")
+    if np.nanmax([paper, mine]) <= 1:
+        return wrong("Those are shares: give per cent, as `retrain` returns.")
+    if np.array_equal(paper, mine):
+        return wrong("All scores are equal: did `retrain` get the signals of the new table?")
+    change, spread = np.mean(mine - paper), max(np.ptp(paper), np.ptp(mine))
+    found = f"Your bands change the score by {change:+.1f} points; seeds spread by {spread:.1f}."
+    return right(f"{found} Trust a difference that is clearly larger than the spread.")
+
+
+CHECKS = {"1": slowest_hearts, "2": mains_in_europe, "3": retrained}
