@@ -77,6 +77,7 @@ def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks() -> 
 def test_a_page_depends_on_the_studies_that_it_names() -> None:
     code = 'a = results("one", "row")\nb = studies.results(study="two")\nload_study("three").rows'
     assert notebook_format.studies_read(code) == {"one", "two", "three"}
+    assert notebook_format.studies_read('people.outcomes("ds1-ds2", row)') == {"people"}
     with pytest.raises(notebook_format.FormatError):
         notebook_format.studies_read("results(name)")
 
@@ -274,6 +275,16 @@ def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
     assert code_cells(stored(page), "exercise")[0].outputs == []
     edit(page, "Not yet. ...", "Right.")
     assert run_notebooks.main(["--store"]) == 1
+
+
+def test_a_page_is_stale_when_the_outcomes_on_people_that_it_reads_change(page: Path) -> None:
+    notebook_format.RESULTS.write_text("")
+    outcomes = notebook_format.RESULTS.with_name("people.jsonl")
+    outcomes.write_text('{"seed": 0}\n')
+    edit(page, 'print("one")', 'outcomes = str\nprint("one")\noutcomes("ds1-ds2")')
+    before = notebook_format.made_from(notebook_format.source_notebook(page))
+    outcomes.write_text('{"seed": 1}\n')
+    assert notebook_format.made_from(notebook_format.source_notebook(page)) != before
 
 
 def test_synthetic_data_is_refused_and_nothing_written(

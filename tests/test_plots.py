@@ -91,6 +91,7 @@ CALLS = {
     "score_rows": call(
         {"Gai": {"Acc": (98.6,), "Se": (79.7,)}, "ours": {"Acc": (98.5, 98.25, 99), "Se": (80,)}},
         "per cent", "T", letters=["Gai"], line=(90, "goal")),
+    "precision_recall": call({"one": ([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])}, 0.6, "T"),
     "run_points": call(
         {"": {"stem": [0.1, 0.2, 0.3, 0.4, 0.5], "gate": [-0.25], "branch": []}},
         "points", "T", paper={"branch": 0.48}, differences=True),
@@ -303,6 +304,8 @@ def test_whiskers_and_intervals_reach_from_bound_to_bound():
     # Student's t, 4 degrees of freedom: 2.776445 x .158114 / sqrt(5) = .196324 to either side
     assert interval.get_xdata() == pytest.approx([0.103676, 0.496324], abs=1e-6)
     assert "branch not run yet, paper 0.48" in axes.figure.get_label()
+    (axes,) = draw("precision_recall").axes  # two are called from 0.6 on, and one of them is right
+    assert [x.item() for x in axes.lines[1].get_data()] == [50, 50]
 
 
 def test_the_waves_of_a_beat_are_named_where_they_are():

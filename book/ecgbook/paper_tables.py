@@ -93,12 +93,6 @@ def mean_scores(runs: Matrices) -> dict[str, Spread]:
     return {key: spread([f[key] for f in found]) for key in found[0]}
 
 
-def matrix_without(run: Run, left_out: Sequence[str], mapping: str) -> list[list[int]]:
-    """Sum a run's matrices per record, some records left out, under a mapping of symbols."""
-    kept = [m for name, m in run.by_record[mapping].items() if name not in left_out]
-    return np.sum(kept, axis=0).tolist()
-
-
 def paired_differences(
     first: Sequence[Run], second: Sequence[Run], key: str = "accuracy"
 ) -> dict[int, float]:

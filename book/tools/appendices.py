@@ -5,9 +5,10 @@
     python book/tools/appendices.py                # what every render writes: book/generated/
     python book/tools/appendices.py --data-sheet   # with MIT-BIH: book/data_sheet_records.md
 
-The model card is made from the weights of ``ecgkit`` and the results of the studies, the pictures
-and counts of the synthetic records from these; git ignores what is written of them. The table of
-MIT-BIH's records needs the recordings: git keeps it, and a test compares it.
+The model card is made from the weights of ``ecgkit`` and the results of the studies, the tables of
+new patients from these results, the pictures and counts of the synthetic records from these; git
+ignores what is written of them. The table of MIT-BIH's records needs the recordings: git keeps it,
+and a test compares it.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import synthetic
 from notebook_format import ROOT
 
 from ecgbook import studies
-from ecgbook.paper_tables import score_table, to_markdown
+from ecgbook.paper_tables import NEW_PATIENTS_SCORES, score_table, to_markdown
 from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
 from ecgkit.data import aami, splits
@@ -169,6 +171,51 @@ def one_model(name: str, classifier: Classifier, run: Run) -> str:
     )
 
 
+# New patients -------------------------------------------------------------------------------------
+
+
+def new_patients() -> str:
+    """The rows of the study of new patients, on DS1 and on DS2, and what others report."""
+    study, scores = studies.load_study("new_patients"), NEW_PATIENTS_SCORES
+    runs = studies.results("new_patients", tested_on="validation")
+    rows = {name: [run for run in runs if run.row == name] for name in study.rows}
+    table = score_table(rows, scores, digits=1)
+    table.insert(1, "what is done", [study.rows[name].change for name in rows])
+    compared = studies.comparison_table(study, runs, ("f1_V", "f1_S")).drop(columns="change")
+    others = row("work", *scores.values()) + rule(1, len(scores))
+    for name, work in study.works.items():
+        how = f", {work['how']}" if work["how"] else ""
+        of_work = {k: f"{v if k == 'j_kappa' else 100 * v:.4g}" for k, v in work["scores"].items()}
+        others += row(f"[{name}]({work['address']}){how}", *(of_work.get(k, "-") for k in scores))
+    texts = {
+        "On validation patients of DS1": to_markdown(table),
+        "Each row beside the one it changes": to_markdown(compared),
+        "On DS2": to_markdown(on_ds2(study.tested)),
+        "What others report for DS1 to DS2": others,
+    }
+    return "\n\n".join(f"## {title}\n\n{text}" for title, text in texts.items())
+
+
+def on_ds2(tested: Sequence[str]) -> pd.DataFrame:
+    """Every row that met DS2: both mappings, without 232, without 202, and 232's N called S."""
+    met = {name: people.outcomes("ds1-ds2", name) for name in people.ROWS}
+    for name in tested:
+        runs = studies.results("new_patients", name, tested_on="test")
+        met[name] = [people.Outcome("", name, run.seed, "", run.by_record) for run in runs]
+    kinds = {"literature": ((), ("232",), ("202",)), "ec57": ((), ("232",))}
+    matrices, called = {}, []
+    for name, outcomes in met.items():
+        for mapping, choices in kinds.items() if outcomes else ():
+            for left_out in choices:
+                label = ", ".join([name, mapping, *(f"without {one}" for one in left_out)])
+                matrices[label] = [one.matrices(mapping, left_out).sum(axis=0) for one in outcomes]
+                of_n = [one.by_record[mapping]["232"][0][1] for one in outcomes]
+                called.append("-" if "232" in left_out else f"{np.mean(of_n):.1f}")
+    table = score_table(matrices, NEW_PATIENTS_SCORES, digits=1)
+    table.insert(len(table.columns) - 1, "N of 232 called S", called)
+    return table
+
+
 # Synthetic records --------------------------------------------------------------------------------
 
 
@@ -260,6 +307,7 @@ def write_generated(folder: Path = GENERATED) -> None:
     """Write what each rendering needs."""
     folder.mkdir(exist_ok=True)
     (folder / "model_card.md").write_text(model_card(), encoding="utf-8")
+    (folder / "new_patients.md").write_text(new_patients(), encoding="utf-8")
     (folder / "synthetic_records.md").write_text(synthetic_records(folder), encoding="utf-8")
 
 

@@ -107,7 +107,7 @@ def install_cell() -> NotebookNode:
 
 
 def studies_read(code: str) -> set[str]:
-    """Names of the studies whose results a page's code reads.
+    """Names of the studies whose results a page's code reads; ``outcomes`` reads ``people``.
 
     Raises
     ------
@@ -120,6 +120,8 @@ def studies_read(code: str) -> set[str]:
             continue
         called = node.func
         function = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
+        if function == "outcomes":
+            names.add("people")
         if function not in ("results", "load_study"):
             continue
         given = [*node.args[:1], *(k.value for k in node.keywords if k.arg in ("study", "name"))]
@@ -142,6 +144,8 @@ def made_from(nb: NotebookNode) -> str:
     names = studies_read("\n".join(code))
     lines = RESULTS.read_text("utf-8").splitlines() if names else []
     rows = [line for line in lines if json.loads(line)["study"] in names]
+    if "people" in names:
+        rows += RESULTS.with_name("people.jsonl").read_text("utf-8").splitlines()
     return hashlib.sha256(json.dumps([code, rows]).encode()).hexdigest()
 
 

@@ -1,10 +1,32 @@
 """Checks of page 13, new patients."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ecgbook.exercises import ANY, Array, expect, expect_function
+from ecgbook.exercises import ANY, Array, expect, expect_function, given
+from ecgbook.page import Verdict, right, wrong
+from ecgkit.data import splits
+from ecgkit.data.sources import SYNTHETIC
+from ecgkit.evaluate import metrics
+
+persons_usual = expect(
+    (0.75, 2 * 700 / (2 * 700 + 300 + 200)),
+    [
+        ((0.55, ANY), "That is the accuracy of always N: the rule answers S for Ben."),
+        ((ANY, 0.7), "That is P+ of S. F1 counts Anna's S beats, which are missed, as well."),
+        (
+            (ANY, 700 / 900),
+            "That is Se of S. F1 counts Ben's N beats, which are called S, as well.",
+        ),
+    ],
+    praise="The rule looks at no beat, and its F1 of S would pass for a method.",
+    otherwise=(
+        "Accuracy: Anna's N and Ben's S are right, of 2,000 beats.",
+        "F1 = 2 TP / (2 TP + FP + FN): 700 are found; who is called S wrongly, and who missed?",
+    ),
+)
 
 other_mapping = expect(
     (1470 / (1837 + 213), 1470 / 1960),
@@ -19,47 +41,60 @@ other_mapping = expect(
     ),
 )
 
-_false, _others = 120 + 60, 40_350 + 1_765 + 385  # N and S called V; all beats of N, S and F
-_ppv = 3000 / (3000 + _false)
-forgiven = expect(
-    (_ppv, _false / (_others - 180)),
+
+def _less_usual(x: Array, width: int, own: int = 0, fixed: bool = False) -> Array:
+    """Subtract the mean of the previous rows; the keywords put a mistake in."""
+    usual = x.astype(float)
+    for i in range(1, len(x)):
+        previous = x[max(i + own - width, 0) : i + own]
+        usual[i] = previous.sum(axis=0) / (width if fixed else len(previous))
+    return x - usual
+
+
+less_usual = expect_function(
+    _less_usual,
+    [(np.array([[4.0, 0], [2, 2], [9, 1], [0, 5]]), 2)],
     [
-        ((3000 / 3360, ANY), "That P+ counts F beats called V as false. EC57 does not."),
-        ((ANY, 360 / _others), "The FPR still counts F beats called V as false positives."),
-        ((ANY, 180 / _others), "F beats called V are no true negatives: subtract them, too."),
-        ((ANY, 1 - _ppv), "FPR is not 1 - P+: it divides by the beats that are *not* V."),
+        (lambda x, width: _less_usual(x, width)[1:], "The first beat is missing: it is zeros."),
+        (lambda x, width: x - x.mean(axis=0), "That mean contains later beats."),
+        (
+            partial(_less_usual, fixed=True),
+            "Before beat 2 there is only one: divide by 1.",
+        ),
+        (partial(_less_usual, own=1), "The mean contains the beat itself: leave it out."),
+        (lambda x, width: _less_usual(x, len(x)), "Take the last `width` beats, not all."),
+        (lambda x, width: -_less_usual(x, width), "Subtract the mean from the beat."),
+        (
+            lambda x, width: x - np.r_[x[:1], x[:-1]].mean(axis=1, keepdims=True),
+            "Average over beats (axis 0), sample by sample, not within a beat.",
+        ),
     ],
-    praise="F beats called V count in neither: a fusion beat is partly ventricular.",
-    otherwise=(
-        "+P: V called V over itself and the false positives, here N and S called V.",
-        "FPR = FP / (TN + FP): all rows but V, without F called V.",
-    ),
-    within=4e-6,
+    praise="What is left of a usual beat is near zero, whoever the patient is.",
+    otherwise="Average x[max(i - width, 0) : i] over axis 0 and subtract it from x[i].",
 )
 
 
-def _ratio(rr: Array, width: int, own: int = 0, fixed: bool = False) -> Array:
-    """Divide by the mean of the previous intervals; the keywords put a mistake in."""
-    ratios = np.ones(len(rr))
-    for i in range(1, len(rr)):
-        previous = rr[max(i + own - width, 0) : i + own]
-        ratios[i] = rr[i] / (previous.sum() / width if fixed else previous.mean())
-    return ratios
+def challenge(answer: Any) -> Verdict:
+    """Whether answers are for the beats of everybody in DS2, and what they are worth."""
+    labels, predicted, records = map(np.asarray, given(answer))
+    if not len(labels) == len(predicted) == len(records):
+        return wrong("Labels, predicted and records need one length: one entry per beat.")
+    halves = {splits.half_of(name) for name in np.unique(records)}
+    if halves != {"DS2"}:
+        return wrong("Beats of DS1 are among them: people who trained are no test.")
+    synthetic = set(SYNTHETIC[1::2])
+    everybody = synthetic if set(records) & synthetic else set(splits.DS2) - {"202"}
+    if missing := sorted(everybody - set(records)):
+        return wrong(f"Record {', '.join(missing)} is missing: only 202 may be left out.")
+    if not (predicted == 1).any():
+        return wrong("No beat is called S (class 1): always N is not a challenger.")
+    names, counts = np.unique(records[labels == 1], return_counts=True)
+    one = names[counts.argmax()]
+    f1 = [
+        100 * metrics.class_f1(metrics.confusion_matrix(labels[kept], predicted[kept]))[1]
+        for kept in (records != "", records != one)
+    ]
+    return right(f"F1 of S: {f1[0]:.1f} %, and {f1[1]:.1f} % without {one}. Now the rubric.")
 
 
-own_ratio = expect_function(
-    _ratio,
-    [(np.array([0.8, 0.8, 0.4, 1.2, 0.8]), 2)],
-    [
-        (lambda rr, width: _ratio(rr, width)[1:], "The first ratio is missing: it is 1."),
-        (lambda rr, width: rr / rr.mean(), "That mean contains intervals after the beat."),
-        (partial(_ratio, fixed=True), "Before the second interval there is only one: divide by 1."),
-        (partial(_ratio, own=1), "The mean contains the interval itself: leave it out."),
-        (lambda rr, width: _ratio(rr, len(rr)), "Take the last `width` intervals, not all."),
-        (lambda rr, width: 1 / _ratio(rr, width), "Divide the interval by the mean."),
-    ],
-    praise="An early beat has a ratio well below 1, at any heart rate.",
-    otherwise="Average rr[max(i - width, 0) : i], and divide rr[i] by it; 1 for i = 0.",
-)
-
-CHECKS = {"1": other_mapping, "2": forgiven, "3": own_ratio}
+CHECKS = {"1": persons_usual, "2": other_mapping, "3": less_usual, "4": challenge}

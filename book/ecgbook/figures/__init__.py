@@ -29,4 +29,4 @@ from ecgbook.figures.networks import (
     gate_map,
     mean_attributions,
 )
-from ecgbook.figures.scores import reliability_diagram, run_points, score_rows
+from ecgbook.figures.scores import precision_recall, reliability_diagram, run_points, score_rows

@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from sklearn.metrics import precision_recall_curve
 
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
@@ -139,6 +140,32 @@ def reliability_diagram(
     figure.supxlabel("confidence: probability of the predicted class", size=12)
     sns.despine(figure)
     alt = f"Accuracy over confidence beside the diagonal. {'; '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def precision_recall(
+    found: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    threshold: float,
+    title: str,
+    *,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw positive predictive value over sensitivity of a class, and one threshold as dots.
+
+    ``found`` maps the name of a curve to whether each beat is of the class, and its probability.
+    """
+    figure, ((axes,),) = panel_grid(4.2)
+    seen, looks = [], zip((TRACE, *COLORS), ("-", "--", ":", "-."), strict=False)
+    for (name, beats), (color, style) in zip(found.items(), looks, strict=False):
+        ppv, se, cuts = precision_recall_curve(*beats)
+        at = min(np.searchsorted(cuts, threshold), len(cuts) - 1)
+        seen.append(f"{name}: Se {100 * se[at]:.0f}, P⁺ {100 * ppv[at]:.0f}")
+        axes.plot(100 * se, 100 * ppv, style, color=color, label=seen[-1])
+        axes.plot(100 * se[at], 100 * ppv[at], "o", color=color)
+    axes.set(xlabel="Se (%)", ylabel="P⁺ (%)", xlim=(0, 100), ylim=(0, 101))
+    axes.legend(frameon=False)
+    sns.despine(figure)
+    alt = f"Precision-recall curves; dots at threshold {threshold:.2f}, %: {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 
 
