@@ -119,19 +119,24 @@ def test_detected_peaks_are_those_of_the_annotations(synthetic_source):
         assert len(found.samples) == pytest.approx(len(recording.r_peaks), rel=0.05)
 
 
+def at_rate(recording, fs):
+    """Bring a recording at 360 Hz to another rate, its R peaks too."""
+    signal = scipy.signal.resample_poly(recording.signal, fs, 360)
+    r_peaks = np.rint(recording.r_peaks * fs / 360).astype(np.int64)
+    return Recording("made", fs, "MLII", signal, r_peaks, recording.symbols)
+
+
 @pytest.mark.parametrize("fs", [128, 250, 1000])
 @pytest.mark.parametrize("detect", [True, False])
 def test_other_sampling_rates_are_brought_to_360_hz(synthetic, fs, detect):
-    signal = scipy.signal.resample_poly(synthetic.signal, fs, 360)
-    r_peaks = np.rint(synthetic.r_peaks * fs / 360).astype(np.int64)
-    recording = Recording("made", fs, "MLII", signal, r_peaks, synthetic.symbols)
+    recording = at_rate(synthetic, fs)
     found = classify(recording, untrained(), detect=detect, device="cpu")
-    nearest = np.abs(found.time_s[:, None] - r_peaks / fs).min(axis=1)
+    nearest = np.abs(found.time_s[:, None] - recording.r_peaks / fs).min(axis=1)
     assert (nearest < 0.15).mean() > 0.97
-    assert len(found.samples) == pytest.approx(len(r_peaks), rel=0.05)
-    assert found.samples.max() < len(signal)
+    assert len(found.samples) == pytest.approx(len(recording.r_peaks), rel=0.05)
+    assert found.samples.max() < len(recording.signal)
     if not detect:
-        assert np.isin(found.samples, r_peaks).all()
+        assert np.isin(found.samples, recording.r_peaks).all()
 
 
 def test_beats_near_the_ends_are_counted_as_left_out(synthetic):
@@ -196,12 +201,11 @@ def test_no_beat_reaches_into_a_gap_and_no_interval_spans_one(synthetic):
 @pytest.mark.parametrize("fs", [250, 360])
 @pytest.mark.parametrize("detect", [True, False])
 def test_the_stretches_around_a_gap_are_classified(synthetic, fs, detect):
-    signal = scipy.signal.resample_poly(synthetic.signal, fs, 360)
-    r_peaks = np.rint(synthetic.r_peaks * fs / 360).astype(np.int64)
-    recording = Recording("made", fs, "MLII", signal, r_peaks, synthetic.symbols)
+    recording = at_rate(synthetic, fs)
     whole = classify(recording, untrained(), detect=detect, device="cpu")
-    missing = (np.arange(len(signal)) // fs >= 40) & (np.arange(len(signal)) // fs < 55)
-    gappy = replace(recording, signal=np.where(missing, np.nan, signal).astype(np.float32))
+    second = np.arange(len(recording.signal)) // fs
+    signal = np.where((second >= 40) & (second < 55), np.nan, recording.signal)
+    gappy = replace(recording, signal=signal.astype(np.float32))
     with pytest.warns(UserWarning, match="1 gap .* 15 s in all, between 00:40 and 00:55"):
         found = classify(gappy, untrained(), detect=detect, device="cpu")
     apart = (whole.time_s < 40 - 150 / 360) | (whole.time_s >= 55 + 100 / 360)
