@@ -25,6 +25,7 @@ from ecgkit.data.beats import load_beats
 from ecgkit.data.sources import find_source
 from ecgkit.data.splits import Split, random_split
 from ecgkit.evaluate import metrics
+from ecgkit.nn.layers import CausalConv1d, TemporalBlock
 from ecgkit.nn.models import TCN, ResNet
 
 EXERCISES = [
@@ -97,6 +98,14 @@ def last_step(first, second, x, start=12):
         h = F.relu(F.conv1d(h, block.conv2.conv.weight, block.conv2.conv.bias, stride))
         x = F.relu(h + block.edge(x[..., start::stride][..., : h.shape[-1]]))
     return x[..., 0]
+
+
+def plain_block(c_in, c_out, k, d, p, relu=nn.ReLU):
+    block = nn.Sequential()
+    for i, c in enumerate((c_in, c_out), 1):
+        block.add_module(f"conv{i}", CausalConv1d(c, c_out, k, d))
+        block.extend([relu(), nn.Dropout(p)])
+    return block
 
 
 def wide(width=25, padding=12):
@@ -253,7 +262,7 @@ ANSWERS = {
     "06.3": [lambda b, s, m: np.interp(np.r_[s : s + m - 1 : 180j], range(180), b), lambda *_: 0],
     "07.1": [57, 29, 56, 71, 25, 121],
     "07.2": [is_causal, but(is_causal, compared=81), but(is_causal, at=20, compared=20)],
-    "07.3": [last_step, but(last_step, start=11), lambda a, b, x: b(a(x))[..., -1]],
+    "07.3": [plain_block, TemporalBlock, but(plain_block, relu=nn.Identity)],
     "08.1": [47, 47.25, 48, 46, 45, 44],
     "08.2": [wide, lambda: wide(15, 7), lambda: wide(padding=24), lambda: wide().stem],
     "08.3": [pre_activation, but(pre_activation, then=[nn.ReLU()])],
@@ -282,6 +291,10 @@ ANSWERS = {
     "18.2": [528.26, 2430 / 3.7, 264.1, 0.1467, 810 / 4.6, 528_261],
     "18.3": [voted, but(voted, average=np.sum)],
     "18.4": [fir, but(fir, keep=lambda joined, chunk: [0]), but(fir, keep=lambda j, chunk: chunk)],
+    "20.1": [[57, 53, 25, 21, 9, 5, 1], [57, 53, 49, 45, 41, 37, 33], [1, 5, 9, 21, 25, 53, 57]],
+    "20.2": [last_step, but(last_step, start=11), lambda a, b, x: b(a(x))[..., -1]],
+    "20.3": [lambda x, w, b: x.flatten(1) @ w.flatten(1).T + b, F.conv1d,
+             lambda x, w, b: F.linear(x.flatten(1), w.flatten(1))],
 }
 # fmt: on
 VALUES = ("00.1", "00.2", "01.2", "04.1", "08.2", "11.2")  # the test computes these answers

@@ -1,13 +1,10 @@
 """Checks of page 07, the TCN."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
-from ecgbook.exercises import Array, Function, compare, expect, expect_function, given
+from ecgbook.exercises import Function, compare, expect, expect_function, given
 from ecgbook.page import Verdict, wrong
 from ecgkit.nn.layers import CausalConv1d, TemporalBlock
 
@@ -66,69 +63,40 @@ is_causal = expect_function(
 )
 
 
-def _blocks() -> list[TemporalBlock]:
-    """Make two blocks in float64 whose biases keep most units active."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        blocks = [TemporalBlock(c, 6, 7, d, 0.3).double() for c, d in ((2, 1), (6, 2))]
-        for block in blocks:
-            for conv in (block.conv1, block.conv2):
-                nn.init.uniform_(conv.conv.bias, 0.2, 0.8)
-    return [block.eval() for block in blocks]
-
-
-def _last_step(*inputs: Any, crop: bool = True, edge: int = 12, add: bool = True) -> Tensor:
-    """Compute the last step of two blocks; the keywords put a mistake in."""
-    first, second, x = inputs
-    x = x[..., -37:] if crop else x
-    for block, stride in ((first, 2), (second, 1)):
-        h = x
-        for conv, step in ((block.conv1, 1), (block.conv2, stride)):
-            h = F.relu(F.conv1d(h, conv.conv.weight, conv.conv.bias, stride=step))
-        if add:
-            h = h + block.edge(x[..., edge::stride][..., : h.shape[-1]])
-        x = F.relu(h)
-    return x[..., -1]  # (b, 6)
-
-
-def cone(answer: Function) -> Verdict:
-    """The last step of two temporal blocks, without computing what it does not read."""
-    blocks = _blocks()
-    generator = torch.Generator().manual_seed(5)
-    inputs = [torch.randn(3, 2, n, dtype=torch.float64, generator=generator) for n in (37, 60)]
-
-    def outputs(function: Function, **keywords: Any) -> tuple[Array, int]:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            found = [given(function(*blocks, x.clone(), **keywords)) for x in inputs]
-        return torch.stack(found).numpy(), counter.get_total_flops() // 12  # per beat, of 6
-
-    try:
-        found, work = outputs(answer)
-    except RuntimeError as error:
-        return wrong(
-            f"Torch reports: {str(error).splitlines()[0]}. The lengths should run 37, 31, 13, 7, "
-            "1; block.edge reads x only at the positions of the block's output."
-        )
-    if found.shape != (2, 3, 6):
-        return wrong(f"The shape is {found.shape[1:]}: it should be (b, c'), here (3, 6).")
-    mistakes: list[tuple[dict[str, Any], str]] = [
-        ({"edge": 11}, "The residual edge reads one position too early."),
-        ({"edge": 0}, "The residual edge should read where both filters end, not begin."),
-        ({"add": False}, "The residual edge is missing: add block.edge(x), then the ReLU."),
-        ({"crop": False}, "Right for 37 samples only: first keep the last 37 of x."),
+def plain_block(answer: Function) -> Verdict:
+    """A temporal block without its residual edge, of the page's signature."""
+    torch.manual_seed(5)
+    block, reference = answer(2, 6, 7, 2, 0.3), TemporalBlock(2, 6, 7, 2, 0.3).eval()
+    if not isinstance(block, nn.Module):
+        return wrong("PlainBlock(2, 6, 7, 2, 0.3) should make an nn.Module.")
+    missing, _ = block.load_state_dict(reference.state_dict(), strict=False)
+    if any(name.startswith("conv") for name in missing):
+        return wrong("Keep the names and the form of conv1 and conv2: only the edge goes.")
+    x = torch.randn(4, 2, 50)
+    with torch.no_grad():
+        y, full = given(block.eval()(x)), reference(x)
+        h1 = F.relu(reference.conv1(x))
+        h2 = reference.conv2(h1)
+        dropped = (block.train()(x) == 0).float().mean() - (y == 0).float().mean()
+    if y.shape != full.shape:
+        return wrong(f"The output has shape {tuple(y.shape)}: it should be (b, c_out, n).")
+    mistakes = [
+        (full, "The residual edge is still there."),
+        (h2, "The ReLU after the second convolution is missing."),
+        (h1, "The second convolution is missing."),
+        (F.relu(reference.conv2(reference.conv1(x))), "The first ReLU is missing."),
     ]
-    needed = outputs(_last_step)[1]
     verdict = compare(
-        found,
-        outputs(lambda a, b, x: b(a(x))[..., -1])[0],
-        [(outputs(_last_step, **keywords)[0], hint) for keywords, hint in mistakes],
-        praise=f"Equal to the dense form, with {needed:,} multiplications per beat.",
-        otherwise="The numbers differ from the dense form's. Do the lengths run 37, 31, 13, 7, 1?",
-        within=1e-9,
+        y,
+        F.relu(h2),
+        mistakes,
+        praise="The same two convolutions, and nothing added to their output.",
+        otherwise="Twice convolution, ReLU, dropout; then return h.",
+        within=1e-5,
     )
-    if verdict.right and work > needed:
-        return wrong(f"Right, but with {work:,} multiplications per beat; {needed:,} are enough.")
+    if verdict.right and dropped < 0.05:
+        return wrong("Dropout is missing: it follows each ReLU, as in TemporalBlock.")
     return verdict
 
 
-CHECKS = {"1": receptive_field, "2": is_causal, "3": cone}
+CHECKS = {"1": receptive_field, "2": is_causal, "3": plain_block}
