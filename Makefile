@@ -17,7 +17,7 @@ SAY_DATA = case $$ECGKIT_SOURCE in \
 	        "or set ECGKIT_DATA to the folder that holds them.";; \
 	esac
 
-.PHONY: help install book html pdf zip site serve test check notebooks lab address lock
+.PHONY: help install book html pdf zip site serve test check notebooks student slides lab address lock
 .NOTPARALLEL:
 
 help:
@@ -69,6 +69,12 @@ check: .venv/.installed  ## the slow tests: installed wheel, headless browser, l
 
 notebooks: .venv/.installed  ## run at full scale and store the outputs (PAGE=07: one page)
 	@$(FIND_DATA); $(PY) book/tools/run_notebooks.py --store $(if $(PAGE),--page $(PAGE))
+
+student: .venv/.installed  ## pack the notebooks without their solutions, for a class
+	@$(PY) book/tools/classroom.py
+
+slides: .venv/.installed  ## make slides of one lesson (PAGE=07), to be shown without a network
+	@$(PY) book/tools/classroom.py --slides $(PAGE)
 
 lab: .venv/.installed  ## open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab notebooks
