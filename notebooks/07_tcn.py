@@ -9,7 +9,7 @@
 # > 2 minutes on two CPU cores in full.
 # >
 # > **You need:** [page 04](04_heartbeats.ipynb) for the beats and the split, and
-# > page 05 for a first network and its training loop.
+# > [page 05](05_first_network.ipynb) for a first network and its training loop.
 
 # %%
 import numpy as np
