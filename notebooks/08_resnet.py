@@ -22,6 +22,7 @@ from ecgkit import load_beats, load_model, plots, predict, random_split
 from ecgkit.data.sources import find_source
 from ecgkit.evaluate import metrics
 from ecgkit.nn import layers, models
+from scipy.stats import gmean
 from torch import nn
 from torch.nn import functional as F
 
@@ -35,37 +36,34 @@ halves = random_split(beats.labels, seed=0)
 # %% [markdown]
 # The ResNet is one of the two branches of the paper's network. The paper's section
 # III-C takes the residual network of
-# [He et al. 2016](https://doi.org/10.1109/CVPR.2016.90), which was made for
-# images, and makes three changes: its
-# [kernels](../book/glossary.md#term-kernel) are one-dimensional, an
-# [Inception module](../book/glossary.md#term-inception-module) replaces the first
-# convolution, and the last pooling layer is left out. Six residual modules in
-# three layers have 32, 48 and 64 kernels.
+# [He et al. 2016](https://doi.org/10.1109/CVPR.2016.90), made for images, and
+# makes three changes: the convolutions are one-dimensional, an
+# [Inception module](../book/glossary.md#term-inception-module) replaces the first of
+# them, and the last pooling layer is left out. Six residual modules in three layers
+# have 32, 48 and 64 kernels.
 #
-# That leaves questions open, which this book answers as follows: two convolutions
-# of width 3 in a module, as in He et al.'s basic module; two modules in a layer;
-# stride 2 at the entrance of the second and third layers; eight channels from
-# each branch of the stem.
+# What the paper leaves open, this book answers as follows: two convolutions of
+# width 3 per module, two modules per layer, stride 2 at the entrance of the second
+# and third layers, eight channels from each branch of the stem.
 
 # %%
 plots.show(figures.resnet_diagram())
 
 # %% [markdown]
 # *Figure 8.1. The ResNet as this book builds it, with channels × samples beside
-# the arrows. It is drawn from the paper's text and our code; the paper's own
-# figure is not reproduced here.*
+# the arrows, drawn from the paper's text and our code. The paper's own figure is
+# not reproduced here.*
 #
 # ## A convolution that keeps the length
 #
-# The convolutions of page 07 were causal: all zeros stood before the first sample.
-# Those of the ResNet look to both sides, with $p$ zeros at each end. A filter of
-# width $k$ that moves in steps of $s$, its
-# [stride](../book/glossary.md#term-stride), fits at
+# The convolutions of page 07 were causal, with all padding zeros before the first
+# sample. Those of the ResNet have $p$ zeros at each end. A filter of width $k$ that
+# moves in steps of $s$, its [stride](../book/glossary.md#term-stride), fits at
 #
 # $$ n_\mathrm{out} = \left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1 $$
 #
-# places. With $n = 180$, $k = 3$ and $p = 1$ these are 180 places for $s = 1$, and
-# $\lfloor 179 / 2 \rfloor + 1 = 90$ for $s = 2$.
+# places. With $n = 180$, $k = 3$ and $p = 1$ these are 180 places for $s = 1$ and 90
+# for $s = 2$.
 #
 # ### Exercise 1: how long is the output?
 #
@@ -131,10 +129,8 @@ def assert_same(mine, library, x):
 
 
 maps = torch.randn(4, 32, 180)
-for c_out, stride in ((32, 1), (48, 2)):
-    library = layers.ResidualModule(32, c_out, stride)
-    assert_same(ResidualModule(32, c_out, stride), library, maps)
-    print(f"{c_out} kernels, stride {stride}:", *library(maps).shape[1:])
+for how in ((32, 32), (32, 48, 2)):
+    assert_same(ResidualModule(*how), layers.ResidualModule(*how), maps)
 
 # %% [markdown]
 # **Predict:** all kernels of `conv1` and `conv2` are zero. What does the module
@@ -142,10 +138,9 @@ for c_out, stride in ((32, 1), (48, 2)):
 #
 # <details><summary>Answer</summary>
 #
-# With the edge, the ReLU of its input (each channel shifted by the constant that
-# <code>norm2</code> adds): the module passes on what it was given. Without the
-# edge, it computes a constant that does not depend on the input. With an edge a
-# module does nothing by default; without one it has to learn to do nothing.
+# With the edge, the ReLU of its input (each channel shifted by a constant): it
+# passes on what it was given. Without the edge, a constant that does not
+# depend on the input.
 #
 # </details>
 #
@@ -159,20 +154,17 @@ for c_out, stride in ((32, 1), (48, 2)):
 #
 # A *plain* stack, $x_{l+1} = F_l(x_l)$, has the product of $F_l'$ alone. If every
 # $F_l'$ is 0.3, sixteen modules leave a plain stack $0.3^{16} = 4 \cdot 10^{-9}$ of
-# the gradient: it *vanishes*. With edges the product is $1.3^{16} = 67$: it grows.
-# Neither is a law. The size of $F_l'$ depends on the weights that the stack
-# begins with.
+# the gradient: it *vanishes*. With edges the product is $1.3^{16} = 67$. Neither is
+# a law: the size of $F_l'$ depends on the first weights.
 #
-# PyTorch draws the weights of a convolution with $m$ inputs per output uniformly
-# from $\pm 1/\sqrt{m}$, which has variance $1/(3m)$. A ReLU sets about half of the
-# values to zero, so each layer shrinks what it is given. He's initialisation
-# ([He et al. 2015](https://doi.org/10.1109/ICCV.2015.123)) has variance $2/m$,
-# six times as much, chosen so that a *plain* stack of convolutions and ReLUs
-# keeps the size of its activations.
+# PyTorch draws the weights of a convolution with $m$ inputs per output from
+# $\pm 1/\sqrt{m}$, which has variance $1/(3m)$. He's initialisation
+# ([He et al. 2015](https://doi.org/10.1109/ICCV.2015.123)) has variance $2/m$, six
+# times as much, so that a *plain* stack of convolutions and ReLUs keeps the size of
+# its activations. (A ReLU sets about half of them to zero; hence the 2.)
 #
 # That makes a two-by-two experiment: PyTorch's weights or He's, with edges or
-# without. Batch normalisation would hide the effect, so it is switched off at
-# first.
+# without. Batch normalisation would hide the effect, so it is off at first.
 
 
 # %%
@@ -182,13 +174,13 @@ class NoEdge(nn.Module):
 
 
 def stack(n_modules, edge, he, norm=False, channels=16):
-    first = nn.Conv1d(1, channels, 7, padding=3)
     modules = [ResidualModule(channels, channels) for _ in range(n_modules)]
     for module in modules:
         if not edge:
             module.edge = NoEdge()
         if not norm:
             module.norm1 = module.norm2 = nn.Identity()
+    first = nn.Conv1d(1, channels, 7, padding=3)
     last = nn.Linear(channels * 180, 4)
     network = nn.Sequential(first, nn.ReLU(), *modules, nn.Flatten(), last)
     for part in network.modules():
@@ -198,9 +190,9 @@ def stack(n_modules, edge, he, norm=False, channels=16):
 
 
 # %% [markdown]
-# We ask how large the gradient of the loss is at the first convolution, before any
-# training, for stacks of 1 to 32 modules. Each point is the geometric mean over
-# three draws of the weights, on the same 32 beats.
+# How large is the gradient of the loss at the first convolution, before any
+# training? Each point is the geometric mean over three draws of the weights, on
+# the same 32 beats.
 #
 # **Predict:** which of the four stacks vanish, which explode, and which stay
 # within a factor of ten?
@@ -210,7 +202,7 @@ rng = np.random.default_rng(0)
 rows = rng.choice(halves.train, 32, replace=False)
 x = torch.from_numpy(beats.signals[rows])  # (32, 180)
 y = torch.from_numpy(beats.labels[rows].astype(np.int64))  # (32,)
-depths = [1, 2, 4, 8, 16, 32] if full else [1, 4, 16]
+depths, draws = ([1, 2, 4, 8, 16, 32], 3) if full else ([1, 4, 16], 1)
 edges = {"plain": False, "residual": True}
 
 
@@ -221,39 +213,44 @@ def first_gradient(seed, *how):
     return network[1][0].weight.grad.norm().item()
 
 
-def gradients(he, norm=False):
-    seeds = range(3 if full else 1)
-    draws = {
-        name: [[first_gradient(s, n, edge, he, norm) for s in seeds]
-               for n in depths]
-        for name, edge in edges.items()
-    }  # fmt: skip
-    with np.errstate(divide="ignore"):  # a gradient may be zero
-        return {k: np.exp(np.log(v).mean(axis=1)) for k, v in draws.items()}
+def gradients(edge, *how):
+    each = [[first_gradient(s, n, edge, *how) for s in range(draws)]
+            for n in depths]  # fmt: skip
+    return gmean(each, axis=1)
 
 
-found = {"PyTorch's weights": gradients(False), "He's": gradients(True)}
-plots.show(
-    figures.line_panels(
-        found,
-        depths,
-        "modules",
-        "gradient norm at the first layer\n(logarithmic)",
-        "Gradient before training, without batch norm",
-        log="xy",
-        seen="With PyTorch's weights the plain line falls steeply, the residual "
-        "one stays level. With He's the plain line stays near level, the "
-        "residual one rises steeply after eight modules.",
-        synthetic=source.is_synthetic,
-    )
-)
+found = {
+    "PyTorch's weights": {k: gradients(e, False) for k, e in edges.items()},
+    "He's weights": {k: gradients(e, True) for k, e in edges.items()},
+}
 
 # %% tags=["hide-input"]
-default = found["PyTorch's weights"]
-print("modules:", *depths)
 for panel, lines in found.items():
     for name, values in lines.items():
         print(f"{panel}, {name}:", *(f"{v:.1e}" for v in values))
+
+
+def draw(panels, title, seen):
+    figure = figures.line_panels(
+        panels,
+        depths,
+        "modules",
+        "gradient norm at the first layer\n(logarithmic)",
+        title,
+        log="xy",
+        seen=seen,
+        synthetic=source.is_synthetic,
+    )
+    plots.show(figure)
+
+
+draw(
+    found,
+    "Gradient before training, without batch norm",
+    "With PyTorch's weights the plain line falls steeply and the residual one "
+    "stays level. With He's the plain line falls a little, and the residual "
+    "one rises steeply after eight modules.",
+)
 
 # %% [markdown]
 # *Figure 8.2. The gradient at the first layer by the number of modules. A value of
@@ -262,19 +259,17 @@ for panel, lines in found.items():
 # <details><summary>Answer</summary>
 #
 # With PyTorch's weights the plain stack vanishes and the residual one is level.
-# With He's weights it is the other way round: the plain stack is within a factor
-# of ten or so down to 16 modules, and the residual stack explodes.
+# With He's weights the plain stack loses little and the residual one explodes.
 #
 # </details>
 
 # %% [markdown]
-# The edge is a remedy for weights that are too small. In a residual module, the sum
-# adds a second signal to the one that comes in; with He's weights its variance
-# about doubles. After 16 modules the first layer's gradient is 67, after 32 about
-# 26,000. (The first of the three draws gives 380 and 63,000.) With PyTorch's weights
-# the plain stack loses 12 orders of magnitude in 16 modules; with He's it still has
-# 0.08 of the 0.29 that one module gives. "Depth makes the gradient vanish, and
-# residual edges prevent it" is thus a statement about the first weights as much
+# The edge is a remedy for weights that are too small. With PyTorch's, the plain
+# stack loses 12 orders of magnitude in 16 modules; with He's it still has 0.08 of
+# the 0.29 that one module gives. With edges, He's weights are too large: each sum
+# adds a second signal, and the gradient of 16 modules is 67, of 32 about 26,000.
+# (The first of the three draws gives 380 and 63,000.) "Depth makes the gradient
+# vanish, and edges prevent it" is thus a statement about the first weights as much
 # as about edges.
 #
 # Does it matter for learning? We train the four stacks, 16 modules deep, for 40
@@ -298,12 +293,13 @@ for he in (False, True):
 
 # %% tags=["hide-input"]
 if full:  # statements are of 32 modules and of four epochs
-    plain, edged = default["plain"], default["residual"]
-    page.states("loses 12 orders", np.log10(plain[0] / plain[4]), within=1)
-    page.states("is 67", found["He's"]["residual"][4], within=10)
-    page.states("about 26,000", found["He's"]["residual"][5], within=4000)
-    page.states("0.08 of", found["He's"]["plain"][4], within=0.03)
-    page.states("0.29 that", found["He's"]["plain"][0], within=0.05)
+    default, he = (lines["plain"] for lines in found.values())
+    explodes = found["He's weights"]["residual"]
+    page.states("loses 12 orders", np.log10(default[0] / default[4]), 1)
+    page.states("is 67", explodes[4], within=10)
+    page.states("about 26,000", explodes[5], within=4000)
+    page.states("0.08 of", he[4], within=0.03)
+    page.states("0.29 that", he[0], within=0.05)
     page.states("stays at 1.39", losses["plain", False][-1], within=0.01)
     page.states("to 0.59", losses["residual", False][-1], within=0.15)
     page.states("to 0.77", losses["plain", True][-1], within=0.15)
@@ -311,10 +307,9 @@ if full:  # statements are of 32 modules and of four epochs
 
 # %% [markdown]
 # The gradient predicts what happens (one seed). The plain stack with PyTorch's
-# weights stays at 1.39: it learns nothing. An edge brings the loss to 0.59, and so
-# does the other cure, He's weights *without* the edge, to 0.77. Both together are
-# worse than either: the mean loss of the first epoch begins at 170 and is still
-# above 1.39 after four.
+# weights stays at 1.39. An edge brings the loss to 0.59. He's weights *without* an
+# edge bring it to 0.77. With both, the loss of the first epoch begins at 170
+# and is still above 1.39 after four.
 #
 # ## Batch normalisation
 #
@@ -326,31 +321,32 @@ if full:  # statements are of 32 modules and of four epochs
 #
 # with one learnt $\gamma$ and $\beta$ per channel. If a channel has mean 0.5 and
 # standard deviation 0.2, an activation of 0.9 becomes 2 (for $\gamma = 1$ and
-# $\beta = 0$). Multiply all weights of the convolution before it by six, and
-# $c - \mu$ and $\sigma$ both grow by six: the output stays the same. So the size of
-# the first weights no longer matters for what comes out.
+# $\beta = 0$). Multiply the weights before it by six, and $c - \mu$ and $\sigma$
+# both grow by six: the output stays the same.
 #
 # **Predict:** with batch normalisation in each module, does the gradient of the
 # plain stack vanish, stay or explode?
 
 # %%
 normed = {
-    "PyTorch's weights": gradients(False, norm=True),
-    "He's": gradients(True, norm=True),
-}
-plots.show(
-    figures.line_panels(
-        normed,
-        depths,
-        "modules",
-        "gradient norm at the first layer\n(logarithmic)",
-        "Gradient before training, with batch norm",
-        log="xy",
-        seen="In both panels the plain line rises to ten thousand at 32 "
-        "modules, the residual one to about 30.",
-        synthetic=source.is_synthetic,
-    )
+    name: {k: gradients(e, name == "He's weights", True)
+           for k, e in edges.items()}
+    for name in found
+}  # fmt: skip
+
+# %% tags=["hide-input"]
+draw(
+    normed,
+    "Gradient before training, with batch norm",
+    "In both panels the plain line rises to ten thousand at 32 modules, the "
+    "residual one to some ten.",
 )
+if full:
+    plain, residual = normed["PyTorch's weights"].values()
+    page.states("about 100", plain[4], within=20)
+    page.states("about 13", residual[4], within=4)
+    page.states("near 18,000", plain[5], within=4000)
+    page.states("near 31", residual[5], within=15)
 
 # %% [markdown]
 # *Figure 8.3. As Figure 8.2, with batch normalisation.*
@@ -358,24 +354,26 @@ plots.show(
 # <details><summary>Answer</summary>
 #
 # It explodes, as [Yang et al. 2019](https://doi.org/10.48550/arXiv.1902.08129)
-# derive. At 16 modules the plain stack's gradient is about 100 and the residual
-# one's about 13; at 32 modules the plain one's is near 18,000 and the residual
-# one's near 31. With batch normalisation the two panels look alike, and the edge
-# has a new use: it slows the growth.
+# derive. With PyTorch's weights the gradient of 16 plain modules is about 100, of 16
+# residual ones about 13; at 32 modules they are near 18,000 and near 31. The two
+# panels look alike, and the edge has another use: it slows the growth.
 #
 # </details>
 #
-# At six modules, the depth of our ResNet, little is at stake in any panel. The
-# paper writes that residual edges "avoid overfitting and gradient loss". He et al.
-# observed something else: a deep plain network with batch normalisation had a
-# higher error *on its training data* than a shallower one. Nothing here is about
-# overfitting.
+# At six modules, the depth of our ResNet, little is at stake. The paper writes that
+# residual edges "avoid overfitting and gradient loss"; nothing in this experiment
+# is about overfitting.
+#
+# In training, $\mu$ and $\sigma^2$ are those of the batch, so the output for a beat
+# depends on the other beats in its batch. A diagnosis must not. Therefore training
+# also keeps running averages of both, and `network.eval()` switches to them.
+# Forgetting it raises no error: the symptom is an accuracy that changes with the
+# batch size.
 #
 # ### Exercise 2: six modules without edges
 #
-# Write `PlainModule`: the module of this page without its edge. Reuse what you can
-# of `ResidualModule`, but leave no layer behind that nothing uses. (Exercise 3
-# trains a whole network of them.)
+# Write `PlainModule`, the module of this page without its edge. Leave no layer
+# behind that nothing uses.
 
 
 # %% tags=["exercise"]
@@ -401,34 +399,11 @@ class PlainModule(ResidualModule):
 check("08.2", PlainModule)
 
 # %% [markdown]
-# ## Training mode and evaluation mode
-#
-# In training, $\mu$ and $\sigma^2$ are those of the batch, so what a beat becomes
-# depends on the other beats in its batch. A diagnosis must not depend on them.
-# Therefore training also keeps running averages of both (each step moves them a
-# tenth of the way towards the batch's values), and `network.eval()` switches to
-# those averages.
-
-# %%
-module = ResidualModule(1, 8)
-alone, louder = x[:1, None], 3 * x[1:, None]
-for mode in (True, False):
-    module.train(mode)
-    with torch.no_grad():
-        first = module(torch.cat([alone, louder]))[:1]
-        change = (module(alone) - first).abs().max()
-    print("train()" if mode else "eval() ", f"changes by {change:.1e}")
-
-# %% [markdown]
-# In training mode the same beat gives another output when its company changes; in
-# evaluation mode it does not. Forgetting `network.eval()` raises no error. Its symptom
-# is an accuracy that changes with the batch size.
-#
 # ## The Inception stem
 #
-# The width of a filter decides what it can see in one step. An Inception module
-# ([Szegedy et al. 2015](https://doi.org/10.1109/CVPR.2015.7298594)) does not
-# choose: it applies several widths side by side and hands all their channels on.
+# An Inception module
+# ([Szegedy et al. 2015](https://doi.org/10.1109/CVPR.2015.7298594)) applies filters
+# of several widths side by side and hands all their channels on.
 
 
 # %%
@@ -454,26 +429,19 @@ assert_same(Inception(1, 32), layers.Inception(1, 32), x[:, None])
 # %% [markdown]
 # The input has one channel, the ECG, and each branch makes eight of it:
 #
-# - **conv 1**: the trace scaled and shifted. After the ReLU a channel is active
-#   where the trace is above, or below, some level.
-# - **conv 3 and conv 5**: 3 and 5 samples span 8 and 14 ms. Such filters can measure
-#   slopes (one side up, the other down) and curvatures (the middle against both
-#   sides).
-# - **max-pool 3, conv 1**: the largest of three neighbours, scaled. A peak becomes
-#   two samples wider, and a narrow trough is filled.
+# - **conv 1**: the trace scaled and shifted, active above or below some level.
+# - **conv 3 and conv 5**: 8 and 14 ms wide. They can measure slopes (one side
+#   up, the other down) and curvatures (the middle against both sides).
+# - **max-pool 3, conv 1**: the largest of three neighbours, scaled.
 #
 # The trained weights of this book fit into the class that you have just read. This
-# is what they make of one normal beat:
+# is what they make of the median normal beat:
 
 # %%
 published = load_model("ours").network.branches["resnet"]
 stem = Inception(1, 32)
 stem.load_state_dict(published.stem.state_dict())
-name = "103" if source.name == "mitdb" else source.records[0]
-normal = halves.train[
-    (beats.records[halves.train] == name) & (beats.labels[halves.train] == 0)
-]
-beat = np.median(beats.signals[normal], axis=0)
+beat = np.median(beats.signals[classes[0]], axis=0)
 with torch.no_grad():
     maps = stem.eval()(torch.from_numpy(beat)[None, None])[0].numpy()
 
@@ -484,7 +452,7 @@ plots.show(
     figures.feature_maps(
         beat,
         dict(zip(names, scaled.reshape(4, 8, 180), strict=True)),
-        f"The median normal beat of record {name} in the trained stem",
+        "The median normal beat in the trained stem",
         value="share of the channel's largest",
         synthetic=source.is_synthetic,
     )
@@ -495,14 +463,12 @@ plots.show(
 # own largest value. Channels of width 1 are active over whole stretches; some of
 # widths 3 and 5 are active only on one flank of the QRS complex.*
 #
-# What is negative is lost at the ReLU, and no later layer can recover it. That is
-# why there are channels for both signs. Whether the stem improves the result is a
-# question for several training runs: page 12.
+# Whether the stem improves the result takes several training runs to say: page 12.
 #
 # ## The whole network
 #
-# Stem, six modules, flatten. The class of modules is an argument, so that you can
-# exchange it.
+# Stem, six modules, flatten. The module's class is an argument: you will exchange
+# it.
 
 
 # %%
@@ -510,14 +476,10 @@ class ResNet(nn.Module):
     def __init__(self, module=ResidualModule):
         super().__init__()
         self.stem = Inception(1, 32)
-        self.layers = nn.Sequential(
-            module(32, 32),
-            module(32, 32),
-            module(32, 48, stride=2),
-            module(48, 48),
-            module(48, 64, stride=2),
-            module(64, 64),
-        )
+        first = module(32, 32), module(32, 32)  # 180 samples
+        second = module(32, 48, stride=2), module(48, 48)  # 90
+        third = module(48, 64, stride=2), module(64, 64)  # 45
+        self.layers = nn.Sequential(*first, *second, *third)
         self.n_features = 64 * 45
 
     def forward(self, beats):  # (b, 180) -> (b, 2880)
@@ -530,8 +492,8 @@ assert_same(ResNet(), published, x)
 
 # %% [markdown]
 # Each of the 45 places of the last layer depends on a stretch of the beat, its
-# [receptive field](../book/glossary.md#term-receptive-field). Rather than compute it, ask
-# the gradient which samples change the middle place:
+# [receptive field](../book/glossary.md#term-receptive-field). The gradient shows
+# which samples change the middle place:
 
 # %%
 resnet = ResNet()
@@ -543,13 +505,12 @@ touched = inputs.grad.abs().sum(dim=0).nonzero().ravel()
 print(f"samples {touched[0]} to {touched[-1]}: {len(touched)} of 180")
 
 # %% tags=["hide-input"]
-page.states("53 samples", len(touched), within=0)
+page.states("55 samples", len(touched), within=0)
 
 # %% [markdown]
-# It is 53 samples, 147 ms: a QRS complex and its surroundings, never the whole
-# beat. How far the P wave is from the QRS complex is therefore seen by no single
-# place. It is left to the linear layer, which has a weight for each channel *at each
-# place*.
+# It is 55 samples, 153 ms: a QRS complex and its surroundings. No single place sees
+# how far the P wave is from the QRS complex. That is left to the linear layer, which
+# has a weight for each channel *at each place*.
 #
 # **Predict:** ResNets for images end in
 # [global average pooling](../book/glossary.md#term-global-average-pooling): each
@@ -558,10 +519,9 @@ page.states("53 samples", len(touched), within=0)
 #
 # <details><summary>Answer</summary>
 #
-# 64 features instead of 2,880. Lost is the place at which a channel was active: the mean
-# does not change when the places are shuffled. In a photograph that is wanted, a
-# cat is a cat in every corner. In a beat that is cut around its R peak, the place has a
-# meaning.
+# 64 features instead of 2,880. Lost is the place at which a channel was active: the
+# mean stays the same when the places are shuffled. For a photograph that is wanted. In a
+# beat that is cut around its R peak, the place has a meaning.
 #
 # </details>
 #
@@ -603,10 +563,9 @@ print(f"accuracy {residual[0]:.3f}, mean sensitivity {residual[1]:.3f}")
 #
 # ### Exercise 3: change it and train it again
 #
-# Two changes, each trained with the same beats and seed:
+# Two changes, each with the same beats and seed:
 #
-# 1. `ResNet` with `PlainModule` in place of `ResidualModule`: are six modules deep
-#    enough to need the edge?
+# 1. `ResNet(PlainModule)`: do six modules need their edges?
 # 2. `PooledResNet`, a `ResNet` whose `forward` returns the mean of each channel
 #    over its 45 places, shape (b, 64): what does the place contribute?
 #
@@ -640,14 +599,13 @@ check("08.3", PooledResNet)
 # ## Recap
 #
 # - A residual module adds its input to what it computes.
-# - Whether a deep stack's gradient vanishes or explodes depends on the first weights, on
-#   the edge and on batch normalisation together. Edges help small weights and harm
-#   He's; with batch normalisation they slow an explosion.
-# - Batch normalisation uses the batch in training and running averages in use:
-#   call `network.eval()`.
+# - Whether the gradient of a deep stack vanishes or explodes depends on the first
+#   weights, the edge and batch normalisation together.
+# - Batch normalisation uses the batch in training and running averages in use: call
+#   `network.eval()`.
 # - The stem applies widths 1, 3 and 5 and a local maximum side by side.
-# - 64 channels at 45 places are 2,880 features; each sees 147 ms, and the linear layer
-#   knows its place.
+# - 64 channels at 45 places are 2,880 features. Each sees 153 ms, and the linear
+#   layer knows its place.
 #
 # ## What next
 #

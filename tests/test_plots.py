@@ -106,7 +106,6 @@ CALLS = {
     "crops": call(WAVE, [0, 36], [135, 144], "T"),
     "embedding": call(
         {"one": np.eye(5, 2), "two": np.ones((5, 2))}, np.array([0, 0, 1, 2, 2]), "T"),
-    "filters": call({"1x1": [[1.0], [-2.0]], "1x3": [[1, 0, -1], [0.5, 3.25, 0.5]]}, "T"),
     "feature_maps": call(WAVE, {"wide": np.eye(2, 180, 90), "short": np.eye(1, 45, 44)}, "T"),
     "gate_map": call({"N": [[0.2, 0.5, 1], [0.8, 0.5, 0]], "V": [[0, 0.2, 0.5]]}, "T"),
     "attributions": call(
@@ -334,13 +333,11 @@ def test_a_crop_is_what_the_network_receives():
     assert right.lines[1].get_xdata()[0] == pytest.approx((36 + 90 * 143 / 179 - 90) / 360)
 
 
-def test_maps_lie_at_their_time_and_filters_have_equal_numbers():
+def test_maps_lie_at_their_time():
     figure = draw("feature_maps")
     for axes in figure.axes[1:3]:
         np.testing.assert_allclose(axes.get_images()[0].get_extent()[:2], [-0.25, 0.25])
     assert "wide at +0.00 s, short at +0.24 s" in figure.get_label()  # (88 of 180) - 0.25 s
-    with pytest.raises(InputError, match="filters"):
-        figures.filters({"a": [[1.0]], "b": [[1.0], [2.0]]}, "Stem")
 
 
 def test_the_cones_are_those_worked_by_hand():

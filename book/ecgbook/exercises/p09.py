@@ -1,10 +1,8 @@
 """Checks of page 09, the joint ResNet-TCN."""
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from ecgbook.exercises import Function, expect, given
+from ecgbook.exercises import Function, expect, expect_function, given
 from ecgbook.page import Verdict, right, wrong
 from ecgkit.nn.models import TCN, ResNet
 
@@ -19,47 +17,50 @@ linear_parameters = expect(
     otherwise="3136 features go in, four numbers come out: count weights, then biases.",
 )
 
-stride_multiplications = expect(
-    3 * 32 * 48 * 90,
+draw = torch.Generator().manual_seed(0)
+fair = expect_function(
+    lambda vote, silenced, bias: vote + silenced.mean(axis=0) + bias,
+    [tuple(1 + torch.randn(n, generator=draw) for n in ((5, 4), (5, 4), 4))],
     [
-        (3 * 32 * 48 * 180, "Count places of the *output*; a multiply-add is one multiplication."),
-        (3 * 32 * 48, "Those are its weights: each is used at every place of the output."),
-        (3 * 48 * 90, "Each output channel has a filter for *each* input channel."),
+        (lambda vote, silenced, bias: vote + bias, "That sets the silenced vote to zero."),
+        (lambda vote, silenced, bias: vote + silenced + bias, "Nobody is silenced: average first."),
+        (lambda vote, silenced, bias: vote + silenced.mean(axis=0), "The bias is missing."),
+        (
+            lambda vote, silenced, bias: vote + silenced.mean(axis=1)[:, None] + bias,
+            "That is each beat's mean over the classes: average over the beats.",
+        ),
+        (
+            lambda vote, silenced, bias: vote.mean(axis=0) + silenced + bias,
+            "That silences the other branch: `silenced` is the one to average.",
+        ),
     ],
-    praise="Each weight is used once at each of 90 places: stride 2 halves the work.",
-    otherwise="Multiply filter width, input channels, output channels, output places.",
+    praise="The constant part of the silenced vote stays, and what varies is gone.",
+    otherwise="Add three things: the vote, one row of four means, and the bias.",
 )
 
 
-def additive(answer: Function) -> Verdict:
-    """A classifier that adds the features of two branches, each mapped to 64 numbers."""
+def normed(answer: Function) -> Verdict:
+    """A joint network with batch norm between the branches' features and the linear layer."""
     torch.manual_seed(0)
-    model = answer()
-    if not isinstance(model, nn.Module):
-        return wrong("AdditiveClassifier() should make an nn.Module.")
-    logits = given(model(torch.randn(6, 180)))
-    if logits.shape != (6, 4):
-        return wrong(f"Six beats should give logits of shape (6, 4), not {tuple(logits.shape)}.")
-    if torch.allclose(logits.sum(dim=1), torch.ones(6), atol=1e-4):
-        return wrong("Those are probabilities: return logits, as cross-entropy has a softmax.")
-    parts = list(model.modules())
-    if not any(isinstance(p, ResNet) for p in parts) or not any(isinstance(p, TCN) for p in parts):
-        return wrong("It should hold a ResNet and a TCN, as attributes of the module.")
-    branches = sum(p.numel() for branch in (ResNet(), TCN()) for p in branch.parameters())
-    own = sum(p.numel() for p in model.parameters()) - branches
-    projections = (2880 + 1) * 64 + (256 + 1) * 64
-    if own == projections + (2 * 64 + 1) * 4:
-        return wrong("The two are concatenated: add them, so that the last layer reads 64 numbers.")
-    if own != projections + (64 + 1) * 4:
+    network = answer(ResNet(), TCN())
+    beats = torch.randn(16, 180)
+    features = given(network.features(beats))
+    if features.shape != (16, 3136):
+        return wrong(f"16 beats should give features of (16, 3136), not {tuple(features.shape)}.")
+    mean, spread = features.mean(dim=0).abs().max(), features.std(dim=0)[-256:].median()
+    if mean > 1e-3 and features.mean(dim=1).abs().max() < 1e-3:
+        return wrong("Each beat is normalised on its own: normalise each feature over the batch.")
+    if mean > 1e-3:
+        return wrong("A feature's mean over the batch is not 0: is batch norm behind *both* parts?")
+    if not 0.9 < spread < 1.1:
         return wrong(
-            f"Beside the branches it has {own:,} parameters, not the {projections + 260:,} of "
-            "three linear layers. Are all made in __init__, none in forward?"
+            "The TCN's features still differ in size from one: nn.BatchNorm1d scales them."
         )
-    F.cross_entropy(logits, torch.tensor([0, 1, 2, 3, 0, 1])).backward()
-    for name, p in model.named_parameters():
-        if p.grad is None:
-            return wrong(f"{name} gets no gradient: is its branch used, and not detached?")
-    return right("The shapes are right, and the gradient reaches every weight of both branches.")
+    if network(beats).shape != (16, 4):
+        return wrong("The linear layer should still make four logits of the 3,136 features.")
+    return right(
+        "Every feature varies by one. Compare how much the TCN's vote varies after training."
+    )
 
 
-CHECKS = {"1": linear_parameters, "2": stride_multiplications, "3": additive}
+CHECKS = {"1": linear_parameters, "2": fair, "3": normed}

@@ -25,7 +25,6 @@ from ecgbook.figures.networks import (
     attributions,
     cone,
     feature_maps,
-    filters,
     gate_map,
     mean_attributions,
 )

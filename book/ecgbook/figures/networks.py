@@ -1,4 +1,4 @@
-"""Inside networks: filters, feature maps, gates, attributions, and the cone of the TCN."""
+"""Inside networks: feature maps, gates, attributions, and the cone of the TCN."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.figures.beats import BEFORE, beat_time_s
 from ecgbook.figures.palette import COLORS
-from ecgkit import InputError
 from ecgkit.data import aami
 from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.nn.layers import TemporalBlock
@@ -21,33 +20,6 @@ from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 FOR = {"fc": COLORS[3], "ec": COLORS[3], "marker": "o", "label": "for the predicted class"}
 AGAINST = {"fc": "none", "ec": COLORS[0], "marker": "s", "label": "against it"}
 MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
-
-
-def filters(groups: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
-    """Draw the coefficients of filters of one input channel as bars.
-
-    ``groups`` maps the name of a row to weights (filters, width), as many filters in each row.
-    """
-    weights = {name: np.asarray(w, dtype=float) for name, w in groups.items()}
-    columns, *other_numbers = {len(w) for w in weights.values()}
-    if other_numbers:
-        raise InputError("The groups differ in their number of filters: give the same in each.")
-    largest = max(np.abs(w).max() for w in weights.values())
-    half = max(w.shape[1] for w in weights.values()) / 2
-    figure, grid = panel_grid(1.05 * len(weights) + 0.9, len(weights), columns, sharey=True)
-    limits = {"xlim": (-half, half), "ylim": (-1.1 * largest, 1.1 * largest)}
-    for row, (name, w) in zip(grid, weights.items(), strict=True):
-        place = np.arange(w.shape[1]) - (w.shape[1] - 1) / 2
-        for axes, values in zip(row, w, strict=True):
-            axes.axhline(0, color=TRACE, linewidth=0.8)
-            axes.bar(place, values, 0.8, color=np.where(values >= 0, COLORS[0], COLORS[3]))
-            axes.set(xticks=[], yticks=[], **limits)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.supxlabel(f"filters 1 to {columns}; time runs to the right within each", size=11)
-    sns.despine(figure, left=True, bottom=True)
-    rows = ", ".join(f"{name} of width {w.shape[1]}" for name, w in weights.items())
-    alt = f"Bars of the coefficients of {columns} filters per row, {rows}; largest {largest:.2f}."
-    return finish(figure, title, alt, synthetic)
 
 
 def feature_maps(
