@@ -156,11 +156,11 @@ assert_same(ResidualModule(32, 48, 2), library, torch.randn(4, 32, 180))
 # the gradient: it *vanishes*. With edges the product is $1.3^{16} = 67$. Neither is
 # a law: the size of $F_l'$ depends on the first weights.
 #
-# PyTorch draws the weights of a convolution with $m$ inputs per output from
-# $\pm 1/\sqrt{m}$, with variance $1/(3m)$. A ReLU sets about half of the activations
-# to zero; He's initialisation ([He et al.
-# 2015](https://doi.org/10.1109/ICCV.2015.123)) therefore has variance $2/m$, six times
-# as much, which keeps the size of the activations in a *plain* stack.
+# PyTorch draws the weights of a convolution with $m$ inputs per output uniformly
+# between $-1/\sqrt{m}$ and $1/\sqrt{m}$, with variance $1/(3m)$. A ReLU sets about half
+# of the activations to zero; He's initialisation ([He et al.
+# 2015](https://doi.org/10.1109/ICCV.2015.123)) therefore has variance $2/m$, which
+# keeps the size of the activations in a *plain* stack.
 #
 # That makes a two-by-two experiment: PyTorch's weights or He's, with edges or
 # without. Batch normalisation would hide the effect, so it is off at first.
@@ -448,8 +448,7 @@ plots.show(
 #
 # ## The whole network
 #
-# Stem, six modules, flatten. The module's class is an argument: you will exchange
-# it.
+# The module's class is an argument: you will exchange it.
 
 
 # %%
@@ -507,8 +506,8 @@ page.states("55 samples", len(touched), within=0)
 #
 # A linear layer turns the features into four
 # [logits](../book/glossary.md#term-logit), and the loop of page 05 trains both. We
-# take 300 beats of each class from the training half of the random split (drawn
-# anew where a class has fewer) and test on 3,000 random beats of its test half.
+# draw 300 beats per class, with replacement, from the training half of the random
+# split, and test on 3,000 random beats of its test half.
 
 # %%
 rng = np.random.default_rng(0)
@@ -539,9 +538,8 @@ page.states("0.865 and", residual[1], within=0.03)
 
 # %% [markdown]
 # After five epochs the mean sensitivity over the four classes is 0.865 and the
-# accuracy 0.874 (one seed). The accuracy is below the 0.892 of "always N", because the
-# training beats had all classes in equal numbers: 13 % of the N beats are called
-# something else. Page 10 trains on the whole training half.
+# accuracy 0.874 (one seed). The accuracy is below the 0.892 of "always N": the network,
+# trained on equal classes, calls 13 % of the N beats something else.
 #
 # ### Exercise 3: change it and train it again
 #
@@ -551,8 +549,7 @@ page.states("0.865 and", residual[1], within=0.03)
 # 2. `PooledResNet`, a `ResNet` whose `forward` returns the mean of each channel
 #    over its 45 places, shape (b, 64): what does the place contribute?
 #
-# Predict both, then write `PooledResNet`, check it, and call `train_and_test` on
-# both.
+# Predict both, write `PooledResNet`, and call `train_and_test` on both.
 
 
 # %% tags=["exercise"]
@@ -582,15 +579,14 @@ page.states("0.730 pooled", pooled[1], within=0.08)
 # %% [markdown]
 # The mean sensitivity is 0.868 without edges and 0.730 pooled, against 0.865. (One
 # seed; each training takes about ten seconds on a CPU.) Six modules with batch
-# normalisation do not need their edges here. Pooling costs 13 points after the same
-# five epochs. It removes the places and 2,816 of the features at once, so this run does not
-# tell which of the two matters.
+# normalisation do not need their edges here. Pooling costs 13 points. It removes the
+# places and 2,816 of the features at once, so this run does not tell which of the two
+# matters.
 #
 # ## Recap
 #
 # - Whether the gradient of a deep stack vanishes or explodes depends on the first
 #   weights, the edges and batch normalisation together.
-# - Batch normalisation uses the batch in training and running averages in use.
 # - The 2,880 features each see 153 ms, and the linear layer knows their places.
 #
 # ## What next
