@@ -444,7 +444,7 @@ plots.show(
 # own largest value. Channels of width 1 are active over whole stretches; some of
 # widths 3 and 5 are active only on one flank of the QRS complex.*
 #
-# Whether the stem improves the result takes several training runs to say: page 12.
+# [Page 12](12_ablation.ipynb) asks whether the stem improves the result.
 #
 # ## The whole network
 #
@@ -505,7 +505,7 @@ page.states("55 samples", len(touched), within=0)
 # ## Training it
 #
 # A linear layer turns the features into four
-# [logits](../book/glossary.md#term-logit), and the loop of page 05 trains both. We
+# [logits](../book/glossary.md#term-logit), and the loop of [page 05](05_first_network.ipynb) trains both. We
 # draw 300 beats per class, with replacement, from the training half of the random
 # split, and test on 3,000 random beats of its test half.
 
@@ -579,7 +579,7 @@ page.states("0.730 pooled", pooled[1], within=0.08)
 # %% [markdown]
 # The mean sensitivity is 0.868 without edges and 0.730 pooled, against 0.865. (One
 # seed; each training takes about ten seconds on a CPU.) Six modules with batch
-# normalisation do not need their edges here. Pooling costs 13 points. It removes the
+# normalisation do not need their edges. Pooling costs 13 points. It removes the
 # places and 2,816 of the features at once, so this run does not tell which of the two
 # matters.
 #

@@ -322,8 +322,8 @@ for model, text in texts.items():
 #
 # $$ \ell = \ell(v_R + v_T + b) + \beta \, [\, \ell(v_R + b) + \ell(v_T + b) \,] $$
 #
-# Our recipe has $\beta = 0.25$, the paper's has 0. This is page 05's loop with one
-# line more:
+# Our recipe has $\beta = 0.25$, the paper's has 0. This is the loop of
+# [page 05](05_first_network.ipynb) with one line more:
 
 # %%
 signals = torch.from_numpy(beats.signals[train_rows])
