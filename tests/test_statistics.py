@@ -15,25 +15,6 @@ from ecgkit.evaluate.metrics import accuracy, sensitivity
 # How certain a score is
 
 
-def test_standard_error_of_the_papers_accuracy():
-    # 98.84 % of 50,338: .9884 x .0116 = .01146544; / 50,338 = 2.27769e-7; root 4.77252e-4
-    assert statistics.standard_error(0.9884, 50_338) == pytest.approx(4.77252e-4, rel=1e-5)
-
-
-def test_resampled_matrices_keep_the_class_counts_and_vary_by_the_standard_error():
-    matrix = [[900, 100, 0, 0], [10, 30, 0, 0], [0, 0, 50, 0], [0, 0, 0, 0]]
-    drawn = statistics.resample_beats(matrix, draws=4000)
-    assert drawn.shape == (4000, 4, 4)
-    assert (drawn.sum(axis=2) == [1000, 40, 50, 0]).all()
-    assert (drawn[:, 2, 2] == 50).all()  # a row without errors stays so
-    share = drawn[:, 0, 0] / 1000
-    # sqrt(.9 x .1 / 1000) = .0094868; 4000 draws give it within about 4 %
-    assert share.mean() == pytest.approx(0.9, abs=0.001)
-    assert share.std() == pytest.approx(0.0094868, rel=0.05)
-    np.testing.assert_array_equal(drawn, statistics.resample_beats(matrix, draws=4000))
-    assert not np.array_equal(drawn[:10], statistics.resample_beats(matrix, 10, seed=1))
-
-
 GOOD, BAD = [[5, 0], [0, 5]], [[0, 5], [5, 0]]
 
 
@@ -111,8 +92,6 @@ def test_mcnemar_counts_the_beats_that_one_model_alone_gets_right():
     assert found.difference == pytest.approx(second.mean() - first.mean())
     # 10 throws, 9 or more one way: 2 x (10 + 1) / 1024
     assert found.p == pytest.approx(22 / 1024)
-    # The differences are -1 nine times, +1 once, else 0: mean -.08, mean square .1
-    assert found.standard_error == pytest.approx(math.sqrt((0.1 - 0.0064) / 100))
 
 
 def test_mcnemar_of_equal_models_and_of_different_beats():

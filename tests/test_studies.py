@@ -396,40 +396,14 @@ def test_means_and_spreads_are_those_of_the_seeds():
 def test_differences_are_paired_by_seed_and_of_the_same_test_beats():
     without = [first_class(4, model="tcn-no-se", seed=0), first_class(8, model="tcn-no-se", seed=1)]
     with_it = [first_class(9, model="tcn", seed=1), first_class(6, model="tcn", seed=0)]
-    runs = [*without, *with_it, first_class(1, model="tcn", seed=2)]  # the last has no partner
-    gains = paper_tables.part_gains(runs)
-    assert gains["SE block"] == pytest.approx({0: 2 / 16, 1: 1 / 16})
-    assert gains["Inception stem"] == {}
+    alone = first_class(1, model="tcn", seed=2)
+    gains = paper_tables.paired_differences(without, [*with_it, alone])
+    assert gains == pytest.approx({0: 2 / 16, 1: 1 / 16})
+    assert paper_tables.paired_differences([], with_it) == {}
     with pytest.raises(InputError, match="split"):
         paper_tables.paired_differences(without, [replace(with_it[0], split_hash="b")])
     with pytest.raises(InputError, match="twice"):
         paper_tables.paired_differences([without[0], without[0]], with_it)
-
-
-def test_table_ii_sets_ours_and_the_difference_beside_the_papers():
-    runs = [first_class(10, model="resnet", seed=0), first_class(6, model="resnet", seed=1)]
-    table = paper_tables.table_ii([*runs, first_class(8, model="tcn-no-se")])
-    text = paper_tables.to_markdown(table)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    by_name = {row[0]: row[1:] for row in reversed(rows)}
-    for model, values in PAPER_II.items():
-        assert by_name[f"{model}, paper"][:4] == values.split()
-    assert by_name["resnet, ours"][0] == "87.50 ±\u00a017.68"  # 100 and 75
-    assert by_name["ours less paper"][0] == "-10.62"  # 87.50 - 98.12
-
-
-def test_beside_the_paper_stand_means_spreads_and_differences():
-    two, one = [first_class(10), first_class(6, seed=1)], [first_class(6)]
-    table = paper_tables.beside_paper({"paper": two, "none": [], "ours": one})
-    table = table.set_index("score (%)")
-    assert [name for name in table if "run" in name] == ["paper, 2 runs", "ours, 1 run"]
-    assert table.loc["Acc"].tolist()[:2] == ["94.0 to 98.6", "98.84"]
-    assert table.loc["Acc", "ours less paper"] == "-23.84"  # 75 - 98.84
-    # Gai's mean Se is .8995, Chen's .88825, Hua's .88925, Acharya's .92475.
-    assert table.loc["mean Se"].tolist()[:2] == ["88.8 to 92.5", "91.69"]
-    assert table.loc["Se of N", "paper, 2 runs"] == "80.00 ±\u00a028.28"  # 100 and 60
-    # The mean of the F1 of .994/.994, .917/.890, .968/.969, .783/.882, worked out by hand.
-    assert table.loc["mean F1", "paper"] == "92.4"
 
 
 def test_a_row_is_compared_with_its_baseline_seed_by_seed():

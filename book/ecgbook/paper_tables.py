@@ -38,20 +38,12 @@ SCORES = {
     "mean_f1": "mean F1",
     **{f"{k}_{c}": f"{label} of {c}" for c in "NSVF" for k, label in (("se", "Se"), ("ppv", "P⁺"))},
 }
-"""Key of :func:`scores` to its label: those that :func:`works` has as well."""
+"""Key of :func:`scores` to its label."""
 
 NEW_PATIENTS_SCORES = {
     **{"accuracy": "Acc %", "f1_V": "F1 of V %", "f1_S": "F1 of S %", "f1_F": "F1 of F %"},
     **{"se": "mean Se %", "j_kappa": "j-kappa"},
 }
-
-PAIRS = {
-    "Inception stem": ("resnet-no-inception", "resnet"),
-    "SE block": ("tcn-no-se", "tcn"),
-    "TCN branch": ("resnet", "resnet-tcn"),
-    "ResNet branch": ("tcn", "resnet-tcn"),
-}
-"""Part of the network to the models without and with it; the first two are the paper's Fig. 5."""
 
 Matrices = Sequence[Run | ArrayLike]
 _NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*(\s(±|to|of|\*|\().*)?")
@@ -113,28 +105,6 @@ def paired_differences(
     return {seed: value for seed, value in found.items() if np.isfinite(value)}
 
 
-def part_gains(runs: Sequence[Run], key: str = "accuracy") -> dict[str, dict[int, float]]:
-    """Give what each part of :data:`PAIRS` adds, by seed, from the runs of one recipe."""
-    of = {m: [run for run in runs if run.model == m] for pair in PAIRS.values() for m in pair}
-    return {part: paired_differences(of[a], of[b], key) for part, (a, b) in PAIRS.items()}
-
-
-def works() -> dict[str, dict[str, float]]:
-    """All scores of each work in the paper's Table I, as shares; means are computed from the row.
-
-    The paper's own accuracy, means and F1 are those of Table II, which has one more digit.
-    """
-    found = {}
-    for name, row in TABLE_I.items():
-        se, ppv = np.array(row[2::2]), np.array(row[3::2])
-        known = dict(zip(COLUMNS_I, row, strict=True))
-        known |= {"se": se.mean(), "ppv": ppv.mean(), "mean_f1": metrics.f1(se, ppv).mean()}
-        found[name] = {key: float(known[key]) for key in SCORES}
-    table_ii = [value / 100 for value in TABLE_II["resnet-tcn"]]
-    found["ResNet-TCN, paper"] |= dict(zip(COLUMNS_II, table_ii, strict=True))
-    return found
-
-
 def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: str = "") -> str:
     """Write mean ± standard deviation in per cent, j-kappa as it is; "-" where not defined.
 
@@ -182,49 +152,3 @@ def score_table(
         cells = [format_spread(means[key], key, digits) if means else "" for key in keys]
         lines.append([label, *cells, str(len(runs) or "not run yet")])
     return pd.DataFrame(lines, columns=["row", *keys.values(), "runs"])
-
-
-def _less_paper(value: Spread, paper: float, digits: int) -> str:
-    return "-" if value.mean is None else f"{100 * (value.mean - paper):+.{digits}f}"
-
-
-def beside_paper(recipes: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
-    """Set one model's runs beside the paper: a row per score, per cent, two columns per recipe."""
-    *others, paper = works().values()
-    means = {name: mean_scores(runs) for name, runs in recipes.items() if len(runs)}
-    lines = []
-    for key, label in SCORES.items():
-        values = [100 * work[key] for work in others]
-        digits = 2 if key in COLUMNS_II else 1  # as many as the paper has
-        line = {"score (%)": label, "four other works": f"{min(values):.1f} to {max(values):.1f}"}
-        line["paper"] = f"{100 * paper[key]:.{digits}f}"
-        for name, found in means.items():
-            n = found[key].n
-            line[f"{name}, {n} run{'s' * (n > 1)}"] = format_spread(found[key])
-            line[f"{name} less paper"] = _less_paper(found[key], paper[key], digits)
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def table_ii(runs: Sequence[Run]) -> pd.DataFrame:
-    """Set runs of one recipe beside the paper's Table II, per cent, and the difference below.
-
-    Acc (6) is the mean over the classes of the paper's equation (6). The paper's 98.84 is not that:
-    Table I's sensitivities, weighted by the class counts, give 98.82, equation (6) gives 99.41.
-    """
-    keys = (*COLUMNS_II, "mean_f1", "binary_accuracy")
-    lines = []
-    for model in dict.fromkeys([*TABLE_II, *(run.model for run in runs)]):
-        of_model = [run for run in runs if run.model == model]
-        means = mean_scores(of_model) if of_model else {}
-        paper = TABLE_II.get(model, ())
-        if paper:
-            lines.append([f"{model}, paper", *(f"{value:.2f}" for value in paper), "", "", ""])
-        if means:
-            cells = [format_spread(means[key]) for key in keys]
-            lines.append([f"{model}, ours", *cells, str(len(of_model))])
-        if means and paper:
-            gaps = [_less_paper(means[key], paper[i] / 100, 2) for i, key in enumerate(COLUMNS_II)]
-            lines.append(["ours less paper", *gaps, "", "", ""])
-    heads = ["row", "Acc", "Se", "P⁺", "F1 of means", "mean F1", "Acc (6)", "runs"]
-    return pd.DataFrame(lines, columns=heads)

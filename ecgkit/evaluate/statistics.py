@@ -17,25 +17,6 @@ from ecgkit import InputError
 Floats = NDArray[np.float64]
 
 
-def standard_error(share: float, n: int) -> float:
-    """Standard error of a share counted on n independent beats: sqrt(p (1 - p) / n)."""
-    return math.sqrt(share * (1 - share) / n)
-
-
-def resample_beats(matrix: ArrayLike, draws: int, seed: int = 0) -> NDArray[np.int64]:
-    """Draw matrices, (draws, c, c), that other beats of the same patients might have given.
-
-    A parametric bootstrap of a (c, c) matrix: each class keeps its number of beats, and each beat
-    is classified independently with the probabilities of its row.
-    """
-    m, rng = np.asarray(matrix), np.random.default_rng(seed)
-    drawn = np.zeros((draws, *m.shape), np.int64)
-    for row in np.flatnonzero(m.sum(axis=1)):
-        n = m[row].sum()
-        drawn[:, row] = rng.multinomial(n, m[row] / n, size=draws)
-    return drawn
-
-
 def patient_bootstrap(
     matrices: ArrayLike, score: Callable[..., ArrayLike], draws: int = 1000, seed: int = 0
 ) -> Floats:
@@ -82,7 +63,6 @@ class McNemar(NamedTuple):
     n: int
     p: float
     difference: float  #: Accuracy of the second model minus that of the first.
-    standard_error: float  #: Of the difference, for independent beats.
 
 
 def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
@@ -95,7 +75,7 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
         raise InputError(f"The shapes {first.shape} and {second.shape} differ: use the same beats.")
     n, b, c = len(first), int((first & ~second).sum()), int((second & ~first).sum())
     p = float(stats.binomtest(b, max(b + c, 1)).pvalue)
-    return McNemar(b, c, n, p, (c - b) / n, math.sqrt(b + c - (b - c) ** 2 / n) / n)
+    return McNemar(b, c, n, p, (c - b) / n)
 
 
 class Reliability(NamedTuple):

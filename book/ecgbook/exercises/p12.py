@@ -1,33 +1,15 @@
 """Checks of page 12, the ablation."""
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
-from ecgbook import studies
-from ecgbook.exercises import Array, Function, compare_names, expect, expect_function
-from ecgbook.page import Verdict, wrong
-from ecgkit.evaluate.runs import Run
-
-_p, _n = 0.9836, 50_338
-_error = np.sqrt(_p * (1 - _p) / _n)
-standard_error = expect(
-    100 * _error,
-    [
-        (_error, "That is a share: give percentage points."),
-        (196 * _error, "That is half the width of a 95 % interval: give one standard error."),
-        (100 * _error**2, "That is the variance: take its square root."),
-        (100 * np.sqrt(_p * (1 - _p)), "That is for one beat: divide by n, under the root."),
-        (100 * _error / np.sqrt(2), "That counts all beats: only one half is the test half."),
-        (100 * np.sqrt(_p / _n), "The share of *wrong* beats, 1 - p, belongs under the root."),
-    ],
-    praise="Differences of a twentieth of a point may be chance.",
-    otherwise="Put p = 0.9836 and n = 50,338 into the formula, then times 100.",
-    within=0,
-    relative=0.02,
-)
+from ecgbook.exercises import Array, Function, expect, expect_function, given
+from ecgbook.page import Verdict, right, wrong
+from ecgkit.nn.models import build
 
 seeds_for_a_sign_test = expect(
     6,
@@ -39,45 +21,6 @@ seeds_for_a_sign_test = expect(
     praise="2 / 64 = 0.031. With five seeds the smallest p, 2 / 32, is above 0.05.",
     otherwise="How likely is it that n fair coins all fall alike, heads or tails?",
 )
-
-MATRICES = {
-    # accuracy of seed 0: (990 + 60) / 1150 = .913 against (900 + 141) / 1150 = .905;
-    # F1 of S: 40 / (40 + 30 + 4) = .54 against 94 / (94 + 3 + 34) = .72
-    ("careful", 0): [[990, 4, 3, 3], [30, 20, 0, 0], [30, 0, 20, 0], [30, 0, 0, 20]],
-    ("careful", 1): [[990, 4, 3, 3], [28, 22, 0, 0], [28, 0, 22, 0], [28, 0, 0, 22]],
-    ("even", 0): [[900, 34, 33, 33], [3, 47, 0, 0], [3, 0, 47, 0], [3, 0, 0, 47]],
-    ("even", 1): [[901, 33, 33, 33], [3, 47, 0, 0], [3, 0, 47, 0], [3, 0, 0, 47]],
-    ("lucky", 0): [[998, 1, 1, 0], [2, 48, 0, 0], [2, 0, 48, 0], [2, 0, 0, 48]],
-    ("lucky", 1): [[880, 40, 40, 40], [40, 10, 0, 0], [40, 0, 10, 0], [40, 0, 0, 10]],
-    ("lucky", 2): [[880, 40, 40, 40], [40, 10, 0, 0], [40, 0, 10, 0], [40, 0, 0, 10]],
-}
-"""Model and seed -> a matrix; accuracy and mean F1 put the models into different orders."""
-
-
-def _runs() -> list[Run]:
-    run = studies.results("reproduction", "resnet-tcn-ours")[0]
-    return [
-        replace(run, model=model, seed=seed, confusion_matrix=matrix)
-        for (model, seed), matrix in MATRICES.items()
-    ]
-
-
-def ranking(answer: Function) -> Verdict:
-    """Models from best to worst by the mean over the seeds of a score."""
-    by_accuracy = ["careful", "even", "lucky"]
-    verdict = compare_names(
-        answer(_runs(), "mean_f1"),
-        ["even", "careful", "lucky"],
-        [
-            (by_accuracy, "That is the order by accuracy: use the score that is asked for."),
-            (["lucky", "even", "careful"], "Take the mean over the seeds, not the best seed."),
-        ],
-        praise="In these runs the two scores rank the models differently: say which you use.",
-        otherwise="Collect each model's scores, take their mean, and sort; name each model once.",
-    )
-    if verdict.right and list(answer(_runs(), "accuracy")) != by_accuracy:
-        return wrong("Right for mean_f1, wrong for accuracy: use the score that is asked for.")
-    return verdict
 
 
 def _share(test: Function) -> Function:
@@ -105,4 +48,47 @@ sign_flip = expect_function(
     within=1e-9,
 )
 
-CHECKS = {"1": standard_error, "2": seeds_for_a_sign_test, "3": ranking, "4": sign_flip}
+
+def own_ablation(answer: Any) -> Verdict:
+    """A network without a part of the ResNet, and the paired differences."""
+    make, differences = answer
+    network, complete = given(given(make)()), build("resnet")
+    found = np.asarray(given(differences), dtype=float)
+    if not isinstance(network, nn.Module):
+        return wrong(f"make() has to return a network, not {type(network).__name__}.")
+    with torch.no_grad():
+        shape = tuple(network(torch.zeros(2, 180)).shape)
+    if shape != (2, 4):
+        return wrong(f"Two beats give shape {shape}: the network has to return four logits each.")
+    if repr(network) == repr(complete) and type(network) is type(complete):
+        return wrong("That is the complete ResNet: take something out.")
+    if found.ndim != 1 or len(found) < 2:
+        return wrong("One seed has no spread: give one difference per seed, as a list.")
+    if not np.isfinite(found).all() or abs(found).max() > 100:
+        return wrong("The differences are points of accuracy: complete minus reduced.")
+    if (found > 50).all():
+        return wrong("Those look like accuracies: subtract, seed by seed.")
+    return right("Give mean, spread and seeds, and say that the runs were short.")
+
+
+_claims = (
+    ("holds", "98.84 is above 98.12 and 98.36."),
+    ("wrong", "subtract the accuracy of each work in Table I."),
+    ("wrong", "take the mean of the four sensitivities."),
+    ("open", "one run each, of unequal size: what could it show or refute?"),
+    ("wrong", "count, for F, the works with a lower sensitivity."),
+    ("open", "which patients were tested?"),
+)
+
+
+def referee(answer: Any) -> Verdict:
+    """Verdicts on six claims of the paper."""
+    if len(given(answer)) != len(_claims) or set(answer) - {"holds", "wrong", "open"}:
+        return wrong("Give six words, each 'holds', 'wrong' or 'open'.")
+    for n, (said, (true, hint)) in enumerate(zip(answer, _claims, strict=True), 1):
+        if said != true:
+            return wrong(f"Claim {n}: {hint}")
+    return right("Now write the page, and compare it with the rubric.")
+
+
+CHECKS = {"1": seeds_for_a_sign_test, "2": sign_flip, "3": own_ablation, "4": referee}
