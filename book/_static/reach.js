@@ -9,6 +9,20 @@ function reach() {
     }
   }
 }
+// Under the title of a notebook: open it in Colab, or see it where it is kept.
+addEventListener("DOMContentLoaded", () => {
+  const colab = document.querySelector('.dropdown-launch-buttons a[href*="colab."]');
+  const title = document.querySelector(".bd-article h1");
+  if (colab && title) {
+    const line = document.createElement("p");
+    line.className = "run-it";
+    const kept = colab.href.replace("colab.research.google.com/github", "github.com");
+    for (const [text, href] of [["Open in Colab", colab.href], ["Notebook", kept]]) {
+      line.append(Object.assign(document.createElement("a"), { href, textContent: text }));
+    }
+    title.after(line);
+  }
+});
 addEventListener("load", () => {
   reach();
   addEventListener("resize", reach);

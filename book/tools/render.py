@@ -15,6 +15,7 @@ import subprocess
 import sys
 
 from appendices import write_generated
+from icons import keep_used_icons
 from notebook_format import ROOT
 from on_this_machine import write_page
 
@@ -33,7 +34,10 @@ def render() -> int:
         *("--config", "book/_config.yml", "--toc", "book/_toc.yml", "--path-output", "book"),
         *("-W", "-n", "--keep-going", "--quiet"),
     ]
-    return subprocess.run(command, cwd=ROOT).returncode
+    status = subprocess.run(command, cwd=ROOT).returncode
+    if not status:
+        keep_used_icons(BUILD / "html")
+    return status
 
 
 def main() -> int:
