@@ -206,6 +206,14 @@ def fir(chunks, h, keep=lambda joined, chunk: joined):
         before = np.r_[np.zeros(len(h)), keep(joined, chunk)][-len(before) :]
 
 
+def smallest_gain(a, b, of=min, sign=1, alone=False):
+    def f1(m):
+        return 2 * m[1, 1] / (m[1].sum() + m[:, 1].sum())
+
+    parts = [[m[i] if alone else np.delete(m, i, 0).sum(0) for m in (a, b)] for i in range(len(a))]
+    return of([sign * (f1(n) - f1(m)) for m, n in parts])
+
+
 def but(function, **keywords):
     return lambda *arguments: function(*arguments, **keywords)
 
@@ -289,6 +297,14 @@ ANSWERS = {
     "13.3": [less_usual, lambda x, w: less_usual(x, w)[1:], lambda x, w: less_usual(x, 9),
              lambda x, w: x - x.mean(axis=0)],
     "13.4": [of_ds2(), of_ds2(called=0), of_ds2(splits.DS1), of_ds2(splits.DS2[:-1])],
+    "14.1": [(0.619, 0.6254), (0.375, 0.6), (0.5, 0.6), (0.619, 0.6317), (0.7, 0.6), (0.619, 0.7)],
+    "14.2": [smallest_gain, but(smallest_gain, of=max), but(smallest_gain, of=np.mean),
+             but(smallest_gain, sign=-1), but(smallest_gain, alone=True),
+             lambda a, b: smallest_gain(*(m.sum(axis=0)[None] for m in (a, b)), alone=True),
+             lambda a, b: 0.9],
+    "14.3": [lambda home, away, n: [*home[: n // 2], *away[: n // 2]],
+             lambda home, away, n: home[:n], lambda home, away, n: [*home[:n], *away[:n]],
+             lambda home, away, n: np.full(n, 7)],
     "15.1": [0.3552, 0.1262, 5.63, 0.0892, 1.0046],
     "15.2": [coverage_for, but(coverage_for, first=True), but(coverage_for, by=lambda p: p[:, 0])],
     "15.3": [integrated, but(integrated, start=0), but(integrated, way=False)],
