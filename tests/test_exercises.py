@@ -193,6 +193,18 @@ def integrated(f, beat, baseline, steps, start=1, way=True):
     return (beat - baseline if way else 1) * total / steps
 
 
+def planted(signals, labels, share, mark):
+    rows = torch.where(labels == 2)[0]
+    rows, signals = rows[: round(share * len(rows))], signals.clone()
+    signals[rows] = mark(signals[rows])
+    return signals
+
+
+def folds(person, k, seed):
+    people, number = np.unique(person, return_inverse=True)
+    return np.random.default_rng(seed).permutation(len(people))[number] % k
+
+
 def voted(predict, signal, r_peaks, shifts, average=np.mean):
     cuts = [[signal[r + s - 90 : r + s + 90] for r in r_peaks] for s in shifts]
     return average([predict(np.array(cut)) for cut in cuts], axis=0)
@@ -233,7 +245,7 @@ def zeroing(x, wavelet, level, zeroed, other=None):
 # Exercise -> the right answer and typical mistakes, values worked out by hand:
 # 04.2: 49,937 of 50,338 right, F1 of N is 89,840 / 90,241. 06.2: 179 / (length - 1) <= 1.2.
 # 10.1: 4 x 44,920 / 128 = 1,403.75.
-# 11.1: 5,418 of 50,339 wrong, FP of N and FN of S, V, F. 15.1: a² = 2 / 10^1.2 = .1262.
+# 11.1: 5,418 of 50,339 wrong, FP of N and FN of S, V, F. 17.1: a² = 2 / 10^1.2 = .1262.
 # 18.1: 693 samples. 18.2: .225 x 3 x 3600 = 2430 J over 4.6 J per day.
 # 03.2: power of 50 Hz outside D1 and D2 by Daubechies (1988), |m0|^2 = c^6 P(1 - c), c = cos^2.
 MAINS_DB = -5.61
@@ -305,9 +317,17 @@ ANSWERS = {
     "14.3": [lambda home, away, n: [*home[: n // 2], *away[: n // 2]],
              lambda home, away, n: home[:n], lambda home, away, n: [*home[:n], *away[:n]],
              lambda home, away, n: np.full(n, 7)],
-    "15.1": [0.3552, 0.1262, 5.63, 0.0892, 1.0046],
-    "15.2": [coverage_for, but(coverage_for, first=True), but(coverage_for, by=lambda p: p[:, 0])],
-    "15.3": [integrated, but(integrated, start=0), but(integrated, way=False)],
+    "15.1": [lambda m, i: abs(m[:, i]).sum(1) / abs(m).sum(1),
+             lambda m, i: m[:, i].sum(1) / m.sum(1)],
+    "15.2": [integrated, but(integrated, start=0), but(integrated, way=False)],
+    "15.3": [planted, lambda x, *_: x, lambda x, y, s, m: planted(x, y, 1, m)],
+    "16.1": [0.09, 0.03, 0.1125, 0.15],
+    "16.2": [folds, lambda p, k, s: np.arange(len(p)) % k, lambda p, k, s: folds(p, k, 0), 1],
+    "16.3": [coverage_for, but(coverage_for, first=True), but(coverage_for, by=lambda p: p[:, 0])],
+    "17.1": [0.3552, 0.1262, 5.63, 0.0892, 1.0046],
+    "17.2": [lambda c, n, m: max((d for d in c if c[d] >= c["none"] - m), key=n.get),
+             lambda c, n, m: max(n, key=n.get), lambda c, n, m: max(c, key=c.get)],
+    "17.3": [lambda n, a, b, rng: rng.uniform(a, b, n), lambda n, a, b, rng: rng.uniform(0, b, n)],
     "18.1": [1.925, 693, 2.1, 704 / 360, 352 / 360, 66 / 360, 3.85],
     "18.2": [528.26, 2430 / 3.7, 264.1, 0.1467, 810 / 4.6, 528_261],
     "18.3": [voted, but(voted, average=np.sum)],

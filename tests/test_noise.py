@@ -89,7 +89,7 @@ def test_the_noise_is_measured_second_by_second_around_its_mean():
     assert noise.noise_rms(np.concatenate([np.tile(square, 300), 99 * square])) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("snr_db", noise.SNRS_DB)
+@pytest.mark.parametrize("snr_db", [24, 12, 0, -6])
 def test_noise_times_the_gain_has_the_ratio_asked_for(snr_db):
     signal, r_peaks, symbols = beat_train([1.4] * 30, ["N"] * 30)
     disturbance = noise.synthetic_noise("ma", 60 * FS)
@@ -102,34 +102,3 @@ def test_noise_times_the_gain_has_the_ratio_asked_for(snr_db):
 def test_the_gain_is_that_of_nst_s_manual():
     # S = 1 mV² / 8, N = 1, 6.0206 dB is a factor of 4: a² = 1 / 32.
     assert noise.gain(1, 1, 10 * np.log10(4)) == pytest.approx((1 / 32) ** 0.5)
-
-
-# Where the noise goes
-
-
-def test_five_minutes_are_clean_then_two_minutes_have_noise_and_two_have_none():
-    noisy = noise.noisy_samples(650_000)
-    minutes = [noisy[int(m * 60 * FS)] for m in np.arange(0.5, 30, 1)]
-    clean, two = [False] * 2, [True] * 2
-    assert minutes == [False] * 5 + (two + clean) * 6 + [True]
-    assert np.flatnonzero(np.diff(noisy))[0] + 1 == 5 * 60 * FS
-    short = noise.noisy_samples(360 * FS, 60, 60)
-    assert [bool(short[m * 60 * FS]) for m in range(6)] == [0, 1, 0, 1, 0, 1]
-
-
-def test_the_track_is_what_nst_s_gains_and_offsets_make():
-    rng = np.random.default_rng(0)
-    disturbance, n = rng.normal(size=500), 700
-    noisy = noise.noisy_samples(n, 100 / FS, 150 / FS)
-    expected, gain, offset = [], 0.0, 0.0
-    for t in range(n):  # sample by sample: an offset cancels each step, a rewind's too
-        now, before = disturbance[t % 500], disturbance[(t - 1) % 500]
-        if t == 0:
-            before = now
-        if t % 500 == 0 and t:
-            offset += gain * (before - now)
-        if gain != noisy[t]:
-            offset += (gain - noisy[t]) * before
-            gain = float(noisy[t])
-        expected.append(gain * now + offset)
-    np.testing.assert_allclose(noise.noise_track(disturbance, noisy), expected, atol=1e-12)

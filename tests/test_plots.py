@@ -104,13 +104,7 @@ CALLS = {
     "beats_in_context": call(
         {"slow": in_record(1.5), "fast": in_record(0.5, "annotators", "model")}, "T"),
     "crops": call(WAVE, [0, 36], [135, 144], "T"),
-    "embedding": call(
-        {"one": np.eye(5, 2), "two": np.ones((5, 2))}, np.array([0, 0, 1, 2, 2]), "T"),
     "feature_maps": call(WAVE, {"wide": np.eye(2, 180, 90), "short": np.eye(1, 45, 44)}, "T"),
-    "gate_map": call({"N": [[0.2, 0.5, 1], [0.8, 0.5, 0]], "V": [[0, 0.2, 0.5]]}, "T"),
-    "attributions": call(
-        {"N": WAVE, "V": -WAVE},
-        {"slope": np.stack([R, -LATER]), "hiding": np.stack([LATER - 0.5, R - 0.5])}, "T"),
     "mean_attributions": call(
         {"N": (np.ones((4, 180)), [R] * 4), "F": (np.ones((2, 180)), [LATER] * 2)},
         "T", value="fall"),
@@ -121,7 +115,7 @@ DIAGRAMS = {
     "dilated_convolution": (), "framework_diagram": (), "tcn_diagram": (), "resnet_diagram": (),
     "cone": (TCN((4, 4), kernel_size=3, squeeze=None), 20, "Read"),
 }  # fmt: skip
-ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context crops attributions"
+ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context crops"
 
 
 def draw(name, synthetic=False):

@@ -1,4 +1,4 @@
-"""Noise stress test: real noise added to a recording in measured amounts, as WFDB's ``nst`` does.
+"""Real noise in measured amounts, as WFDB's ``nst`` adds it to recordings.
 
 The noise is that of the MIT-BIH Noise Stress Test Database (Moody, Muldrow and Mark 1984); the
 rules are those of ``nst(1)`` and ``sigamp(1)`` in the WFDB Applications Guide.
@@ -18,7 +18,6 @@ from ecgkit.data.sources import SourceNotFound, find_source
 
 FS = 360
 KINDS = {"bw": "baseline wander", "ma": "muscle artefact"}
-SNRS_DB = (24, 18, 12, 6, 0, -6)  # of the database's own test records
 NORMAL_QRS = tuple("NLRBaJASjen/fQ")  # sigamp measures these: all beats but V, E, r, F and ?
 SYNTHETIC_BANNER = (
     "SYNTHETIC NOISE: PhysioNet's noise records are neither on this machine nor within reach, so "
@@ -117,25 +116,3 @@ def gain(amplitude_mv: float, rms: float, snr_db: float) -> float:
     (1.0, 0.1)
     """
     return amplitude_mv / math.sqrt(8) / rms * 10 ** (-snr_db / 20)
-
-
-def noisy_samples(n_samples: int, first_s: float = 300, turn_s: float = 120) -> NDArray[np.bool_]:
-    """Which samples get noise: from ``first_s`` on in turns with and without, as in ``nst``."""
-    turn = (np.arange(n_samples) - round(first_s * FS)) // round(turn_s * FS)
-    return (turn >= 0) & (turn % 2 == 0)
-
-
-def noise_track(noise: Signal, noisy: NDArray[np.bool_]) -> Signal:
-    """Lay noise along a recording without steps where it begins and ends.
-
-    As in ``nst`` the noise, of 360 Hz, runs on under the parts that get none, an offset removes
-    each step, and noise that is too short is repeated. ``noisy`` is from :func:`noisy_samples` and
-    gives the result's shape; multiply this by :func:`gain` and add it.
-
-    Examples
-    --------
-    >>> noise_track(np.array([5.0, 6, 8, 7, 9]), np.array([0, 1, 1, 0, 0], dtype=bool)).tolist()
-    [0.0, 1.0, 3.0, 3.0, 3.0]
-    """
-    steps = np.resize(np.diff(noise, prepend=noise[0]), len(noisy))
-    return np.cumsum(steps * noisy)

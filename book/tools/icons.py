@@ -34,7 +34,7 @@ def keep_used_icons(html: Path) -> None:
     faces = re.findall(r"@font-face\{[^}]*\}", text)
     kept = [face for face in faces if r"Font Awesome\ 6" in face]  # the others are older names
     text = re.sub(r"@font-face\{[^}]*\}", "", text) + "".join(dict.fromkeys(kept))
-    text = re.sub(r"(\w[\w-]+)\.woff2\) format\(\"woff2\"\),url\([^)]*\)[^;}]*", r'\1.woff)', text)
+    text = re.sub(r"(\w[\w-]+)\.woff2\) format\(\"woff2\"\),url\([^)]*\)[^;}]*", r"\1.woff)", text)
     css.write_text(text, "utf-8")
     for font in (folder / "webfonts").iterdir():
         if font.suffix == ".ttf":

@@ -1,63 +1,40 @@
-"""Checks of page 15, inside the model."""
-
-from functools import partial
-from typing import Any
+"""Checks of page 15, what the network looks at."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ecgbook.exercises import Array, Function, compare, expect, expect_function
+from ecgbook.exercises import Array, Function, compare, expect_function
 from ecgbook.page import Verdict
 
-_ratio, _fall = 1.2**2 / 8 / 0.3**2, 10 ** (-12 / 10)  # S / N of the two, and N a² / S wanted
-noise_gain = expect(
-    (_ratio * _fall) ** 0.5,
+_maps = np.random.default_rng(3).normal(size=(2, 12))
+_inside = np.arange(12) % 5 == 0
+
+
+def _share(maps: Array, inside: Array) -> Array:
+    weight = np.abs(maps)
+    return weight[:, inside].sum(axis=1) / weight.sum(axis=1)
+
+
+share_inside = expect_function(
+    _share,
+    [(_maps, _inside)],
     [
-        (_ratio * _fall, "That is a²: the noise is multiplied by a, its power by a²."),
-        ((_ratio / _fall) ** 0.5, "At 12 dB the noise is weaker than the signal: mind the sign."),
-        (_ratio**0.5 * _fall, "10 log10 is of powers; of amplitudes 12 dB are 20 log10."),
-        ((8 * _ratio * _fall) ** 0.5, "Divide 1.2² by 8: it is the amplitude of a sinusoid."),
-        ((4 * _ratio * _fall) ** 0.5, "1.2 mV is from peak to peak: S = 1.2² / 8."),
+        (
+            lambda m, i: m[:, i].sum(axis=1) / m.sum(axis=1),
+            "Positive and negative values cancel: take absolute values first.",
+        ),
+        (
+            lambda m, i: np.abs(m[:, i]).sum() / np.abs(m).sum(),
+            "That is one share for all beats: return one per beat.",
+        ),
+        (
+            lambda m, i: np.abs(m)[:, i].mean(axis=1) / np.abs(m).mean(axis=1),
+            "That compares means: a share is a sum over a sum.",
+        ),
     ],
-    praise="12 dB: a sixteenth of the signal's power, a quarter of its amplitude.",
-    otherwise="Write 12 = 10 log10(S / (N a²)) with S = 1.2² / 8 and N = 0.3²; solve for a.",
-    within=0,
-    relative=5e-3,
-)
-
-
-def _coverage(p: Array, labels: Array, accuracy: float, by: Any = None, first: bool = False) -> Any:
-    """Return the largest coverage with an accuracy; the keywords put a mistake in."""
-    confidence = by(p) if by else p.max(axis=1)
-    good = (p.argmax(axis=1) == labels)[np.argsort(-confidence, kind="stable")]
-    reached = np.cumsum(good) / np.arange(1, len(p) + 1) >= accuracy
-    enough = np.flatnonzero(np.cumprod(reached) if first else reached)
-    return (enough.max() + 1) / len(p) if len(enough) else 0.0
-
-
-def _ten_beats() -> tuple[Array, Array]:
-    """Probabilities and labels; accuracies 1, 1, .67, .75, .8, .83, .86, .88, .89, .8."""
-    good = np.array([1, 1, 0, 1, 1, 1, 1, 1, 1, 0])
-    highest, answers = np.linspace(0.97, 0.52, 10), np.array([0, 2, 1, 0, 3, 2, 0, 1, 0, 2])
-    p = np.repeat(((1 - highest) / 3)[:, None], 4, axis=1)
-    p[np.arange(10), answers] = highest
-    order = np.random.default_rng(6).permutation(10)
-    return p[order], np.where(good == 1, answers, (answers + 1) % 4)[order]
-
-
-_p, _labels = _ten_beats()
-coverage_for = expect_function(
-    _coverage,
-    [(_p, _labels, 0.85), (_p, (_p.argmax(axis=1) + 1) % 4, 0.85)],  # the second: none is right
-    [
-        (partial(_coverage, first=True), "Do not stop at the first fall: look further."),
-        (lambda p, y, a: len(p) * _coverage(p, y, a), "That is a number of beats: give a share."),
-        (partial(_coverage, by=lambda p: p[:, 0]), "Confidence is the answer's probability."),
-        (partial(_coverage, by=lambda p: 0 * p[:, 0]), "Sort the beats by confidence."),
-    ],
-    praise="Now look at the table above it: of which class are the beats left to the ward?",
-    otherwise="Sort by the highest probability, cumulate right answers, take the last hit.",
+    praise="Compare such a share with the share of the samples: a fifth, for the QRS complex.",
+    otherwise="Per beat: the sum of absolute values inside, over the sum of all of them.",
     within=1e-9,
 )
 
@@ -86,4 +63,36 @@ def integrated(answer: Function) -> Verdict:
     )
 
 
-CHECKS = {"1": noise_gain, "2": coverage_for, "3": integrated}
+_signals, _labels = torch.arange(12.0).reshape(4, 3), torch.tensor([2, 0, 2, 2])
+
+
+def _plant(signals: Tensor, labels: Tensor, share: float, c: int = 2) -> Tensor:
+    rows = torch.where(labels == c)[0] if c >= 0 else torch.arange(len(labels))
+    planted = signals.clone()
+    planted[rows[: round(share * len(rows))]] += 100
+    return planted
+
+
+def plant(answer: Function) -> Verdict:
+    """Planting a cue of 100 mV, so to say, in two of three V beats."""
+    given = _signals.clone()
+    found = answer(given, _labels, 2 / 3, lambda x: x + 100)
+    mistakes = [
+        (_plant(_signals, _labels, 1), "All V beats carry the cue: plant it in a share of them."),
+        (_plant(_signals, _labels, 2 / 3, c=0), "V is class 2."),
+        (_plant(_signals, _labels, 0.5, c=-1), "Only V beats carry the cue: look at the labels."),
+        (_signals, "No beat is changed: write the marked beats into a copy."),
+    ]
+    verdict = compare(
+        found.detach() if isinstance(found, Tensor) else found,
+        _plant(_signals, _labels, 2 / 3),
+        mistakes,
+        praise="Now train with it, and ask again how much sensitivity is lost without the cue.",
+        otherwise="Mark the first round(share * n) of the n beats with label 2, in a copy.",
+    )
+    if verdict.right and not torch.equal(given, _signals):
+        return compare(1, 0, [], praise="", otherwise="The signals given were changed: copy them.")
+    return verdict
+
+
+CHECKS = {"1": share_inside, "2": integrated, "3": plant}

@@ -12,7 +12,7 @@ from ecgbook.figures.bars import (
     splits_by_record,
     stacked_bars,
 )
-from ecgbook.figures.beats import BeatInRecord, beats_in_context, crops, embedding
+from ecgbook.figures.beats import BeatInRecord, beats_in_context, crops
 from ecgbook.figures.diagrams import (
     conduction,
     dilated_convolution,
@@ -22,10 +22,8 @@ from ecgbook.figures.diagrams import (
 )
 from ecgbook.figures.lines import band_signals, density_plot, ecg_panels, line_panels
 from ecgbook.figures.networks import (
-    attributions,
     cone,
     feature_maps,
-    gate_map,
     mean_attributions,
 )
 from ecgbook.figures.scores import precision_recall, reliability_diagram, run_points, score_rows

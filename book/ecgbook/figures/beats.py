@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ecgbook.figures.palette import COLORS, MARKERS
-from ecgkit.data import aami
+from ecgbook.figures.palette import COLORS
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
-from ecgkit.evaluate import metrics
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
 
 BEFORE, AFTER = Preparation().before, Preparation().after
@@ -120,32 +117,4 @@ def crops(
     figure.supxlabel("patient's time from the R peak (s)", size=12)
     figure.supylabel("mV", size=12)
     alt = f"Left the part that is kept, right that part at full width: {'; '.join(seen)}."
-    return finish(figure, title, alt, synthetic)
-
-
-def embedding(
-    points: Mapping[str, ArrayLike],
-    labels: NDArray[np.integer],
-    title: str,
-    *,
-    axis: str = "component",
-    synthetic: bool = False,
-) -> Figure:
-    """Draw beats as points in the plane, with the colours and markers of their classes.
-
-    ``points`` maps the title of a panel to the places of the beats, shape (n, 2), whose class
-    numbers are ``labels``. Both axes have the name ``axis``, with a number.
-    """
-    figure, panels = panel_grid(3.3, columns=len(points))
-    for axes, (name, xy) in zip(panels[0], points.items(), strict=True):
-        for c, (letter, marker) in enumerate(zip(metrics.CLASSES, MARKERS, strict=True)):
-            style = {"marker": marker, "color": aami.COLORS[letter], "label": letter}
-            axes.scatter(*np.asarray(xy)[labels == c].T, s=9, alpha=0.55, linewidth=0, **style)
-        axes.set(title=name, xticks=[], yticks=[], xlabel=f"{axis} 1")
-    panels[0, 0].set_ylabel(f"{axis} 2")
-    names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(*names, loc="outside lower center", ncols=4, frameon=False, markerscale=2.5)
-    sns.despine(figure)
-    counts = ", ".join(f"{k} {(labels == c).sum()}" for c, k in enumerate(metrics.CLASSES))
-    alt = f"Points, one per beat ({counts}), in panels {', '.join(points)}."
     return finish(figure, title, alt, synthetic)

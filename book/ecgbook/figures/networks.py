@@ -17,8 +17,6 @@ from ecgkit.nn.layers import TemporalBlock
 from ecgkit.nn.models import TCN
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 
-FOR = {"fc": COLORS[3], "ec": COLORS[3], "marker": "o", "label": "for the predicted class"}
-AGAINST = {"fc": "none", "ec": COLORS[0], "marker": "s", "label": "against it"}
 MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
 
 
@@ -59,61 +57,6 @@ def feature_maps(
     panels[-1].set_xlabel("time from the R peak (s)")
     sns.despine(ax=panels[0])
     alt = f"A beat, and below it maps of {value}, which is largest in {', '.join(seen)}."
-    return finish(figure, title, alt, synthetic)
-
-
-def gate_map(gates: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False) -> Figure:
-    """Draw the mean gate of each channel, one row per class, channels sorted by the first row.
-
-    ``gates`` maps a class to the gates of its beats, (n, channels) between 0 and 1.
-    """
-    mean = np.array([np.asarray(values, dtype=float).mean(axis=0) for values in gates.values()])
-    mean = mean[:, np.argsort(mean[0], kind="stable")]
-    figure, ((axes,),) = panel_grid(max(0.42 * len(mean) + 1.6, 3.0))
-    image = axes.imshow(mean, vmin=0, vmax=1, **MAP_STYLE)
-    axes.set_yticks(range(len(gates)), list(gates))
-    axes.set(ylabel="class", xlabel=f"channels, sorted by their mean gate for {next(iter(gates))}")
-    figure.colorbar(image, ax=axes, label="mean gate")
-    pairs = zip(gates, mean, strict=True)
-    seen = ", ".join(f"{name} {row.min():.2f} to {row.max():.2f}" for name, row in pairs)
-    return finish(figure, title, f"Map of mean gates: {seen}.", synthetic)
-
-
-def attributions(
-    beats: Mapping[str, NDArray[np.floating]],
-    methods: Mapping[str, NDArray[np.floating]],
-    title: str,
-    *,
-    synthetic: bool = False,
-) -> Figure:
-    """Draw which samples of a beat speak for the predicted class and which against it.
-
-    ``beats`` maps the name of a row to a signal (n,) in mV, ``methods`` the title of a column to
-    attributions (rows, n), positive for the class. Each panel is scaled to its largest value.
-    """
-    height = 1.75 * len(beats) + 1.3
-    figure, grid = panel_grid(height, len(beats), len(methods), sharex=True, sharey="row")
-    seen = []
-    for i, (row, beat) in enumerate(beats.items()):
-        time_s = beat_time_s(len(beat))
-        for axes, (method, values) in zip(grid[i], methods.items(), strict=True):
-            weight = values[i] / max(np.abs(values[i]).max(), 1e-12)
-            ecg_paper(axes, label_every=(0.2, 1))
-            axes.plot(time_s, beat, color=TRACE, linewidth=0.9)
-            for sign, style in ((1, FOR), (-1, AGAINST)):
-                on = np.flatnonzero(sign * weight > 0.05)
-                axes.scatter(time_s[on], beat[on], 45 * np.abs(weight[on]), zorder=3, **style)
-            peak = time_s[np.abs(weight).argmax()]
-            seen.append(f"{row}, {method} at {peak:+.2f} s")
-        grid[i, 0].set_ylabel(row, rotation=0, ha="right", va="center")
-    names = grid[0, 0].get_legend_handles_labels()
-    legend = figure.legend(*names, loc="outside lower center", ncols=2, frameon=False)
-    for handle in legend.legend_handles:
-        handle.set_sizes([45])  # type: ignore[union-attr]
-    for top, bottom, method in zip(grid[0], grid[-1], methods, strict=True):
-        top.set_title(method, size=11)
-        bottom.set_xlabel("time from the R peak (s)", size=10)
-    alt = f"Beats with larger dots where a sample weighs more. Largest: {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 
 
