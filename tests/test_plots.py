@@ -100,6 +100,9 @@ CALLS = {
     "ecg_panels": call(
         {"one": {"MLII": np.linspace(-1, 1, 1800)},
          "both": {"MLII": np.zeros(1800), "denoised": np.ones(1800)}}, 360, "T", seen="It climbs."),
+    "steepness_panels": call(
+        np.sin(np.arange(3000) / 9), np.ones(3000),
+        {"annotated": np.array([100, 500, 2900]), "candidate": np.array([100])}, 360, "T"),
     "band_signals": call({"A1": np.linspace(0, 1, 720), "D1": np.zeros(720)}, 360, "T"),
     "beats_in_context": call(
         {"slow": in_record(1.5), "fast": in_record(0.5, "annotators", "model")}, "T"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from ecgbook.exercises import Array, Function, compare, expect, expect_function, given
 from ecgbook.page import Verdict
@@ -24,49 +25,42 @@ look_ahead = expect(
     relative=4e-3,
 )
 
-_joules, _operations = 0.225 * 3 * 3600, 100_000 * 10e6 * 1e-12
-_days = _joules / (_operations * (3.7 + 0.9))
-coin_cell = expect(
-    _days,
+_z = float(np.log([0.5, 1, 3, 2]) @ [3.18, 3.19, 1.51, 2.36]) + 0.99
+is_a_beat = expect(
+    1 / (1 + np.exp(-_z)),
     [
-        (_joules / (_operations * 3.7), "An addition follows each multiplication: 0.9 pJ more."),
-        (_days / 2, "The exercise counts multiplications, not operations."),
-        (_days / 3600, "Watt-hours are not joules: an hour has 3,600 seconds."),
-        (_days / 3, "Milliampere-hours are charge: times 3 V they are energy."),
-        (1000 * _days, "225 mAh are 0.225 Ah."),
+        (_z, "That is z: the probability is 1 / (1 + exp(-z))."),
+        (1 / (1 + np.exp(_z)), "The sign: 1 / (1 + exp(-z)), with a minus."),
+        (1 / (1 + np.exp(0.99 - _z)), "Add the bias, 0.99."),
+        (1 / (1 + np.exp((0.99 - _z) / np.log(10) - 0.99)), "The logarithm is the natural one."),
+        (1 / (1 + np.exp(-14.82)), "Weigh the logarithms of the ratios, not the ratios."),
     ],
-    praise="More than a year for the arithmetic alone, without reading any weight.",
-    otherwise="Energy of the cell in joules, over 100,000 beats times the energy per beat.",
-    within=0,
-    relative=0.01,
+    praise="A beat: its surroundings make up for a low steepness.",
+    otherwise="z from the logarithms of 0.5, 1, 3 and 2, then p = 1 / (1 + exp(-z)).",
+    within=2e-3,
 )
 
 
-def _predict(beats: Array) -> Array:
-    """Return probabilities that depend on four samples, (n, 180) -> (n, 4)."""
-    e = np.exp(3 * np.tanh(np.asarray(beats, float)[:, [60, 85, 90, 95]]))
-    return e / e.sum(axis=1, keepdims=True)
-
-
-def voted(answer: Function) -> Verdict:
-    """Mean of the probabilities of a beat cut at several places."""
-    signal = np.random.default_rng(3).normal(size=1000).cumsum() / 5
-    r_peaks, shifts = np.array([200, 480, 700]), (-3, 0, 2)
-    starts = r_peaks + np.array(shifts)[:, None] - 90
-    cuts = signal[starts[..., None] + np.arange(180)]  # (shifts, beats, 180)
-    each = np.array([_predict(beats) for beats in cuts])
+def fit_beats(answer: Function) -> Verdict:
+    """A logistic regression that is fitted to some candidates and asked about others."""
+    rng = np.random.default_rng(18)
+    train, test = rng.normal([1, -2], 1, size=(2, 300, 2))
+    is_beat = train @ [2.0, 1.0] + rng.normal(size=300) > 1
+    model = LogisticRegression(C=np.inf).fit(train, is_beat)
+    p = model.predict_proba(test)[:, 1]
     mistakes = [
-        (each[1], "That is without a shift: cut at r_peaks + shift."),
-        (_predict(cuts.mean(axis=0)), "Average the probabilities, not the beats."),
-        (each.sum(axis=0), "Those are sums: divide by the number of shifts."),
+        (p, "Those are probabilities: a candidate is a beat if p > 0.5."),
+        (model.decision_function(test), "That is z: a candidate is a beat if z > 0."),
+        (p <= 0.5, "Beats and other candidates are exchanged."),
+        (model.predict(train), "Those are the candidates of the fit: ask about test."),
+        (LogisticRegression(C=np.inf).fit(test, is_beat).predict(test), "Fit to train alone."),
     ]
     return compare(
-        answer(_predict, signal.copy(), r_peaks.copy(), shifts),
-        each.mean(axis=0),
+        answer(train.copy(), is_beat.copy(), test.copy()),
+        p > 0.5,
         mistakes,
-        praise="It takes as many times the work as there are shifts.",
-        otherwise="For each shift cut all beats at r_peaks + shift and predict; then the mean.",
-        within=1e-5,
+        praise="Now leave ratios out and count.",
+        otherwise="LogisticRegression(C=np.inf).fit(train, is_beat), then predict(test).",
     )
 
 
@@ -107,4 +101,4 @@ def fir(answer: Function) -> Verdict:
     return check(joined(answer))
 
 
-CHECKS = {"1": look_ahead, "2": coin_cell, "3": voted, "4": fir}
+CHECKS = {"1": is_a_beat, "2": fit_beats, "3": look_ahead, "4": fir}

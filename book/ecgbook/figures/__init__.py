@@ -20,7 +20,13 @@ from ecgbook.figures.diagrams import (
     resnet_diagram,
     tcn_diagram,
 )
-from ecgbook.figures.lines import band_signals, density_plot, ecg_panels, line_panels
+from ecgbook.figures.lines import (
+    band_signals,
+    density_plot,
+    ecg_panels,
+    line_panels,
+    steepness_panels,
+)
 from ecgbook.figures.networks import (
     cone,
     feature_maps,

@@ -175,3 +175,31 @@ def band_signals(
     rows[-1, 0].set_xlabel("time (s); on the right, peak to peak")
     sns.despine(figure, left=True)
     return finish(figure, title, f"Bands, peak to peak: {', '.join(seen)}.", synthetic)
+
+
+def steepness_panels(
+    x: Signal,
+    steepness: Signal,
+    marks: Mapping[str, NDArray[np.int64]],
+    start: int,
+    title: str,
+    *,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw six seconds of a lead at 360 Hz from sample ``start`` on, and its steepness below it.
+
+    ``marks`` maps two texts to samples: those marked on the lead, then those on the steepness.
+    """
+    figure, panels = panel_grid(4.6, 2, sharex=True)
+    ecg_paper(panels[0, 0])
+    shown, seen = np.arange(start, start + 6 * 360), []
+    rows = zip(panels[:, 0], (x, steepness), marks.items(), ("v", "o"), strict=True)
+    for axes, values, (name, samples), marker in rows:
+        axes.plot(shown / 360, values[shown], color=TRACE, linewidth=1.1)
+        at = samples[(samples >= start) & (samples <= shown[-1])]
+        axes.plot(at / 360, values[at], marker, color=COLORS[1], markersize=6, label=name)
+        axes.legend(loc="upper right", fontsize=10)
+        seen.append(f"{len(at)} {name}")
+    panels[0, 0].set_ylabel("MLII (mV)")
+    panels[1, 0].set(ylabel="steepness\n(µV per sample)", xlabel="time (s)", ylim=0)
+    return finish(figure, title, f"A lead and its steepness; {', '.join(seen)}.", synthetic)
