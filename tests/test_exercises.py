@@ -28,6 +28,7 @@ from ecgkit.data.splits import Split, random_split
 from ecgkit.evaluate import metrics
 from ecgkit.nn.layers import CausalConv1d, ResidualModule, TemporalBlock
 from ecgkit.nn.models import TCN, ResNet, build
+from ecgkit.train.augmentation import random_crops
 
 EXERCISES = [
     f"{module.name[1:]}.{number}"
@@ -244,7 +245,7 @@ def zeroing(x, wavelet, level, zeroed, other=None):
 
 
 # Exercise -> the right answer and typical mistakes, values worked out by hand:
-# 04.2: 49,937 of 50,338 right, F1 of N is 89,840 / 90,241. 06.2: 179 / (length - 1) <= 1.2.
+# 04.2: 49,937 of 50,338 right, F1 of N is 89,840 / 90,241. 06.1: 179 / (length - 1) <= 1.2.
 # 10.1: 4 x 44,920 / 128 = 1,403.75.
 # 11.1: 5,418 of 50,339 wrong, FP of N and FN of S, V, F. 17.1: a² = 2 / 10^1.2 = .1262.
 # 18.1: z = 2.0809. 18.3: 693 samples.
@@ -278,9 +279,10 @@ ANSWERS = {
     "05.2": [(11_844, 787), (11_776, 787), (11_844, 786), (11_844, 800)],
     "05.3": [deeper(3), deeper(2), deeper(3, nn.Softmax(dim=1)), deeper(3, nn.Softmax(dim=0)),
              nn.Conv1d, nn.Linear(180, 5)],
-    "06.1": [[0, 144, 200, 56], [900, 180, 300, 60], [0, 864, 800, 896], [0, 432, 400, 448]],
-    "06.2": [151 / 180, 150 / 180, 0.8, 151, 0.9],
-    "06.3": [lambda b, s, m: np.interp(np.r_[s : s + m - 1 : 180j], range(180), b), lambda *_: 0],
+    "06.1": [151 / 180, 150 / 180, 0.8, 151, 0.9],
+    "06.2": [[0, 144, 200, 56], [900, 180, 300, 60], [0, 864, 800, 896], [0, 432, 400, 448]],
+    "06.3": [lambda x, c, g: random_crops(x, g), lambda x, c, g: x, lambda x, c, g: x.roll(1, 0),
+             lambda x, c, g: torch.where(c[:, None], random_crops(x, g), x)],
     "07.1": [57, 29, 56, 71, 25, 121],
     "07.2": [is_causal, but(is_causal, compared=81), but(is_causal, at=20, compared=20)],
     "07.3": [plain_block, TemporalBlock, but(plain_block, relu=nn.Identity)],

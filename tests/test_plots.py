@@ -18,7 +18,6 @@ from ecgkit.data.preparation import Preparation
 from ecgkit.data.splits import Split
 from ecgkit.evaluate import statistics
 from ecgkit.nn.models import TCN
-from ecgkit.train.augmentation import crop_and_resize
 
 mpl.use("Agg")
 
@@ -106,7 +105,7 @@ CALLS = {
     "band_signals": call({"A1": np.linspace(0, 1, 720), "D1": np.zeros(720)}, 360, "T"),
     "beats_in_context": call(
         {"slow": in_record(1.5), "fast": in_record(0.5, "annotators", "model")}, "T"),
-    "crops": call(WAVE, [0, 36], [135, 144], "T"),
+    "beat_changes": call(WAVE, {"down": -WAVE, "double": 2 * WAVE}, "T"),
     "feature_maps": call(WAVE, {"wide": np.eye(2, 180, 90), "short": np.eye(1, 45, 44)}, "T"),
     "mean_attributions": call(
         {"N": (np.ones((4, 180)), [R] * 4), "F": (np.ones((2, 180)), [LATER] * 2)},
@@ -118,7 +117,7 @@ DIAGRAMS = {
     "dilated_convolution": (), "framework_diagram": (), "tcn_diagram": (), "resnet_diagram": (),
     "cone": (TCN((4, 4), kernel_size=3, squeeze=None), 20, "Read"),
 }  # fmt: skip
-ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context crops"
+ON_PAPER = "ecg_strip beats_by_class ecg_panels beats_in_context beat_changes"
 
 
 def draw(name, synthetic=False):
@@ -319,15 +318,6 @@ def test_the_window_and_the_r_peaks_lie_where_they_are():
     np.testing.assert_allclose(at_s, [-1, -0.5, 0, 0.5, 1], atol=1e-9)
     assert [text.get_text() for text in fast.texts].count("N") == 10  # five beats, two rows
     assert [line.get_marker() for line in slow.lines[1:]] == ["v"]
-
-
-def test_a_crop_is_what_the_network_receives():
-    _, right = draw("crops").axes[2:]
-    received = crop_and_resize(torch.tensor(WAVE)[None], torch.tensor([36]), torch.tensor([144]))
-    np.testing.assert_allclose(right.lines[0].get_ydata(), received[0], atol=1e-9)
-    # From sample 36, 54 before the R peak, to 179, 89 after it; the middle is column 90 of 179.
-    assert right.get_xlim() == pytest.approx((-54 / 360, 89 / 360))
-    assert right.lines[1].get_xdata()[0] == pytest.approx((36 + 90 * 143 / 179 - 90) / 360)
 
 
 def test_maps_lie_at_their_time():

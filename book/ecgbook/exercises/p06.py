@@ -1,12 +1,12 @@
 """Checks of page 06, augmentation."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
-from ecgbook.exercises import Array, compare, expect, expect_function
-from ecgbook.page import Verdict
+from ecgbook.exercises import Function, compare, expect, given
+from ecgbook.page import Verdict, right, wrong
 
 _counts = np.array([900, 36, 100, 4])
 _draws = np.sqrt(900 * _counts)
@@ -41,23 +41,25 @@ def shortest_crop(answer: Any) -> Verdict:
     )
 
 
-def _resize(beat: Array, start: int, length: int, beyond: int = 0) -> Array:
-    position = np.linspace(start, start + length - 1 + beyond, len(beat))
-    return np.interp(position, np.arange(len(beat)), beat)
+def fair_crops(answer: Function) -> Verdict:
+    """An augmentation that crops originals as often as copies."""
+    generator = torch.Generator().manual_seed(0)
+    beats = torch.randn(2000, 180, generator=generator)
+    is_copy = torch.rand(2000, generator=generator) < 0.7
+    found = given(answer(beats.clone(), is_copy, generator))
+    if tuple(found.shape) != (2000, 180):
+        return wrong(f"2,000 beats give shape {tuple(found.shape)}: expected (2000, 180).")
+    low, high = beats.amin(dim=1, keepdim=True), beats.amax(dim=1, keepdim=True)
+    if ((found < low - 1e-5) | (found > high + 1e-5)).any():
+        return wrong("Some rows leave the range of their beat: a crop of it cannot.")
+    changed = (found != beats).any(dim=1).float()
+    if not changed.any():
+        return wrong("No beat is changed: these are exact copies.")
+    copies, originals = 100 * changed[is_copy].mean(), 100 * changed[~is_copy].mean()
+    shares = f"{copies:.0f} % of the copies and {originals:.0f} % of the originals are changed"
+    if abs(copies - originals) > 10:
+        return wrong(f"{shares}: the crop still tells them apart.")
+    return right(f"{shares}. The crop no longer gives the class away. Now retrain.")
 
 
-_beat = np.random.default_rng(0).normal(size=180)
-resize_one = expect_function(
-    _resize,
-    [(_beat, 0, 180), (_beat, 0, 135), (_beat, 45, 135), (_beat, 20, 150), (_beat, 178, 2)],
-    [
-        (lambda b, s, m: b[s : s + m], "That is the crop: resize it to the beat's length."),
-        (partial(_resize, beyond=1), "The last sample of the crop is start + length - 1."),
-        (lambda b, s, m: _resize(b, 0, m), "Every crop begins at sample 0: use start."),
-    ],
-    praise="The library does the same for all beats of a batch at once.",
-    otherwise="Column j of n reads position start + j (length - 1) / (n - 1) of the beat.",
-    within=1e-6,
-)
-
-CHECKS = {"1": copies, "2": shortest_crop, "3": resize_one}
+CHECKS = {"1": shortest_crop, "2": copies, "3": fair_crops}

@@ -1,6 +1,6 @@
-"""Single beats: among their neighbours, cropped, as points."""
+"""Single beats: among their neighbours, changed, as points."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ecgbook.figures.palette import COLORS
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
 
@@ -80,41 +79,22 @@ def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = round(1.2 * SAMPL
     return f"other R peaks at {', '.join(times)}" if times else "no other R peak"
 
 
-def crops(
+def beat_changes(
     beat: NDArray[np.floating],
-    starts: Sequence[int],
-    lengths: Sequence[int],
+    changes: Mapping[str, NDArray[np.floating]],
     title: str,
     *,
     synthetic: bool = False,
 ) -> Figure:
-    """Draw crops of a beat: left the part that is kept, right what the network receives.
-
-    Both sides are ruled in the patient's time: on the right the paper is stretched with the beat. A
-    dashed line marks the middle column, where the R peaks of uncropped beats are. ``beat`` is in
-    mV; ``starts`` and ``lengths`` are the crops' first samples and numbers of samples.
-    """
-    n, k = len(beat), len(starts)
-    figure, grid = panel_grid(2.2 * k + 0.6, k, 2, sharey=True)
-    time_s, seen = beat_time_s(n), []
-    for (left, right), a, m in zip(grid, starts, lengths, strict=True):
-        first, last = time_s[a], time_s[a + m - 1]
-        received_s = np.linspace(first, last, n)  # as crop_and_resize interpolates
-        for axes, limits in ((left, (time_s[0], time_s[-1])), (right, (first, last))):
-            ecg_paper(axes, label_every=(0.2, 0.5))
-            axes.set_xlim(*limits)
-        left.plot(time_s, beat, color=TRACE, linewidth=0.8, linestyle=":")
-        left.plot(time_s[a : a + m], beat[a : a + m], color=TRACE, linewidth=1.8)
-        for outside in ((time_s[0], first), (last, time_s[-1])):
-            left.axvspan(*outside, facecolor="0.6", alpha=0.4, linewidth=0)
-        right.plot(received_s, np.interp(received_s, time_s, beat), color=TRACE, linewidth=1.8)
-        right.axvline(received_s[n // 2], color=COLORS[0], linestyle="--", linewidth=1.2)
-        stretch = f"{(n - 1) / (m - 1):.2f} times as wide"
-        left.set_title(f"keep {m} of {n}, from {a}", loc="left")
-        right.set_title(stretch, loc="left")
-        seen.append(f"samples {a} to {a + m - 1}, {stretch}")
-    grid[0, 0].set_ylim(0.5 * np.floor(2 * beat.min()), 0.5 * np.ceil(2 * beat.max()))
-    figure.supxlabel("patient's time from the R peak (s)", size=12)
+    """Draw changes of a beat, in mV, by their names: each over the dotted original."""
+    figure, panels = panel_grid(0.9 + 2 * len(changes) / 2, -(-len(changes) // 2), 2, sharey=True)
+    time_s = beat_time_s(len(beat))
+    for axes, (name, changed) in zip(panels.flat, changes.items(), strict=False):
+        ecg_paper(axes, label_every=(0.2, 1))
+        axes.plot(time_s, beat, color="0.4", linewidth=1, linestyle=":")
+        axes.plot(time_s, changed, color=TRACE, linewidth=1.8)
+        axes.set_title(name, loc="left")
+    figure.supxlabel("time from the middle of the window (s)", size=12)
     figure.supylabel("mV", size=12)
-    alt = f"Left the part that is kept, right that part at full width: {'; '.join(seen)}."
+    alt = f"On ECG paper, each over the dotted original: {', '.join(changes)}."
     return finish(figure, title, alt, synthetic)
