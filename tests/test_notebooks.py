@@ -109,6 +109,31 @@ def test_at_least_three_exercises_each_with_stub_check_and_folded_solution(path:
 
 
 @pages
+def test_a_page_is_one_lesson(path: Path) -> None:
+    nb = notebook_format.source_notebook(path)
+    prose = [
+        re.sub(r"```.*?```|^\|.*$|\]\([^)]*\)", "", c.source, flags=re.S | re.M)
+        for c in nb.cells
+        if c.cell_type == "markdown"
+    ]
+    lines = {"visible": 0, "hidden": 0}
+    for cell in code_cells(nb):
+        tags, n = (
+            set(cell.metadata.get("tags", [])),
+            len(list(filter(str.strip, cell.source.splitlines()))),
+        )
+        if not tags & {"install", "exercise", "solution"}:
+            lines["hidden" if tags & {"hide-input", "hide-cell"} else "visible"] += n
+    figures = sum(
+        "image/png" in o.get("data", {}) for c in stored(path).cells for o in c.get("outputs", [])
+    )
+    assert len(re.findall(r"\w+", " ".join(prose))) <= 1900
+    assert lines["visible"] <= 150
+    assert lines["hidden"] <= 60
+    assert figures <= 6
+
+
+@pages
 def test_stored_outputs_are_clean_described_and_stamped(path: Path) -> None:
     nb = stored(path)
     for number, cell in enumerate(nb.cells):
