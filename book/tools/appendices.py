@@ -26,8 +26,9 @@ import numpy as np
 import pandas as pd
 import synthetic
 from notebook_format import ROOT
+from numpy.typing import NDArray
 
-from ecgbook import studies
+from ecgbook import by_person, studies
 from ecgbook.paper_tables import NEW_PATIENTS_SCORES, score_table, to_markdown
 from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
@@ -35,7 +36,7 @@ from ecgkit.data import aami, splits
 from ecgkit.data.beats import Beats
 from ecgkit.data.sources import DATABASES, find_source
 from ecgkit.data.wfdb_io import read_annotations, read_header
-from ecgkit.evaluate import metrics
+from ecgkit.evaluate import ec57, metrics
 from ecgkit.evaluate.runs import Run
 from ecgkit.train.weights import DIRECTORY, Classifier, load_model, model_names
 
@@ -192,6 +193,9 @@ def new_patients() -> str:
         "Each row beside the one it changes": to_markdown(compared),
         "On DS2": to_markdown(on_ds2(study.tested)),
         "What others report for DS1 to DS2": others,
+        "People of MIT-BIH, each left out of the training": to_markdown(on_people("people mitdb")),
+        "People of SVDB, each left out of the training": to_markdown(on_people("people svdb")),
+        "Trained on MIT-BIH, tested on SVDB": to_markdown(on_people("mitdb-svdb")),
     }
     return "\n\n".join(f"## {title}\n\n{text}" for title, text in texts.items())
 
@@ -213,6 +217,42 @@ def on_ds2(tested: Sequence[str]) -> pd.DataFrame:
                 called.append("-" if "232" in left_out else f"{np.mean(of_n):.1f}")
     table = score_table(matrices, NEW_PATIENTS_SCORES, digits=1)
     table.insert(len(table.columns) - 1, "N of 232 called S", called)
+    return table
+
+
+def on_people(protocol: str) -> pd.DataFrame:
+    """Scores of each class, and VEB and SVEB after EC57, per row with intervals over people."""
+    keys = [key for key in ec57.SCORES if "qrs" not in key]
+
+    def by_class(matrix: NDArray[np.integer]) -> NDArray[np.float64]:
+        of_class = metrics.sensitivity(matrix), metrics.ppv(matrix), metrics.class_f1(matrix)
+        return 100 * np.array([metrics.accuracy(matrix), *np.transpose(of_class).ravel()])
+
+    def after_ec57(matrix: NDArray[np.integer]) -> NDArray[np.float64]:
+        found = ec57.scores(matrix)
+        return 100 * np.array([found[key] for key in keys])
+
+    names = [f"{score} of {c}" for c in metrics.CLASSES for score in ("Se", "P⁺", "F1")]
+    table = pd.DataFrame({"per cent (95 % over people)": ["accuracy", *names]})
+    table = pd.concat(
+        [
+            table,
+            pd.DataFrame(
+                {
+                    table.columns[0]: [
+                        ec57.SCORES[key].replace("V ", "VEB ").replace("S ", "SVEB ", 1)
+                        for key in keys
+                    ]
+                }
+            ),
+        ]
+    )
+    for row in people.ROWS:
+        if found := people.outcomes(protocol, row):
+            parts = [by_person.interval([o.matrices() for o in found], by_class)]
+            parts += [by_person.interval([o.matrices("ec57") for o in found], after_ec57)]
+            cells = np.concatenate(parts, axis=1).T
+            table[row] = [f"{m:.1f} ({a:.1f} to {b:.1f})" if m == m else "-" for m, a, b in cells]
     return table
 
 
