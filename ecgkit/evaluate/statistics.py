@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from ecgkit import InputError
 
@@ -40,7 +40,6 @@ class PairedDifference(NamedTuple):
     low: float  #: Lower end of Student's 95 % interval of the mean.
     high: float
     p_sign: float  #: Two-sided p of the sign test, without ties.
-    excludes_zero: bool  #: Whether zero lies outside the interval.
 
 
 def paired_difference(differences: ArrayLike) -> PairedDifference:
@@ -52,7 +51,7 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
     sd = float(values.std(ddof=1)) if n > 1 else math.nan
     half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
     p_sign = float(stats.binomtest((values > 0).sum(), max(np.count_nonzero(values), 1)).pvalue)
-    return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign, abs(mean) > half)
+    return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign)
 
 
 class McNemar(NamedTuple):
@@ -103,12 +102,6 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> 
     return Reliability(edges, counts, confidence, accuracy, float(gaps @ counts / counts.sum()))
 
 
-def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1) -> float:
-    """Mean negative log-likelihood (cross-entropy) of labels under ``softmax(logits / T)``."""
-    z = log_softmax(np.asarray(logits, dtype=float) / temperature, axis=1)
-    return float(-z[np.arange(len(z)), np.asarray(labels)].mean())
-
-
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Find the temperature T from 0.05 to 20 with which ``softmax(logits / T)`` fits labels best.
 
@@ -116,17 +109,14 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     arXiv:1706.04599, section 4.2).
     """
 
-    def loss(log_t: float) -> float:
-        return negative_log_likelihood(logits, labels, math.exp(log_t))
+    z, rows = np.asarray(logits, dtype=float), np.arange(len(np.asarray(labels)))
+
+    def loss(log_t: float) -> float:  # mean negative log-likelihood
+        return -float(log_softmax(z / math.exp(log_t), axis=1)[rows, labels].mean())
 
     bounds = math.log(0.05), math.log(20)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x)
-
-
-def apply_temperature(logits: ArrayLike, temperature: float) -> Floats:
-    """Compute the probabilities ``softmax(logits / temperature)``."""
-    return softmax(np.asarray(logits, dtype=float) / temperature, axis=1)
 
 
 def accuracy_by_coverage(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
