@@ -41,8 +41,9 @@ marks = {"synthetic": other.is_synthetic}
 #
 # The MIT-BIH Supraventricular Arrhythmia Database (SVDB) has 78 half-hour recordings
 # of other people, at 128 samples per second instead of 360, with two leads that are
-# called only ECG1 and ECG2. The library looks for it in the folder that
-# `ECGKIT_SVDB` names, the cache, or at PhysioNet.
+# called only ECG1 and ECG2. PhysioNet does not say where they were made: "another
+# hospital" means here other people, another recorder and other electrodes. The library
+# looks for SVDB in the folder that `ECGKIT_SVDB` names, the cache, or at PhysioNet.
 #
 # This page uses the 40 records with even numbers. The 38 odd ones are **locked**: nobody
 # who worked on this book has seen them, and the last section says why. The quick profile
@@ -456,7 +457,7 @@ plots.show(plots.finish(figure, "More people trained on", seen, **marks))
 #
 # ### Exercise 3: change and retrain
 #
-# Is it the number of people, or that they come from two hospitals? Write
+# Is it the number of people, or that they come from two databases? Write
 # `half_and_half(home, away, n)`: the first `n // 2` names of each of two arrays. Then
 # train on 22 people of MIT-BIH, and on eleven of each database, and compare the F1 of S
 # on `aside`. One training takes four seconds on a CPU.
