@@ -597,7 +597,7 @@ for beats in (exact, live):
 #
 # ## What next
 #
-# Page 19 takes the network to a machine without PyTorch.
+# [Page 19](19_export.ipynb) takes the network to a machine without PyTorch.
 
 # %% tags=["hide-input"]
 page.states("102 of 91,285", mitdb["ecgkit_missed"].sum(), within=0)

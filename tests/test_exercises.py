@@ -228,6 +228,12 @@ def smallest_gain(a, b, of=min, sign=1, alone=False):
     return of([sign * (f1(n) - f1(m)) for m, n in parts])
 
 
+def quantise(w, bits, sign=1, axis=None, to=np.round):
+    w = w.reshape(len(w), -1)
+    scale = abs(w).max(axis=axis, keepdims=axis == 1) / (2 ** (bits - sign) - 1)
+    return to(w / scale), scale
+
+
 def but(function, **keywords):
     return lambda *arguments: function(*arguments, **keywords)
 
@@ -248,7 +254,7 @@ def zeroing(x, wavelet, level, zeroed, other=None):
 # 04.2: 49,937 of 50,338 right, F1 of N is 89,840 / 90,241. 06.1: 179 / (length - 1) <= 1.2.
 # 10.1: 4 x 44,920 / 128 = 1,403.75.
 # 11.1: 5,418 of 50,339 wrong, FP of N and FN of S, V, F. 17.1: a² = 2 / 10^1.2 = .1262.
-# 18.1: z = 2.0809. 18.3: 693 samples.
+# 18.1: z = 2.0809. 18.3: 693 samples. 19.3: 2430 J, 4.6 J per day.
 # 03.2: power of 50 Hz outside D1 and D2 by Daubechies (1988), |m0|^2 = c^6 P(1 - c), c = cos^2.
 MAINS_DB = -5.61
 # fmt: off
@@ -335,6 +341,9 @@ ANSWERS = {
     "18.2": [fit_beats, but(fit_beats, ask="predict_proba"), lambda a, y, b: fit_beats(a, y, a)],
     "18.3": [1.925, 693, 2.1, 704 / 360, 352 / 360, 66 / 360, 3.85],
     "18.4": [fir, but(fir, keep=lambda joined, chunk: [0]), but(fir, keep=lambda j, chunk: chunk)],
+    "19.1": [(6, -7), (6, -6), (3, -4), (6, 2), (2, -7)],
+    "19.2": [quantise, but(quantise, axis=1), but(quantise, sign=0), but(quantise, to=np.trunc)],
+    "19.3": [528.26, 2430 / 3.7, 264.1, 0.1467, 810 / 4.6, 528_261],
     "20.1": [[57, 53, 25, 21, 9, 5, 1], [57, 53, 49, 45, 41, 37, 33], [1, 5, 9, 21, 25, 53, 57]],
     "20.2": [last_step, but(last_step, start=11), lambda a, b, x: b(a(x))[..., -1]],
     "20.3": [lambda x, w, b: x.flatten(1) @ w.flatten(1).T + b, F.conv1d,
