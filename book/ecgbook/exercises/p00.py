@@ -65,4 +65,4 @@ def surest_mistake(answer: Function) -> Verdict:
     )
 
 
-CHECKS = {"1": always_n, "2": ppv_of_v, "3": surest_mistake}
+CHECKS = {"1": surest_mistake, "2": always_n, "3": ppv_of_v}

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ecgbook.exercises import ANY, Function, compare, expect, expect_function
-from ecgbook.page import Verdict
+from ecgbook.exercises import ANY, Function, compare, expect, expect_function, given
+from ecgbook.page import Verdict, right, wrong
 
 _draws = 4 * 44_920
 steps_of_the_paper = expect(
@@ -101,4 +101,31 @@ def accumulate(answer: Function) -> Verdict:
     )
 
 
-CHECKS = {"1": steps_of_the_paper, "2": straight, "3": accumulate}
+FAULTS = {
+    "A": ("softmax", "the loss stops just above 0.744, and the accuracy is almost healthy."),
+    "B": ("order", "the loss goes up and down from epoch to epoch: what do the batches hold?"),
+    "C": ("labels", "the accuracy stays near that of always N: what could the network not learn?"),
+    "D": ("eval", "the loss is healthy. Compare the two evaluations of the same epoch."),
+}
+WORDS = ("axis", "rate", "softmax", "labels", "order", "eval", "zero_grad")
+
+
+def diagnosis(answer: Any) -> Verdict:
+    """Fault and repaired run of A to D; a run is losses and pairs of accuracies per epoch."""
+    found = dict(given(answer))
+    for name, (fault, hint) in FAULTS.items():
+        if found[name][0] not in WORDS:
+            return wrong(f"Run {name}: choose one of the words {', '.join(WORDS)}.")
+        if found[name][0] != fault:
+            return wrong(f"Run {name}: {hint}")
+    losses = {name: np.asarray(run[0], dtype=float) for name, (_, run) in found.items()}
+    middle = np.median([values[-1] for values in losses.values()])
+    for name, (_, (_, accuracies)) in found.items():
+        if abs(losses[name][-1] / middle - 1) > 0.35 or np.diff(losses[name]).max() > 0.1:
+            return wrong(f"Run {name}: the right fault, but its loss does not follow the others.")
+        if np.ptp(accuracies, axis=1).max() > 0:
+            return wrong(f"Run {name}: the right fault, but two evaluations of an epoch differ.")
+    return right("Named from the curves, repaired in one line each.")
+
+
+CHECKS = {"1": steps_of_the_paper, "2": straight, "3": accumulate, "4": diagnosis}
