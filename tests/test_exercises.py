@@ -240,6 +240,19 @@ def diagnosed(b=([0.3, 0.16], [[96, 96]] * 2), d=([0.3, 0.15], [[97, 97]] * 2), 
     return {name: (fault, {"B": b, "D": d}.get(name, good)) for name, fault in names.items()}
 
 
+def dropped(x, p, kept=179, scale=256 / 179, seed=None):
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    bits = torch.randint(256, x.shape, generator=generator)
+    return x * (bits < kept) * scale
+
+
+def folded(norm, linear, eps=1e-5, root=0.5, passes=1, twice=False):
+    scale = norm.weight / (norm.running_var + eps) ** root
+    shift = norm.bias - norm.running_mean * scale
+    weight = linear.weight * scale
+    return weight, linear.bias + passes * (weight if twice else linear.weight) @ shift
+
+
 def but(function, **keywords):
     return lambda *arguments: function(*arguments, **keywords)
 
@@ -356,6 +369,11 @@ ANSWERS = {
     "20.2": [last_step, but(last_step, start=11), lambda a, b, x: b(a(x))[..., -1]],
     "20.3": [lambda x, w, b: x.flatten(1) @ w.flatten(1).T + b, F.conv1d,
              lambda x, w, b: F.linear(x.flatten(1), w.flatten(1))],
+    "21.1": [1.087, 5, 0.92, 1.4, 1.1111, 1.0526, 3],
+    "21.2": [dropped, but(dropped, scale=1.0), but(dropped, scale=1 / 0.7), but(dropped, kept=77),
+             but(dropped, kept=128), but(dropped, scale=2.0), but(dropped, seed=0)],
+    "21.3": [folded, but(folded, passes=0), but(folded, eps=0), but(folded, root=1),
+             but(folded, twice=True), lambda norm, linear: (linear.weight.T, linear.bias)],
 }
 # fmt: on
 VALUES = ("00.2", "00.3", "01.1", "04.1")  # the test computes these answers
