@@ -230,16 +230,16 @@ page.states("at most 6 %", rates[use < 10].max(), within=6)
 # %% tags=["hide-input"]
 figure, ((axes,),) = plots.panel_grid(3.6)
 for y_values, marker, color, label in (
-    (rates[:, 0], "s", "#D55E00", "PyTorch's order"),
+    (rates[:, 0], "s", "#D55E00", "the usual order"),
     (rates[:, 1], "D", "#0072B2", "channels last"),
 ):
-    axes.scatter(use, y_values, 30, color, marker, label=label)
+    axes.scatter(use, y_values, s=30, c=color, marker=marker, label=label)
 axes.set(xscale="log", ylim=(0, None), xlabel="operations per number moved")
 axes.set_ylabel("rate (% of a large\nmatrix product's)")
 axes.legend(loc="upper left", frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 alt = "Points from 1 to 1200 operations per number. The rate rises from a few "
-alt += "per cent to about 100; channels last is mostly above PyTorch's order."
+alt += "per cent to about 100; channels last is mostly above the usual order."
 title = "The rate of convolutions, forward"
 plots.show(plots.finish(figure, title, alt))
 
