@@ -352,7 +352,7 @@ with torch.no_grad():
 #
 # ## What next
 #
-# Page 21 shows what else makes training on a CPU fast. [Page 07](07_tcn.ipynb) is the
+# [Page 21](21_fast_cpu.ipynb) shows what else makes training on a CPU fast. [Page 07](07_tcn.ipynb) is the
 # lesson on the TCN itself.
 
 # %% tags=["hide-input"]

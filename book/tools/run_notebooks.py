@@ -25,6 +25,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -44,6 +45,8 @@ from notebook_format import (
     title,
     write,
 )
+
+from ecgbook.page import number_in
 
 RUNS = ROOT / "book" / "_build" / "runs"
 MODES = {
@@ -129,6 +132,8 @@ def run(py_path: Path, profile: str, python: str = sys.executable) -> tuple[Resu
                 raise FormatError(f"{py_path.stem} has no stamp: close it with page.stamp().")
             for key in ("source", "fingerprint", "device", "key_figure"):
                 setattr(result, key, data.get(key))
+            if profile == "full" and result.source != "synthetic":
+                check_statements(data.get("statements", []), py_path.stem)
             result.passed = True
         except CellExecutionError as error:
             result.error = _describe(error, nb)
@@ -155,6 +160,13 @@ def check_exercises(nb: NotebookNode, page: str) -> None:
                     f"{page}, cell {number}, is tagged {tag}, and its check shows {shown!r}: "
                     f"expected {expected[tag]!r} first."
                 )
+
+
+def check_statements(statements: Any, page: str) -> None:
+    """Refuse a page whose text states another number than was measured, by FormatError."""
+    for said, value, within in statements:
+        if not abs(number_in(said) - value) <= within:
+            raise FormatError(f"{page} says {said!r}, but {value:g} was measured: correct it.")
 
 
 def run_all(pages: list[Path], mode: str, python: str = sys.executable) -> list[Result]:
