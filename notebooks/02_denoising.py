@@ -70,7 +70,7 @@ plots.show(figure)
 #
 # Drift is slower than the heart, muscle noise and mains are mostly faster. If we
 # split the signal into bands of frequency, we can remove the slowest and the fastest.
-# The *discrete wavelet transform* ([DWT](../book/glossary.md#term-dwt)) makes such a
+# The *discrete wavelet transform* ([DWT](../book/glossary.md#term-DWT)) makes such a
 # split.
 #
 # ## Eight samples by hand

@@ -336,7 +336,7 @@ page.states("0.6 %", loss["A9 D1 D2 D3"][2], within=0.3)
 # Take the first five minutes of record 103 as the truth and add real noise from the [noise
 # stress test database](https://physionet.org/content/nstdb/1.0.0/), baseline wander (`bw`)
 # or muscle artefact (`ma`), both at what WFDB's program `nst` calls 12 dB. The
-# [signal-to-noise ratio](../book/glossary.md#term-snr) compares the power of the truth
+# [signal-to-noise ratio](../book/glossary.md#term-SNR) compares the power of the truth
 # with that of the error, which is whatever differs from the truth. Beside the bands
 # stands a Butterworth band-pass from 0.5 to 45 Hz, run forwards and backwards.
 

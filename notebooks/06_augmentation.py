@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Balancing the classes with crop-and-resize
+# # Augmentation: crop and resize
 #
 # > **You will be able to** write the paper's augmentation in three lines and for a
 # > whole batch, say which changes of a beat change its class, balance an epoch,

@@ -183,7 +183,7 @@ plots.show(
 #
 # So in the network of the paper's recipe, the ResNet does nearly all the work. In ours, both
 # branches can answer alone: the ResNet's vote is right for 98.74 %, the TCN's for
-# 98.89 % and both for 99.13 %. The mean [F1](../book/glossary.md#term-f1) over the
+# 98.89 % and both for 99.13 %. The mean [F1](../book/glossary.md#term-F1) over the
 # four classes is 0.921, 0.929 and 0.938. Joining helps there, by a little. (One network
 # of each recipe, seed 0; on the whole test half their accuracies are 98.31 % and
 # 99.04 %.)

@@ -259,7 +259,7 @@ def test_the_unpacked_zip_is_read_and_searched_without_a_server(
         tab.wait_for_load_state()
         assert "search.html" not in tab.url
         tab.goto((unpacked / "notebooks" / "01_recordings.html").as_uri())
-        tab.wait_for_selector("mjx-container", timeout=10_000)
+        tab.wait_for_selector("mjx-container", state="attached", timeout=10_000)
         browser.close()
     assert not faults
     for url in map(urlsplit, asked):

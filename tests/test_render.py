@@ -55,7 +55,7 @@ def look(pages: dict[str, Any], browser: Any) -> Callable[..., Any]:
         tab.on("pageerror", lambda error: seen.append(f"script error: {error.message}"))
         tab.goto((HTML / name).as_uri(), wait_until="load")
         if pages[name].select(".math"):
-            tab.wait_for_selector("mjx-container", timeout=10_000)
+            tab.wait_for_selector("mjx-container", state="attached", timeout=10_000)
         tab.wait_for_timeout(200)
         yield tab, seen
         context.close()
