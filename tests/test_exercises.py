@@ -19,7 +19,7 @@ from torch.nn import functional as F
 import ecgbook.exercises
 from ecgbook import studies
 from ecgbook.exercises import ANY, compare
-from ecgbook.page import Page, check, profile, show_code
+from ecgbook.page import Page, check, profile
 from ecgkit import InputError
 from ecgkit.data import splits
 from ecgkit.data.beats import load_beats
@@ -27,7 +27,7 @@ from ecgkit.data.sources import find_source
 from ecgkit.data.splits import Split, random_split
 from ecgkit.evaluate import metrics
 from ecgkit.nn.layers import CausalConv1d, ResidualModule, TemporalBlock
-from ecgkit.nn.models import TCN, ResNet, build
+from ecgkit.nn.models import ResNet, build
 from ecgkit.train.augmentation import random_crops
 
 EXERCISES = [
@@ -436,9 +436,3 @@ def test_a_stamp_says_which_data_it_is_of(shown):
     told = [stamp[key] for key in ("page", "source", "key_figure")]
     assert told == ["00_quickstart", "synthetic", "98 %"]
     assert "synthetic" in shown[-1]["text/markdown"]
-
-
-def test_shown_code_has_no_docstrings(shown):
-    show_code(TCN)
-    assert "class TCN" in shown[0]["text/markdown"]
-    assert '"""' not in shown[0]["text/markdown"]

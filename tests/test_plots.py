@@ -74,7 +74,6 @@ CALLS = {
     "line_panels": call(
         {"plain": {"a": [1, 10, 100], "b": [1, 0.1, 0]}, "other": {"a": [2, 3, 4]}},
         [1, 2, 4], "modules", "gradient", "T", log="xy", marks={"here": 2}),
-    "density_plot": call({"wide": np.linspace(-1, 3, 401), "one": np.ones(9)}, "points", "T"),
     "proportion_bars": call({"size": {"N": 3000, "V": 1000}, "work": {"N": 1, "V": 4}}, "T"),
     "stacked_bars": call(
         {"slow": {"beat": 0.25, "block": 15.5}, "fast": {"search": 2.0, "beat": 0.5}},

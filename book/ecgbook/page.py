@@ -1,12 +1,9 @@
 """The frame of a page: its data, its exercises, and the stamp that closes it."""
 
-import ast
 import importlib
 import importlib.util
-import inspect
 import os
 import re
-import textwrap
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,21 +67,6 @@ def check(exercise: str, answer: Any) -> Verdict:
     except Exception as error:  # an answer may be any object
         reason = f"{type(error).__name__}: {error}"
         return wrong(f"The answer could not be checked ({reason}). Is it what is asked for?")
-
-
-def show_code(thing: Any) -> None:
-    """Display the source of a function or class in a notebook, without its docstrings."""
-    source = textwrap.dedent(inspect.getsource(thing))
-    lines: list[str | None] = list(source.splitlines())
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-            text = node.body[0]
-            end = text.end_lineno or text.lineno
-            if end < len(lines) and not (lines[end] or "").strip():
-                end += 1  # the empty line after the docstring
-            lines[text.lineno - 1 : end] = [None] * (end - text.lineno + 1)
-    code = "\n".join(line for line in lines if line is not None)
-    _display(f"```python\n{code}\n```")
 
 
 def profile() -> str:

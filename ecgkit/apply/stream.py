@@ -255,8 +255,3 @@ def replay(
     if isinstance(r_peaks, Detector):
         yield from monitor.feed([], r_peaks.close())
     yield from monitor.close()
-
-
-def look_ahead_s(level: int = denoising.LEVEL, wavelet: str = denoising.WAVELET) -> float:
-    """Seconds of signal after a sample on which its denoised value depends: 15.61 with level 9."""
-    return denoising.reach(wavelet, level) / SAMPLING_RATE

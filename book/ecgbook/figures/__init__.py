@@ -22,7 +22,6 @@ from ecgbook.figures.diagrams import (
 )
 from ecgbook.figures.lines import (
     band_signals,
-    density_plot,
     ecg_panels,
     line_panels,
     steepness_panels,

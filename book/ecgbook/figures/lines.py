@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import scipy.stats
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -90,40 +89,6 @@ def _scale(axes: Axes, x: NDArray[np.floating], log: str) -> None:
         axes.set_xticks(x, [f"{value:g}" for value in x])
     elif len(x) > 25:
         axes.set_xlim(x.min(), x.max())
-
-
-def density_plot(
-    samples: Mapping[str, ArrayLike], x_label: str, title: str, *, synthetic: bool = False
-) -> Figure:
-    """Draw the distribution of values, one row each, with the median and the middle 95 %.
-
-    ``samples`` maps the name of a row to its values. All densities are scaled to the same height.
-    """
-    rows = {name: np.asarray(values, dtype=float) for name, values in samples.items()}
-    has_negative = min(v.min() for v in rows.values()) < 0 < max(v.max() for v in rows.values())
-    figure, grid = panel_grid(0.85 * len(rows) + 1.0, len(rows), sharex=True)
-    seen, colors = [], itertools.cycle(COLORS)
-    for axes, (name, values), color in zip(grid[:, 0], rows.items(), colors, strict=False):
-        color = aami.COLORS.get(name, color)
-        if np.ptp(values) > 0:
-            x = np.linspace(values.min(), values.max(), 500)
-            y = scipy.stats.gaussian_kde(values)(x)
-            axes.fill_between(x, y / y.max(), color=color, alpha=0.35, linewidth=0)
-            axes.plot(x, y / y.max(), color=color)
-        low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
-        axes.plot([low, high], [-0.12, -0.12], color=TRACE, linewidth=3, solid_capstyle="butt")
-        axes.plot(middle, -0.12, "D", color=TRACE, markersize=5)
-        if has_negative:
-            axes.axvline(0, color=TRACE, linestyle=":", linewidth=1)
-        axes.set(ylim=(-0.3, 1.1), yticks=[], xmargin=0.09)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center")
-        last = axes is grid[-1, 0]
-        sns.despine(ax=axes, left=True, bottom=not last)
-        axes.tick_params(bottom=last)
-        seen.append(f"{name} {middle:.2f} ({low:.2f} to {high:.2f})")
-    grid[-1, 0].set_xlabel(f"{x_label}\nbar: middle 95 %; diamond: median")
-    alt = f"Density plots of {x_label}, median (middle 95 %): {', '.join(seen)}."
-    return finish(figure, title, alt, synthetic)
 
 
 def ecg_panels(
