@@ -36,7 +36,7 @@ FS = 360
 # ## A pulse, as the standards test it
 #
 # Zeroing A9 removes what is slower than 0.35 Hz: it is a high-pass filter. Cardiologists
-# read a heart attack from the [ST segment](../book/glossary.md#term-st-segment), the
+# read a heart attack from the [ST segment](../book/glossary.md#term-ST-segment), the
 # nearly level stretch after the QRS complex: 0.1 mV above or below the level before the
 # QRS complex can matter. High-pass filters bend level stretches.
 #
