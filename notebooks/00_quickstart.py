@@ -89,9 +89,10 @@ plots.show(
 clean = denoise(record.lead("MLII"))
 known = load_model("ours")
 beats = load_beats(source, known.preparation)
-r = beats.samples[1000]  # the R peak of one beat
+beats = beats.select(beats.records == record.name)
+r = beats.samples[100]  # the R peak of one beat
 np.testing.assert_array_equal(
-    beats.signals[1000], clean[r - 90 : r + 90].astype("float32")
+    beats.signals[100], clean[r - 90 : r + 90].astype("float32")
 )
 probabilities = known.predict(beats)
 print(f"beats {beats.signals.shape} -> probabilities {probabilities.shape}")
@@ -150,6 +151,7 @@ plots.show(plots.finish(figure, title, seen, source.is_synthetic))
 # %%
 classifier = load_model()
 beats = load_beats(source, classifier.preparation).without_q()
+beats = beats.select(beats.records == record.name)
 probabilities = classifier.predict(beats)
 predicted = probabilities.argmax(axis=1)
 plots.show(
