@@ -472,7 +472,7 @@ for name in sorted(share, key=share.get)[:-5:-1]:
 # of the time or less. bfloat16 shortens its work and lengthens the step. With 2,048
 # beats it works nearly all the time.
 #
-# A whole run of our recipe took 64 minutes on one CPU thread (seed 0, the published
+# All epochs of our recipe took 64 minutes on one CPU thread (seed 0, the published
 # weights). Seeds 1 to 4 took 5.2 minutes each on an H100, with fifteen
 # processes side by side. A single run on an idle GPU was not measured. The two recipes:
 #

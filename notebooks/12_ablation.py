@@ -58,7 +58,7 @@ table_ii = pd.DataFrame(rows, index=[*keys, "seeds"]).T
 print(table_ii.to_string(float_format="{:.2f}".format))
 
 # %% [markdown]
-# > **Missing here:** whole runs of `resnet-no-inception` and `tcn-no-se` (Fig. 5), and
+# > **Missing here:** complete runs of `resnet-no-inception` and `tcn-no-se` (Fig. 5), and
 # > further seeds of all five models. Each of our three rows is *one* run.
 
 # %%

@@ -126,7 +126,7 @@ def draw(name, synthetic=False):
         return strip(synthetic)
     beats = some_beats("synthetic" if synthetic else "mitdb")
     if name == "beats_by_class":
-        return plots.beats_by_class(beats, "T")
+        return figures.beats_by_class(beats, "T")
     arguments, keywords = CALLS[name]
     function = getattr(plots, name, None) or getattr(figures, name)
     return function(*arguments, **keywords, synthetic=synthetic)
@@ -235,7 +235,7 @@ def test_a_strip_shows_the_signal_at_its_time_with_letters_over_the_r_peaks():
 
 def test_beats_by_class_draws_medians_from_a_quarter_second_before_the_r_peak():
     beats = some_beats()
-    axes = plots.beats_by_class(beats.select(beats.labels != 1), "Median beats").axes
+    axes = figures.beats_by_class(beats.select(beats.labels != 1), "Median beats").axes
     assert [a.get_title(loc="left") for a in axes] == ["N: 12 beats", "V: 6 beats", "F: 4 beats"]
     line = axes[1].lines[0]
     np.testing.assert_allclose(line.get_ydata(), np.median(beats.signals[20:26], axis=0), atol=1e-6)

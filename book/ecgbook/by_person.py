@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,30 +51,25 @@ def thin(beats: Beats, most: int) -> Beats:
     return beats.select(np.concatenate(rows))
 
 
-def join(tables: Sequence[Beats]) -> Beats:
-    """Put tables of beats that were prepared alike behind each other."""
-    names = [f.name for f in fields(Beats) if isinstance(getattr(tables[0], f.name), np.ndarray)]
-    columns: dict[str, Any] = {n: np.concatenate([getattr(t, n) for t in tables]) for n in names}
-    return replace(tables[0], **columns)
-
-
 def matrices(beats: Beats, answers: NDArray[np.integer]) -> NDArray[np.int64]:
     """Confusion matrix of each person, shape (people, 4, 4)."""
     who = splits.person_of(beats.records)
     return np.array([*metrics.by_record(who, beats.labels, answers).values()])
 
 
-def interval(stack: Matrices, score: Score, other: Matrices | None = None) -> NDArray[np.float64]:
+def interval(
+    stack: Matrices, score: Score, other: Matrices | None = None, draws: int = 1000
+) -> NDArray[np.float64]:
     """Score of all people, mean over the seeds, and its 95 % interval over people, shape (3, ...).
 
     With ``other``, matrices of the same people, its score minus that of ``stack``, paired by
     person.
     """
-    means, draws = [], []
+    means, drawn_of = [], []
     for of in (stack,) if other is None else (other, stack):
         means.append(np.mean([np.asarray(score(m.sum(axis=0)), float) for m in of], axis=0))
-        draws.append(patient_bootstrap(of, score))
-    mean, drawn = (x[0] if other is None else x[0] - x[1] for x in (means, draws))
+        drawn_of.append(patient_bootstrap(of, score, draws))
+    mean, drawn = (x[0] if other is None else x[0] - x[1] for x in (means, drawn_of))
     bounds = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # silent about NaN
     return np.stack([mean, *bounds.reshape(2, *mean.shape)])
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ecgbook import by_person
 from ecgbook.studies.people import Outcome
 from ecgkit.data import aami
-from ecgkit.evaluate import ec57, metrics, statistics
+from ecgkit.evaluate import ec57, metrics
 
 S, V = aami.CLASSES.index("S"), aami.CLASSES.index("V")
 Answers = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.str_]]
@@ -52,10 +53,8 @@ def with_interval(
 
     Shape (3, k) for a ``score`` with k values.
     """
-    stack = np.array([outcome.matrices(mapping, without) for outcome in outcomes])
-    drawn = statistics.patient_bootstrap(stack, score, 500)
-    mean = np.mean([score(matrix) for matrix in stack.sum(axis=1)], axis=0)
-    return np.array([mean, *np.nanpercentile(drawn, [2.5, 97.5], axis=0)])
+    stack = [outcome.matrices(mapping, without) for outcome in outcomes]
+    return by_person.interval(stack, score, draws=500)
 
 
 def _texts(found: Floats) -> list[str]:

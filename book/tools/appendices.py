@@ -28,7 +28,7 @@ import synthetic
 from notebook_format import ROOT
 from numpy.typing import NDArray
 
-from ecgbook import by_person, studies
+from ecgbook import by_person, figures, studies
 from ecgbook.paper_tables import NEW_PATIENTS_SCORES, score_table, to_markdown
 from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
@@ -275,7 +275,7 @@ def synthetic_records(folder: Path) -> str:
         marks={"symbol": record.symbols},
         synthetic=True,
     )
-    classes = plots.beats_by_class(beats.without_q(), "The four classes of the synthetic records")
+    classes = figures.beats_by_class(beats.without_q(), "The four classes of the synthetic records")
     text = _picture(strip, folder / "synthetic_strip.png")
     text += _picture(classes, folder / "synthetic_classes.png")
     text += row("record", "half", "beats per minute", *aami.CLASSES) + rule(2, 6)

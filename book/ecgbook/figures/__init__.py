@@ -12,7 +12,7 @@ from ecgbook.figures.bars import (
     splits_by_record,
     stacked_bars,
 )
-from ecgbook.figures.beats import BeatInRecord, beat_changes, beats_in_context
+from ecgbook.figures.beats import BeatInRecord, beat_changes, beats_by_class, beats_in_context
 from ecgbook.figures.diagrams import (
     conduction,
     dilated_convolution,

@@ -153,13 +153,17 @@ def load_variant(database: str, variant: str = "clean") -> Beats:
     return load_beats(source, how, cached=False).without_q()
 
 
-@functools.cache
-def training_table() -> Beats:
-    """Every variant to train on, of both databases, behind each other."""
-    tables = [load_variant(d, variant) for variant in TRAINED_ON for d in DATABASES]
+def join(tables: Sequence[Beats]) -> Beats:
+    """Put tables of beats that were prepared alike behind each other."""
     names = [f.name for f in fields(Beats) if isinstance(getattr(tables[0], f.name), np.ndarray)]
     columns: dict[str, Any] = {n: np.concatenate([getattr(t, n) for t in tables]) for n in names}
     return replace(tables[0], **columns)
+
+
+@functools.cache
+def training_table() -> Beats:
+    """Every variant to train on, of both databases, behind each other."""
+    return join([load_variant(d, variant) for variant in TRAINED_ON for d in DATABASES])
 
 
 def pick(beats: Beats, names: tuple[str, ...]) -> Beats:
