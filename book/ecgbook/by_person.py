@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.studies import people
+from ecgbook.studies.people import join  # noqa: F401  page 14 joins tables by this name
 from ecgkit.data import splits
 from ecgkit.data.beats import Beats
 from ecgkit.data.sources import DATABASES, SYNTHETIC, Source, SourceNotFound, find_source
