@@ -8,11 +8,12 @@ import live
 import numpy as np
 import pdf
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 
 from ecgkit.data import denoising
 from ecgkit.data.beats import load_beats
-from ecgkit.data.cutting import extract_beats, prepare_signal
+from ecgkit.data.cutting import extract_beats, prepare_signal, resample
 from ecgkit.data.preparation import Preparation
 from ecgkit.data.r_peaks import align_r_peaks, detect_r_peaks
 from ecgkit.data.splits import random_split
@@ -20,7 +21,7 @@ from ecgkit.train.weights import load_model
 
 pytestmark = pytest.mark.slow
 
-ENGINE = ("denoising", "r_peaks", "features", "kernel", "network")
+ENGINE = ("denoising", "r_peaks", "features", "kernel", "network", "reading")
 CLASSIFY = """([name, beats, features, kernel]) => {
     const network = Live.network.load(Live[`weights_${name}`], kernel);
     const rows = (table) => table.map((row) => Float32Array.from(row));
@@ -86,6 +87,13 @@ def test_short_signals_are_continued_by_their_mirror_image(tab, n):
     x = np.random.default_rng(n).normal(size=n)
     found = tab.evaluate("(x) => [...Live.denoising.prepareSignal(x)]", x.tolist())
     np.testing.assert_allclose(found, prepare_signal(x, Preparation()), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("fs", [128, 250, 257.3, 500, 1000])
+def test_recordings_come_to_360_hz_as_in_the_library(tab, fs):
+    x = np.random.default_rng(0).normal(size=1500)
+    found = tab.evaluate("([x, fs]) => [...Live.reading.resample(x, fs)]", [x.tolist(), fs])
+    np.testing.assert_allclose(found, resample(x, fs), rtol=0, atol=1e-9)
 
 
 def test_r_peaks_are_found_and_aligned_as_the_library_does(tab, signals):
@@ -184,3 +192,168 @@ def test_seen_beats_are_those_of_the_training_half(mitdb, mitdb_beats):
         start = round(strip["start_s"] * 360)
         for at, _, seen in strip["beats"]:
             assert seen == ((strip["record"], start + at) in keys)
+
+
+@pytest.fixture
+def page(tab: Any, rendered: Any) -> Iterator[Any]:
+    """The rendered page, opened as a file, once it has answered."""
+    context = tab.context.browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    open_page(page, rendered)
+    yield page
+    context.close()
+
+
+def open_page(page: Any, rendered: Any) -> None:
+    page.goto((rendered / "book" / "try_it.html").as_uri(), wait_until="load")
+    page.wait_for_selector("html[data-live]", timeout=60_000)
+
+
+def wait_for_answers(page: Any) -> None:
+    page.wait_for_function("Live.page.beats.every((beat) => beat.answer)")
+
+
+def choose(page: Any, **options: str) -> None:
+    """Choose a strip or a network, and wait until it has answered."""
+    for name, value in options.items():
+        page.evaluate("delete document.documentElement.dataset.live")
+        page.select_option(f"#live-{name}", value)
+        page.wait_for_selector("html[data-live]", timeout=60_000)
+
+
+def read_answers(page: Any) -> Any:
+    return np.array(page.evaluate("Live.page.beats.map((beat) => beat.answer)"))
+
+
+@pytest.mark.parametrize("name", live.NETWORKS)
+def test_the_page_answers_as_the_library_does_on_each_strip(page, mitdb, name):
+    classifier = load_model(name)
+    choose(page, network=name)
+    changed = total = 0
+    for k, strip in enumerate(read_script("strips")):
+        choose(page, strip=str(k))
+        start = round(strip["start_s"] * 360)
+        lead = mitdb.read(strip["record"], "MLII").lead("MLII")[start : start + live.LENGTH]
+        peaks = np.array([at for at, *_ in strip["beats"]])
+        beats = extract_beats(lead, peaks, classifier.preparation)
+        found, wanted = read_answers(page), classifier.predict(beats.signals, beats.features)
+        assert found.shape == wanted.shape
+        changed += (found.argmax(axis=1) != wanted.argmax(axis=1)).sum()
+        total += len(found)
+    assert changed <= 0.01 * total
+
+
+def test_the_keyboard_alone_selects_pulls_and_undoes(page):
+    page.focus("#live-paper")
+    page.keyboard.press("ArrowRight")
+    assert "Beat 2 of" in page.inner_text("#live-which")
+    wait_for_answers(page)
+    before = read_answers(page)[1]
+    page.focus("#live-one")
+    for _ in range(20):
+        page.keyboard.press("ArrowDown")
+    wait_for_answers(page)
+    assert np.abs(read_answers(page)[1] - before).max() > 1e-3
+    page.keyboard.press("Escape")
+    wait_for_answers(page)
+    np.testing.assert_allclose(read_answers(page)[1], before, atol=1e-6)
+
+
+def test_next_mistake_leads_to_a_beat_that_the_annotators_call_otherwise(page):
+    page.click("#live-mistake")
+    said = page.inner_text("#live-says")
+    letters = said.split("says ")[1][0], said.split("annotators ")[1][0]
+    assert letters[0] != letters[1]
+    assert set("".join(letters)) <= set("NSVF")
+
+
+def test_without_webassembly_the_plain_form_answers(tab, rendered, page):
+    wanted = read_answers(page)
+    context = tab.context.browser.new_context()
+    other = context.new_page()
+    other.add_init_script("delete globalThis.WebAssembly")
+    open_page(other, rendered)
+    assert "Plain JavaScript" in other.inner_text("#live-status")
+    np.testing.assert_allclose(read_answers(other), wanted, atol=1e-4)
+    context.close()
+
+
+@pytest.mark.parametrize("fs", [360, 250])
+def test_a_recording_of_ones_own_is_answered(page, signals, tmp_path, fs):
+    x = signals[0]
+    times = np.arange(len(x)) / fs
+    lines = [f"{t:.5f},{v:.4f}" for t, v in zip(times, x, strict=True)]
+    path = tmp_path / "own.csv"
+    path.write_text("time_s,II_mV\n" + "\n".join(lines) + "\n")
+    page.click(".live-own summary")
+    page.evaluate("delete document.documentElement.dataset.live")
+    page.set_input_files("#live-file", path)
+    page.wait_for_selector("html[data-live]", timeout=60_000)
+    signal = resample(np.round(x, 4), fs)
+    beats = extract_beats(signal, detect_r_peaks(signal), Preparation())
+    assert page.evaluate("Live.page.beats.length") == len(beats.signals)
+    assert f"{fs} Hz" in page.inner_text("#live-about")
+
+
+SEVENTHS = "".join(f"{i % 7 / 10}\n" for i in range(5000))
+TIMED = "time_s,II\n" + "".join(f"{i / 250},{i % 7 / 10}\n" for i in range(5000))
+AT_360 = {"rate": "360"}
+WRONG = {
+    "words": ("It was a dark and stormy night.\n" * 50, {}, "numbers"),
+    "empty": ("", {}, "numbers"),
+    "one column too many": ("t,II\n" + "0,1\n" * 900 + "1,2,3\n" + "0,1\n" * 900, {}, "Line 902"),
+    "a word": ("0.12\n" * 900 + "lost\n" + "0.13\n" * 900, AT_360, "Line 901"),
+    "no rate": (SEVENTHS, {}, "sampling rate"),
+    "a rate too low": (SEVENTHS, {"rate": "50"}, "100 to"),
+    "another rate than the times": (TIMED, {"rate": "500"}, "250 Hz"),
+    "integers of a converter": ("".join(f"{i % 97}\n" for i in range(5000)), AT_360, "per mV"),
+    "too short": ("0.1\n0.2\n0.3\n" * 20, AT_360, "0.7 s"),
+    "flat": ("0.5\n" * 5000, AT_360, "flat"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_read_is_answered_with_a_sentence_and_nothing_is_lost(page, tmp_path, case):
+    text, fields, word = WRONG[case]
+    before = page.evaluate("[...Live.page.raw]")
+    path = tmp_path / "own.txt"
+    path.write_text(text)
+    page.click(".live-own summary")
+    for name, value in fields.items():
+        page.fill(f"#live-{name}", value)
+    page.set_input_files("#live-file", path)
+    page.wait_for_function("document.getElementById('live-status').textContent.includes('stays')")
+    assert word in page.inner_text("#live-status")
+    assert page.evaluate("[...Live.page.raw]") == before
+
+
+def test_five_megabytes_of_noise_are_no_harm(page, tmp_path):
+    noise = np.random.default_rng(0).normal(size=700_000)
+    path = tmp_path / "noise.csv"
+    path.write_text("\n".join(f"{v:.4f}" for v in noise))
+    assert path.stat().st_size > 4.5e6
+    page.click(".live-own summary")
+    page.fill("#live-rate", "360")
+    page.evaluate("delete document.documentElement.dataset.live")
+    page.set_input_files("#live-file", path)
+    said = "document.getElementById('live-status').textContent.includes('stays')"
+    done = f"document.documentElement.dataset.live || {said}"
+    page.wait_for_function(done, timeout=120_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_page_asks_no_other_host_and_fits_the_screen(tab, rendered, width, scheme):
+    size = {"width": width, "height": 900}
+    context = tab.context.browser.new_context(viewport=size, color_scheme=scheme)
+    page, seen = context.new_page(), list[str]()
+    page.on("request", lambda request: seen.append(request.url))
+    page.on("pageerror", lambda error: seen.append(error.message))
+    open_page(page, rendered)
+    choose(page, network="strangers", strip="5")
+    assert [url for url in seen if not url.startswith(("file:", "data:"))] == []
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+    faults = Axe().run(page).response["violations"]
+    assert [f["id"] for f in faults if f["impact"] in ("serious", "critical")] == []
+    context.close()

@@ -32,6 +32,7 @@ HTML = ROOT / "book" / "_build" / "html"
 PDF = ROOT / "book" / "_build" / "ecgkit-book.pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+SCREEN_ONLY = ("book/api_", "book/try_it")
 NO_BROWSER = "No Chromium on this machine. On Debian: apt-get install chromium fonts-dejavu."
 
 
@@ -47,13 +48,14 @@ def find_browser() -> str | None:
 def parts() -> list[tuple[str, list[str]]]:
     """The book's parts, in order: caption, and its pages' names such as ``book/glossary``.
 
-    Without the pages of the API, which are for looking up, by searching.
+    Without the pages of the API, which are for looking up, by searching, and without "Try it", which
+    paper cannot answer.
     """
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf-8"))
     chapters = []
     for part in toc["parts"]:
         pages = [chapter["file"] for chapter in part["chapters"]]
-        chapters.append((part["caption"], [p for p in pages if not p.startswith("book/api_")]))
+        chapters.append((part["caption"], [p for p in pages if not p.startswith(SCREEN_ONLY)]))
     return [("", [toc["root"]]), *chapters]
 
 
