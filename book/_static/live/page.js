@@ -5,7 +5,7 @@
   const FS = 360, BEFORE = 90, LENGTH = 180, MARGINS = [100, 150];
   const PX_PER_MM = 96 / 25.4, HEIGHT_MM = 50, ZERO_MM = 31; // the line of 0 mV, from the top
   const CHANGES = [ // name, words, least, most, step, at first, how it is said
-    ["shift", "R peaks found late", -40, 40, 1, 0, (v) => `${Math.round(v / 0.36)} ms`],
+    ["shift", "R peaks found", -40, 40, 1, 0, (v) => `${Math.abs(Math.round(v / 0.36))} ms ${v < 0 ? "early" : "late"}`],
     ["crop", "Crop and resize: share kept", 50, 100, 1, 100, (v) => `${v} %`],
     ["ma", "Muscle noise, recorded", 0, 1, 0.02, 0, (v) => `${v.toFixed(2)} mV`],
     ["bw", "Baseline wander, recorded", 0, 2, 0.05, 0, (v) => `${v.toFixed(2)} mV`],
@@ -233,6 +233,7 @@
   const pxOf = (sample) => (sample / FS) * 25 * PX_PER_MM;
 
   function drawStrip() {
+    if (!state.clean) return; // the network is still being loaded
     const box = $("paper"), canvas = $("ecg"), total = Math.ceil(pxOf(state.raw.length));
     const width = Math.min(box.clientWidth, total), height = HEIGHT_MM * PX_PER_MM, left = box.scrollLeft;
     $("track").style.width = `${total}px`;
@@ -415,6 +416,8 @@
     Live.strips.forEach((strip, k) => $("strip").add(new Option(`${strip.record}: ${strip.shows}`, k)));
   }
 
+  let opened = null; // the reader's file, to be read anew when its rate is given
+
   function connect() {
     const on = (id, event, handler) => $(id).addEventListener(event, handler);
     on("network", "change", () => chooseNetwork($("network").value));
@@ -423,9 +426,13 @@
       const [file] = $("file").files;
       if (!file) return;
       const bytes = new Uint8Array(await file.arrayBuffer()), wide = [0xff, 0xfe].includes(bytes[0]);
-      openText(new TextDecoder(wide ? (bytes[0] === 0xff ? "utf-16le" : "utf-16be") : "utf-8").decode(bytes), file.name);
-      $("file").value = ""; // so that the same file can be opened again
+      const encoding = wide ? (bytes[0] === 0xff ? "utf-16le" : "utf-16be") : "utf-8";
+      opened = { text: new TextDecoder(encoding).decode(bytes), name: file.name };
+      openText(opened.text, opened.name);
     });
+    for (const id of ["rate", "gain"]) {
+      on(id, "change", () => opened && openText(opened.text, opened.name));
+    }
     on("denoise", "change", () => update());
     on("occlusion", "change", () => update());
     on("previous", "click", () => select(state.selected - 1));
@@ -471,8 +478,8 @@
       else update();
     });
     for (const event of ["focus", "blur"]) on("one", event, drawOne);
-    addEventListener("resize", () => state.raw && draw());
-    new MutationObserver(() => state.raw && draw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    addEventListener("resize", draw);
+    new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
   Live.page = state; // for the console, and for tests
