@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 
+from ecgkit.apply.readers import read_recording
 from ecgkit.data import denoising
 from ecgkit.data.beats import load_beats
 from ecgkit.data.cutting import extract_beats, prepare_signal, resample
@@ -360,3 +361,43 @@ def test_the_page_asks_no_other_host_and_fits_the_screen(tab, rendered, width, s
     faults = Axe().run(page).response["violations"]
     assert [f["id"] for f in faults if f["impact"] in ("serious", "critical")] == []
     context.close()
+
+
+LAYOUTS = [
+    ("", "{mv}"),
+    ("MLII\n", "{mv}"),
+    ("time,MLII,V5\n", "{i},{mv},9"),
+    ("V5;time (s);II\n", "9;{t:.5f};{mv}"),
+    ("time\tII\n", "{i}\t{mv}"),
+    ("time II\n", "{i} {mv}"),
+    ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{t:08.5f}',{mv}"),
+    ("\n\nMLII\n\n", "{mv}"),
+    ("sample;MLII\n", "{i};{comma}"),
+    ("", "{comma}"),
+    ("ECG\n", "{comma}"),
+    ("II, mV\n", "{comma}"),
+    ("Zeit,II\n", "{i},{mv}"),
+    ("frame,II\n", "{i},{mv}"),
+    ("time_s,ecg_mV\n", "{t},{mv}"),
+    ("x,ecg_mV\n", "1700000{t:08.4f},{mv}"),
+    ("x,ecg_mV\n", "10:00:{t:07.4f},{mv}"),
+    ("MLII (uV)\n", "{uv}"),
+    ("t_us,II\n", "{us},{mv}"),
+    ("# sampling rate: 360 Hz\nII\n", "{mv}"),
+]
+
+
+@pytest.mark.parametrize(("head", "line"), LAYOUTS)
+@pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
+def test_a_table_is_read_as_by_the_library(tab, tmp_path, head, line):
+    mv = np.round(np.sin(np.arange(3000) / 20), 4)
+    rows = [
+        {"i": i, "t": i / 360, "us": round(i / 360e-6), "mv": v, "uv": round(1000 * v)}
+        | {"comma": str(v).replace(".", ",")}
+        for i, v in enumerate(mv.tolist())
+    ]
+    path = tmp_path / "ecg.csv"
+    path.write_text(head + "\n".join(line.format(**row) for row in rows) + "\n")
+    call = "([text, name]) => [...Live.reading.read(text, name, { rate: 360 }).signal]"
+    found = tab.evaluate(call, [path.read_text(), path.name])
+    np.testing.assert_allclose(found, read_recording(path, fs=360).signal, rtol=0, atol=1e-6)

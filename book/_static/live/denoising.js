@@ -11,7 +11,7 @@ Live.denoising = (() => {
   const HIGH = LOW.map((_, j) => (j % 2 ? 1 : -1) * LOW[K - 1 - j]);
   const LEVELS = 9;
 
-  // Position in a signal of n samples that is mirrored at both ends: ... 1 0 | 0 1 ... n-1 | n-1 ...
+  // Position in a signal of n samples that is mirrored at both ends: ... 1 0 | 0 1 ... n-1 | n-1
   function mirror(i, n) {
     const at = ((i % (2 * n)) + 2 * n) % (2 * n);
     return at < n ? at : 2 * n - 1 - at;
@@ -57,7 +57,8 @@ Live.denoising = (() => {
       x = approximation;
     }
     if (zeroed.includes(`A${LEVELS}`)) x.fill(0);
-    for (const detail of details.reverse()) x = compose(x, detail); // a spare last coefficient is unused
+    // Of an odd length, the approximation has a coefficient more than the detail; it is not used.
+    for (const detail of details.reverse()) x = compose(x, detail);
     return x.slice(0, signal.length);
   }
 

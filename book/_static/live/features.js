@@ -88,13 +88,13 @@ Live.features = (() => {
 
   // The shape of each beat, relative to the median of the 100 beats before.
   function shapeColumns(beats) {
-    const short = beats.map((beat) =>
-      Float64Array.from({ length: 60 }, (_, i) => (beat[3 * i] + beat[3 * i + 1] + beat[3 * i + 2]) / 3));
+    const third = (x, i) => (x[3 * i] + x[3 * i + 1] + x[3 * i + 2]) / 3; // 360 to 120 Hz
+    const short = beats.map((x) => Float64Array.from({ length: 60 }, (_, i) => third(x, i)));
     const rows = short.map((x, i) => {
       const history = short.slice(Math.max(i - 100, 0), i);
       const usual = history.length ? x.map((_, j) => median(history.map((row) => row[j]))) : x;
       const own = measure(x), other = measure(usual);
-      const unit = own.height > 1e-6 ? own.height : 1, usualUnit = other.height > 1e-6 ? other.height : 1;
+      const [unit, usualUnit] = [own, other].map(({ height }) => (height > 1e-6 ? height : 1));
       const away = x.map((v, j) => (v - usual[j]) / usualUnit);
       const qrs = x.slice(...QRS), size = away.map(Math.abs);
       const row = {
@@ -142,7 +142,8 @@ Live.features = (() => {
 
   // Beats of one recording in the order of time, in mV -> normalised beats, and features (n, k).
   function describe(beats, before, after, names) {
-    const normal = normalise(beats), shapes = shapeColumns(normal), columns = intervalColumns(before, after);
+    const normal = normalise(beats), shapes = shapeColumns(normal);
+    const columns = intervalColumns(before, after);
     const features = shapes.map((row, i) =>
       Float32Array.from(names, (name) => (name in row ? row[name] : columns[name][i])));
     return { beats: normal, features };

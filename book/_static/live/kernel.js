@@ -14,7 +14,8 @@ Live.kernel = (() => {
       if (done) return bytes;
     }
   }
-  const count = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...count(value >> 7)]); // unsigned
+  const count = (value) => // the same of a number that is never negative
+    (value < 128 ? [value] : [(value & 127) | 128, ...count(value >> 7)]);
   const vector = (items) => [...count(items.length), ...items.flat()];
   const section = (id, body) => [id, ...count(body.length), ...body];
 
@@ -46,30 +47,39 @@ Live.kernel = (() => {
     const LOW = AT + rows, HIGH = LOW + 1, VALUE = LOW + 2, SUM = LOW + 3; // v128, SUM + 2 * row + half
     const each = (f) => Array.from({ length: rows }, (_, row) => f(row)).flat();
     const sum = (row, half) => SUM + 2 * row + half;
-    const row = (address, pitch, r) => [...get(address), ...constant(r), ...get(pitch), ...multiply, ...add];
-    const accumulate = (r, half) =>
-      [...get(VALUE), ...get(half ? HIGH : LOW), ...multiplyVectors, ...get(sum(r, half)), ...addVectors, ...set(sum(r, half))];
+    const row = (address, pitch, r) =>
+      [...get(address), ...constant(r), ...get(pitch), ...multiply, ...add];
+    const accumulate = (r, half) => [
+      ...get(VALUE), ...get(half ? HIGH : LOW), ...multiplyVectors,
+      ...get(sum(r, half)), ...addVectors, ...set(sum(r, half)),
+    ];
     const dot = [
       ...each((r) => [...row(P.x, P.step, r), ...set(AT + r)]),
       ...get(P.x), ...get(P.n), ...add, ...set(STOP),
       ...get(P.w), ...get(COLUMN), ...add, ...set(WEIGHT),
       ...loop([
         ...get(WEIGHT), ...loadVector(0), ...set(LOW), ...get(WEIGHT), ...loadVector(16), ...set(HIGH),
-        ...each((r) => [...get(AT + r), ...loadSplat, ...set(VALUE), ...accumulate(r, 0), ...accumulate(r, 1)]),
+        ...each((r) => [
+          ...get(AT + r), ...loadSplat, ...set(VALUE), ...accumulate(r, 0), ...accumulate(r, 1),
+        ]),
         ...increase(WEIGHT, get(P.outputs)),
         ...each((r) => increase(AT + r, constant(4))),
         ...get(AT), ...get(STOP), ...less, ...again,
       ]),
     ];
     const halves = (f) => each((r) => [...f(r, 0), ...f(r, 1)]);
-    const update = (f) => halves((r, half) => [...get(sum(r, half)), ...f(r, half), ...set(sum(r, half))]);
+    const update = (f) =>
+      halves((r, half) => [...get(sum(r, half)), ...f(r, half), ...set(sum(r, half))]);
     const beside = (base, r) => [...row(base, P.outputs, r), ...get(COLUMN), ...add];
     return loop([
       ...constant(0), ...set(COLUMN),
       ...loop([
-        ...halves((r, half) => [...get(P.b), ...get(COLUMN), ...add, ...loadVector(16 * half), ...set(sum(r, half))]),
+        ...halves((r, half) => [
+          ...get(P.b), ...get(COLUMN), ...add, ...loadVector(16 * half), ...set(sum(r, half)),
+        ]),
         ...dot,
-        ...when(get(P.edge), update((r, half) => [...beside(P.edge, r), ...loadVector(16 * half), ...addVectors])),
+        ...when(get(P.edge), update((r, half) =>
+          [...beside(P.edge, r), ...loadVector(16 * half), ...addVectors])),
         ...when(get(P.relu), update(() => [...zeros, ...largerOf])),
         ...halves((r, half) => [...beside(P.y, r), ...get(sum(r, half)), ...storeVector(16 * half)]),
         ...get(COLUMN), ...constant(32), ...add, ...tee(COLUMN), ...get(P.outputs), ...less, ...again,
@@ -94,7 +104,9 @@ Live.kernel = (() => {
       ...section(1, vector([[0x60, ...vector(NAMES.map(() => [I32])), 0]])),
       ...section(3, vector([[0], [0]])),
       ...section(5, vector([[0, ...count(pages)]])),
-      ...section(7, vector([[...text("memory"), 2, 0], [...text("four"), 0, 0], [...text("one"), 0, 1]])),
+      ...section(7, vector([
+        [...text("memory"), 2, 0], [...text("four"), 0, 0], [...text("one"), 0, 1],
+      ])),
       ...section(10, vector(bodies)),
     ]);
   }
@@ -109,7 +121,8 @@ Live.kernel = (() => {
       const { weights, biases, outputs } = layer, many = rows - (rows % ROWS);
       const run = (f, from, to) =>
         f(4 * (x + from * step), 4 * step, 4 * n, 4 * weights, 4 * biases, 4 * outputs,
-          edge ? 4 * (edge + from * outputs) : 0, relu ? 1 : 0, 4 * (y + from * outputs), 4 * (y + to * outputs));
+          edge ? 4 * (edge + from * outputs) : 0, relu ? 1 : 0,
+          4 * (y + from * outputs), 4 * (y + to * outputs));
       if (many) run(exports.four, 0, many);
       if (many < rows) run(exports.one, many, rows);
     }

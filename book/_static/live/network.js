@@ -12,7 +12,8 @@ Live.network = (() => {
     return bytes.buffer;
   }
 
-  // A function that takes arrays out of a buffer, one after the other, from multiples of 4 bytes on.
+  // A function that takes arrays out of a buffer, one after the other, each from a multiple of 4
+  // bytes on.
   function reader(buffer) {
     let at = 0;
     return (Kind, n) => {
@@ -32,7 +33,8 @@ Live.network = (() => {
       if (precision === "float32") {
         weights = take(Float32Array, outputs * window);
       } else {
-        const scales = take(Float32Array, outputs), steps = take(KINDS[precision], outputs * window);
+        const scales = take(Float32Array, outputs);
+        const steps = take(KINDS[precision], outputs * window);
         weights = Float32Array.from(steps, (step, i) => step * scales[Math.floor(i / window)]);
       }
       found[name] = { weights, biases, outputs, window };
@@ -46,8 +48,9 @@ Live.network = (() => {
     const { weights, biases, outputs, window } = layer, y = new Float32Array(rows * outputs);
     for (let t = 0; t < rows; t++) {
       for (let o = 0; o < outputs; o++) {
+        const from = t * step, row = o * window;
         let sum = biases[o] + (edge ? edge[t * outputs + o] : 0);
-        for (let i = 0, from = t * step, w = o * window; i < window; i++) sum += weights[w + i] * x[from + i];
+        for (let i = 0; i < window; i++) sum += weights[row + i] * x[from + i];
         y[t * outputs + o] = relu && sum < 0 ? 0 : sum;
       }
     }
@@ -57,15 +60,19 @@ Live.network = (() => {
   // The same by the kernel, which keeps all weights in its memory, transposed: (window, outputs).
   function accelerate(layers) {
     const round = (n) => Math.ceil(n / 8) * 8, sizes = Object.values(layers);
-    const total = sizes.reduce((sum, { outputs, window }) => sum + round(outputs) * (window + 1), 16);
-    const X = round(total), ROOM = 2 ** 14, EDGE = X + ROOM, Y = EDGE + ROOM;
+    const room = ({ outputs, window }) => round(outputs) * (window + 1);
+    const X = round(sizes.reduce((sum, layer) => sum + room(layer), 16));
+    const ROOM = 2 ** 14, EDGE = X + ROOM, Y = EDGE + ROOM;
     const { memory, convolve: run } = Live.kernel.instantiate(Y + ROOM);
     const places = new Map();
     let at = 16;
     for (const layer of sizes) {
-      const outputs = round(layer.outputs), weights = at, biases = at + outputs * layer.window;
+      const { window } = layer, outputs = round(layer.outputs);
+      const weights = at, biases = at + outputs * window;
       for (let o = 0; o < layer.outputs; o++) {
-        for (let i = 0; i < layer.window; i++) memory[weights + i * outputs + o] = layer.weights[o * layer.window + i];
+        for (let i = 0; i < window; i++) {
+          memory[weights + i * outputs + o] = layer.weights[o * window + i];
+        }
       }
       memory.set(layer.biases, biases);
       places.set(layer, { weights, biases, outputs });
@@ -92,7 +99,8 @@ Live.network = (() => {
     const both = new Float32Array(2 * SAMPLES);
     for (let t = 0; t < SAMPLES; t++) {
       both[2 * t] = beat[t];
-      both[2 * t + 1] = Math.max(beat[Math.max(t - 1, 0)], beat[t], beat[Math.min(t + 1, SAMPLES - 1)]);
+      const before = beat[Math.max(t - 1, 0)], after = beat[Math.min(t + 1, SAMPLES - 1)];
+      both[2 * t + 1] = Math.max(before, beat[t], after);
     }
     let x = conv(pad(both, 2, 2), 2, SAMPLES, layers.stem), samples = SAMPLES, channels = 32;
     for (let i = 0; layers[`resnet.${i}.conv1`]; i++) {
@@ -111,13 +119,14 @@ Live.network = (() => {
   // input at every 2^i-th sample back from the end, where its dilated filters are plain ones.
   // 181 -> 175 -> 85 -> 79 -> 37 -> 31 -> 13 -> 7 -> 1 samples.
   function tcn(beat, layers, conv) {
-    let x = new Float32Array(SAMPLES + 1), samples = SAMPLES + 1, channels = 1; // zero before the first
-    x.set(beat, 1);
+    let x = new Float32Array(SAMPLES + 1), samples = SAMPLES + 1, channels = 1;
+    x.set(beat, 1); // a zero stands before the first sample
     for (let i = 0; layers[`tcn.${i}.conv1`]; i++) {
       const first = layers[`tcn.${i}.conv1`], second = layers[`tcn.${i}.conv2`];
       const stride = layers[`tcn.${i + 1}.conv1`] ? 2 : 1, outputs = first.outputs;
       const rows = samples - 6, kept = Math.floor((rows - 7) / stride) + 1;
-      const edge = conv(x.subarray(12 * channels), stride * channels, kept, layers[`tcn.${i}.edge`], { relu: false });
+      const from = x.subarray(12 * channels), aside = layers[`tcn.${i}.edge`];
+      const edge = conv(from, stride * channels, kept, aside, { relu: false });
       const h = conv(x, channels, rows, first);
       const inner = conv(h, stride * outputs, kept, second); // a ReLU before the edge is added
       x = inner.map((v, k) => Math.max(v + edge[k], 0));
@@ -160,7 +169,9 @@ Live.network = (() => {
       const votes = bias.slice();
       roots.forEach((root, tree) => {
         let node = root;
-        while (left[node] !== node) node = features[feature[node]] <= number[node] ? left[node] : right[node];
+        while (left[node] !== node) { // a leaf leads to itself
+          node = features[feature[node]] <= number[node] ? left[node] : right[node];
+        }
         votes[tree % 4] += number[node];
       });
       return softmax(votes);

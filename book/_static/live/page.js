@@ -4,8 +4,9 @@
   const { CLASSES } = Live.network;
   const FS = 360, BEFORE = 90, LENGTH = 180, MARGINS = [100, 150];
   const PX_PER_MM = 96 / 25.4, HEIGHT_MM = 50, ZERO_MM = 31; // the line of 0 mV, from the top
+  const sayShift = (v) => `${Math.abs(Math.round(v / 0.36))} ms ${v < 0 ? "early" : "late"}`;
   const CHANGES = [ // name, words, least, most, step, at first, how it is said
-    ["shift", "R peaks found", -40, 40, 1, 0, (v) => `${Math.abs(Math.round(v / 0.36))} ms ${v < 0 ? "early" : "late"}`],
+    ["shift", "R peaks found", -40, 40, 1, 0, sayShift],
     ["crop", "Crop and resize: share kept", 50, 100, 1, 100, (v) => `${v} %`],
     ["ma", "Muscle noise, recorded", 0, 1, 0.02, 0, (v) => `${v.toFixed(2)} mV`],
     ["bw", "Baseline wander, recorded", 0, 2, 0.05, 0, (v) => `${v.toFixed(2)} mV`],
@@ -72,7 +73,8 @@
 
   function cutBeats() {
     const { signal, clean, network, marks } = state, n = signal.length;
-    const found = Live.rPeaks.align(signal, marks.map((m) => m[0]), Math.floor(network.about.align_s * FS + 1e-9));
+    const within = Math.floor(network.about.align_s * FS + 1e-9);
+    const found = Live.rPeaks.align(signal, marks.map((mark) => mark[0]), within);
     const [before, after] = Live.features.intervals(found);
     state.beats = marks
       .map((mark, i) => ({ mark, peak: found[i] + values.shift, before: before[i], after: after[i] }))
@@ -111,7 +113,8 @@
     const given = describe(beats);
     const answer = (rows) => {
       const features = given.features && rows.map((k) => given.features[k]);
-      state.network.classify(rows.map((k) => given.beats[k]), features).forEach((p, i) => (beats[rows[i]].answer = p));
+      const found = state.network.classify(rows.map((k) => given.beats[k]), features);
+      found.forEach((p, i) => (beats[rows[i]].answer = p));
     };
     answer([state.selected]);
     beats.forEach((beat, k) => (beat.answer ??= old.length === beats.length ? old[k] : undefined));
@@ -135,7 +138,8 @@
     const c = CLASSES.indexOf(largest(answer)), hidden = [], starts = [];
     for (let j = 0; j + WIDTH <= LENGTH; j += 6) {
       const flat = beat.slice();
-      for (let i = 0; i < WIDTH; i++) flat[j + i] = beat[j] + ((beat[j + WIDTH - 1] - beat[j]) * i) / (WIDTH - 1);
+      const rise = (beat[j + WIDTH - 1] - beat[j]) / (WIDTH - 1);
+      for (let i = 0; i < WIDTH; i++) flat[j + i] = beat[j] + rise * i;
       hidden.push(flat);
       starts.push(j);
     }
@@ -155,14 +159,17 @@
 
   function report() {
     const judged = state.beats.filter((beat) => CLASSES.includes(classOf(beat.mark[1])));
-    const how = state.network.kernel ? "" : " Plain JavaScript computes, as WebAssembly is not allowed here.";
+    const slow = " Plain JavaScript computes, as WebAssembly is not allowed here.";
+    const how = state.network.kernel ? "" : slow;
     if (!judged.length) return say(`${state.beats.length} beats found and answered.${how}`);
     const count = (beats) => `${beats.filter(isMistake).length} of ${beats.length}`;
     if (state.network.about.split === "people") {
-      return say(`Mistakes on this strip: ${count(judged)} beats, of a patient this network was trained on.${how}`);
+      const whose = "of a patient that this network was trained on";
+      return say(`Mistakes on this strip: ${count(judged)} beats, ${whose}.${how}`);
     }
-    const [seen, unseen] = [1, 0].map((s) => judged.filter((beat) => beat.mark[2] === s));
-    return say(`Mistakes on this strip: ${count(unseen)} beats not seen in training, ${count(seen)} seen in training.${how}`);
+    const [seen, unseen] = [1, 0].map((s) => count(judged.filter((beat) => beat.mark[2] === s)));
+    const where = `${unseen} beats not seen in training, ${seen} seen in training`;
+    return say(`Mistakes on this strip: ${where}.${how}`);
   }
 
   // Where the strip is from, and whether the network knows the person.
@@ -183,11 +190,12 @@
     if (wanted) says.push(`the annotators ${wanted}`);
     let training = "";
     if (!state.own) {
-      const trained = ["; not seen in training", "; seen in training"][beat.mark[2]] ?? "; of no class, so not trained on";
-      training = state.network.about.split === "people" ? "; trained on this patient" : trained;
+      const seen = ["; not seen in training", "; seen in training"][beat.mark[2]] ?? "";
+      training = state.network.about.split === "people" ? "; trained on this patient" : seen;
     }
     $("says").textContent = `${says.join(", ")}${training}.`;
-    $("which").textContent = `Beat ${state.selected + 1} of ${state.beats.length}, at ${(beat.peak / FS).toFixed(2)} s`;
+    const at = `at ${(beat.peak / FS).toFixed(2)} s`;
+    $("which").textContent = `Beat ${state.selected + 1} of ${state.beats.length}, ${at}`;
     [...$("bars").tBodies[0].rows].forEach((row, c) => {
       const [text, bar] = row.cells[1].children;
       text.textContent = percent(beat.answer[c]);
@@ -235,7 +243,8 @@
   function drawStrip() {
     if (!state.clean) return; // the network is still being loaded
     const box = $("paper"), canvas = $("ecg"), total = Math.ceil(pxOf(state.raw.length));
-    const width = Math.min(box.clientWidth, total), height = HEIGHT_MM * PX_PER_MM, left = box.scrollLeft;
+    const width = Math.min(box.clientWidth, total), height = HEIGHT_MM * PX_PER_MM;
+    const left = box.scrollLeft;
     $("track").style.width = `${total}px`;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
@@ -249,7 +258,9 @@
       g.fillStyle = color("wash");
       g.fillRect(x(selected.peak - BEFORE), 0, pxOf(LENGTH), height);
     }
-    if (state.clean !== state.signal) drawLine(g, from, to, x, (i) => y(state.signal[i]), color("faint"), 0.8);
+    if (state.clean !== state.signal) {
+      drawLine(g, from, to, x, (i) => y(state.signal[i]), color("faint"), 0.8);
+    }
     drawLine(g, from, to, x, (i) => y(state.clean[i]), color("curve"), 1.4);
     g.textAlign = "center";
     for (const beat of state.beats) {
@@ -279,7 +290,8 @@
   let scaleOfOne = null; // from pixels to mV, for pulling
 
   function drawOne() {
-    const canvas = $("one"), beat = state.beats[state.selected], width = canvas.clientWidth, height = canvas.clientHeight;
+    const canvas = $("one"), { clientWidth: width, clientHeight: height } = canvas;
+    const beat = state.beats[state.selected];
     const g = prepareCanvas(canvas, width, height);
     drawGrid(g, width, height, width / 12.5); // half a second: 12.5 mm
     if (!beat) return;
@@ -294,7 +306,9 @@
         g.fillRect(Math.round(x(j)), 0, Math.round(x(j + 1)) - Math.round(x(j)), height);
       }
     }
-    if (state.pull.some(Boolean)) drawLine(g, 0, LENGTH, x, (j) => y(beat.samples[j] - state.pull[j]), color("faint"), 1.2, [4, 4]);
+    if (state.pull.some(Boolean)) {
+      drawLine(g, 0, LENGTH, x, (j) => y(beat.samples[j] - state.pull[j]), color("faint"), 1.2, [4, 4]);
+    }
     drawLine(g, 0, LENGTH, x, (j) => y(beat.samples[j]), color("curve"), 2.4);
     if (document.activeElement === canvas) {
       g.fillStyle = color("N");
@@ -335,7 +349,8 @@
   }
 
   function showRecording(raw, marks, about, record = "") {
-    Object.assign(state, { raw, marks, about, record, own: !record, selected: 0, beats: [], shade: null });
+    Object.assign(state, { raw, marks, about, record, own: !record });
+    Object.assign(state, { selected: 0, beats: [], shade: null });
     state.pull.fill(0);
     describeRecording();
     $("paper").scrollLeft = 0;
@@ -344,8 +359,10 @@
   }
 
   function openStrip(k) {
-    const strip = Live.strips[k], from = `${Math.floor(strip.start_s / 60)}:${String(strip.start_s % 60).padStart(2, "0")}`;
-    return showRecording(unpack(strip), strip.beats, `MIT-BIH, record ${strip.record}, 30 s from ${from} on, lead MLII.`, strip.record);
+    const strip = Live.strips[k], { record } = strip, seconds = String(strip.start_s % 60);
+    const from = `${Math.floor(strip.start_s / 60)}:${seconds.padStart(2, "0")}`;
+    const about = `MIT-BIH, record ${record}, 30 s from ${from} on, lead MLII.`;
+    return showRecording(unpack(strip), strip.beats, about, record);
   }
 
   function openText(text, name) {
@@ -354,10 +371,13 @@
       const { signal, fs, doubts } = Live.reading.read(text, name, given);
       const peaks = Live.rPeaks.detect(signal);
       const inside = peaks.filter((p) => p >= MARGINS[0] && p + MARGINS[1] <= signal.length);
-      if (!inside.length) throw new Error(`${name} has no heartbeat: try another column, or another file.`);
+      if (!inside.length) throw new Error(`${name} has no heartbeat: try another file.`);
       const perMinute = (60 * peaks.length * FS) / signal.length;
-      if (perMinute < 25 || perMinute > 250) doubts.push(`${Math.round(perMinute)} beats per minute: is the rate right?`);
-      const about = `${name}, ${Number(fs.toPrecision(5))} Hz, ${(signal.length / FS).toFixed(1)} s; R peaks detected. ${doubts.join(" ")}`;
+      if (perMinute < 25 || perMinute > 250) {
+        doubts.push(`${Math.round(perMinute)} beats per minute: is the rate right?`);
+      }
+      const lasts = `${Number(fs.toPrecision(5))} Hz, ${(signal.length / FS).toFixed(1)} s`;
+      const about = [`${name}, ${lasts}; R peaks detected.`, ...doubts].join(" ");
       return showRecording(signal, peaks.map((p) => [p, "", -1]), about);
     } catch (error) {
       say(`${error.message} The strip stays as it was.`);
@@ -393,7 +413,8 @@
     for (const [name, words, least, most, step, first, format] of CHANGES) {
       const label = document.createElement("label"), input = document.createElement("input");
       const output = document.createElement("output");
-      Object.assign(input, { type: "range", min: least, max: most, step, value: first, id: `live-${name}` });
+      Object.assign(input, { type: "range", min: least, max: most, step, value: first });
+      input.id = `live-${name}`;
       const show = () => {
         values[name] = Number(input.value);
         output.textContent = format(values[name]);
@@ -439,7 +460,9 @@
     on("next", "click", () => select(state.selected + 1));
     on("mistake", "click", nextMistake);
     on("reset", "click", () => {
-      document.querySelectorAll("#live-sliders input").forEach((input) => input.dispatchEvent(new Event("live-reset")));
+      for (const input of $("sliders").querySelectorAll("input")) {
+        input.dispatchEvent(new Event("live-reset"));
+      }
       $("denoise").checked = true;
       state.pull.fill(0);
       update();
@@ -452,7 +475,8 @@
       select(state.selected + step);
     });
     on("paper", "click", (event) => {
-      const left = $("paper").getBoundingClientRect().left, sample = (event.clientX - left + $("paper").scrollLeft) / pxOf(1);
+      const box = $("paper"), x = event.clientX - box.getBoundingClientRect().left;
+      const sample = (x + box.scrollLeft) / pxOf(1);
       const away = state.beats.map((beat) => Math.abs(beat.peak - sample));
       select(away.indexOf(Math.min(...away)), false);
     });
@@ -466,9 +490,12 @@
     on("one", "pointermove", (event) => {
       if (pulling) pullAt(pulling.j, (pulling.y - event.offsetY) * pulling.scale, pulling.from);
     });
-    for (const event of ["pointerup", "pointercancel"]) on("one", event, () => ((pulling = null), update()));
+    for (const event of ["pointerup", "pointercancel"]) {
+      on("one", event, () => ((pulling = null), update()));
+    }
     on("one", "keydown", (event) => {
-      const step = { ArrowLeft: -3, ArrowRight: 3 }[event.key], pull = { ArrowUp: 0.05, ArrowDown: -0.05 }[event.key];
+      const step = { ArrowLeft: -3, ArrowRight: 3 }[event.key];
+      const pull = { ArrowUp: 0.05, ArrowDown: -0.05 }[event.key];
       if (event.key === "Escape") state.pull.fill(0);
       else if (step) state.at = Math.min(Math.max(state.at + step, 0), LENGTH - 1);
       else if (!pull) return;
@@ -479,7 +506,8 @@
     });
     for (const event of ["focus", "blur"]) on("one", event, drawOne);
     addEventListener("resize", draw);
-    new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    const theme = { attributeFilter: ["data-theme"] };
+    new MutationObserver(draw).observe(document.documentElement, theme);
   }
 
   Live.page = state; // for the console, and for tests

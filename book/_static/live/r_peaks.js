@@ -6,7 +6,10 @@ Live.rPeaks = (() => {
   const WEIGHTS = [3.18, 3.19, 1.51, 2.36], BIAS = 0.99, FLOOR = 1 / 30;
   // scipy.signal.butter(2, (3, 20), "bandpass", output="sos", fs=360): b0 b1 b2, a1 a2.
   const BAND = [
-    [[0.018104693600641323, 0.036209387201282646, 0.018104693600641323], [-1.619341912386175, 0.7023479841756352]],
+    [
+      [0.018104693600641323, 0.036209387201282646, 0.018104693600641323],
+      [-1.619341912386175, 0.7023479841756352],
+    ],
     [[1, -2, 1], [-1.9326466417563473, 0.9359471104496756]],
   ];
   const EDGE = 15; // samples by which a signal is continued before it is filtered
@@ -118,15 +121,16 @@ Live.rPeaks = (() => {
   // Weighted sum of the logarithms of four ratios: positive for a beat.
   function judge(candidates) {
     return candidates.map((c, k) => {
-      const around = candidates.filter((o) => o.sample > c.sample - 5 * FS && o.sample <= c.sample + 5 * FS);
+      const from = c.sample - 5 * FS, to = c.sample + 5 * FS;
+      const around = candidates.filter((o) => o.sample > from && o.sample <= to);
       const usual = quantile(around.map((o) => o.highest).sort((a, b) => a - b), 0.75);
       let other = 0;
       for (const d of [-2, -1, 1, 2]) {
         const o = candidates[k + d];
         if (o && Math.abs(o.sample - c.sample) <= 130) other = Math.max(other, o.steepness);
       }
-      const to = [Math.max(usual, c.steepness), Math.max(other, c.steepness), c.around, c.beside];
-      return to.reduce((sum, v, i) => sum + WEIGHTS[i] * Math.log(c.steepness / v), BIAS);
+      const against = [usual, other].map((v) => Math.max(v, c.steepness));
+      return [...against, c.around, c.beside].reduce((sum, v, i) => sum + WEIGHTS[i] * Math.log(c.steepness / v), BIAS);
     });
   }
 

@@ -6,16 +6,21 @@ Live.reading = (() => {
   const FS = 360, LONGEST_S = 300;
   const NUMBER = /^[+-]?(\d+\.|\d*[.,]?\d+)(e[+-]?\d+)?$/i;
   const MISSING = /^(nan|na|null|)$/i;
-  const TIME = /(?<![a-z])(sample|index|idx|frame|n?seq|counter|row|(date|uhr)?(zeit|time(stamp)?)|temps|tiempo|date|seconds|t|m?s)(?![a-z])/i;
-  const COUNTER = /(?<![a-z])(sample|index|idx|frame|n?seq|counter|row)(?![a-z])/i;
-  const OTHER = /(?<![a-z])(acc|gyr|mag|temp|puls|plet|ppg|resp|thor|bat|event|mark|trig|label|annot|class|hr|bpm|rr|spo2|eda|emg|eeg)/i;
+  const words = (list) => new RegExp(`(?<![a-z])(?:${list})(?![a-z])`, "i");
+  const COUNTER = words("sample|index|idx|frame|n?seq|counter|unnamed|row");
+  const TIME = words("(?:date|uhr)?(?:zeit|time(?:stamp)?)|temps|tiempo|date|seconds|t|m?s");
+  const OTHER = words(
+    "(?:acc|gyr|mag|temp|puls|plet|ppg|resp|thor|abdo|bat|stat|event|mark|trig|label|annot|class|" +
+    "qual|rate)[a-z]*|hr|bpm|rr|ibi|rsp|s[pa]o2|eda|gsr|emg|eeg|eog|art|flow|light|lux");
+  const SECONDS = { s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9, min: 60 };
   const RATE = /(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b)\D{0,20}?(\d+(?:[.,]\d+)?)\s*(k)?/i;
-  const UNIT = /(?:[\s_,./:[(-]|^)(m|u|milli|micro)?v(?:olts?)?[\])\s]*$/i;
+  const VOLTS = /(?:[\s_,./:[(-]|^)(m|u|milli|micro)?v(?:olts?)?[\])\s]*$/i;
   const fail = (sentence) => {
     throw new Error(sentence);
   };
 
-  const cellsOf = (line, separator) => line.trim().split(separator).map((c) => c.trim().replace(/^["']|["']$/g, ""));
+  const cellsOf = (line, separator) =>
+    line.trim().split(separator).map((cell) => cell.trim().replace(/^["']|["']$/g, ""));
 
   // What stands between the cells: a tab, semicolon or bar; spaces; else a comma. 0,512 alone in
   // its lines is one number if a comma of decimals shows: -0,5 or 0,05.
@@ -23,7 +28,8 @@ Live.reading = (() => {
     const mark = sample.match(/[\t;|]/);
     if (mark) return mark[0];
     const words = sample.trim().split(/\s+/);
-    if (words.length > 1 && (!sample.includes(",") || words.every((w) => NUMBER.test(w)))) return /\s+/;
+    const spaced = !sample.includes(",") || words.every((word) => NUMBER.test(word));
+    if (words.length > 1 && spaced) return /\s+/;
     const pairs = lines.slice(1, -1).every((l) => /^\s*[+-]?\d*,\d+\s*$/.test(l));
     return pairs && lines.some((l) => /-0,|,0\d/.test(l)) ? ";" : ",";
   }
@@ -37,7 +43,8 @@ Live.reading = (() => {
     const separator = findSeparator(lines, sample), layout = cellsOf(sample, separator);
     const isRow = (line) => {
       const cells = cellsOf(line, separator);
-      return cells.length === layout.length && layout.every((c, i) => !NUMBER.test(c) || NUMBER.test(cells[i]));
+      const alike = (cell, i) => !NUMBER.test(cell) || NUMBER.test(cells[i]);
+      return cells.length === layout.length && layout.every(alike);
     };
     const start = lines.findIndex(isRow);
     if (start < 0 || !layout.some((c) => NUMBER.test(c))) {
@@ -50,7 +57,8 @@ Live.reading = (() => {
       const cells = cellsOf(line, separator);
       const last = row === filled.length - start - 1;
       if (cells.length !== layout.length && !(last && cells.length < layout.length)) {
-        fail(`Line ${number} of ${name} has ${cells.length} columns where ${layout.length} are expected: mend it.`);
+        const wanted = `where ${layout.length} are expected: mend it.`;
+        fail(`Line ${number} of ${name} has ${cells.length} columns ${wanted}`);
       }
       columns.forEach((column, i) => (column[row] = parse(cells[i] ?? "", number, name, last)));
     });
@@ -61,41 +69,49 @@ Live.reading = (() => {
   function parse(cell, line, name, last) {
     if (NUMBER.test(cell)) return Number(cell.replace(",", "."));
     const clock = cell.match(/(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)\W*$/);
-    if (clock) return 3600 * Number(clock[1] ?? 0) + 60 * Number(clock[2]) + Number(clock[3].replace(",", "."));
+    if (clock) {
+      const [h, m, s] = [clock[1] ?? "0", clock[2], clock[3].replace(",", ".")].map(Number);
+      return 3600 * h + 60 * m + s;
+    }
     if (MISSING.test(cell) || last) return NaN;
-    return fail(`Line ${line} of ${name} has no number there, but "${cell.slice(0, 60)}": mend it.`);
+    const found = `"${cell.slice(0, 60)}"`;
+    return fail(`Line ${line} of ${name} has no number there, but ${found}: mend it.`);
   }
 
   // Whether a column holds times or counts samples: its name says so, or it rises steadily.
   function isTime(name, column) {
-    if (TIME.test(name) && !/ecg|ekg/i.test(name)) return true;
+    if ((TIME.test(name) || COUNTER.test(name)) && !/ecg|ekg/i.test(name)) return true;
     const steps = column.slice(1, 10_000).map((v, i) => v - column[i]);
     const share = (test) => steps.filter(test).length / steps.length;
     return steps.length >= 10 && share((s) => s >= 0) > 0.98 && share((s) => s > 0) > 0.25;
   }
 
-  // Samples per second by a column of times; null for one that counts samples.
+  // Samples per second by a column of times; null for one that counts samples. The unit is stated,
+  // or the one that makes 20 to 20,000 Hz.
   function rateOf(name, column) {
     const n = Math.min(column.length, 10_000), step = (column[n - 1] - column[0]) / (n - 1);
-    if (!(step > 0) || COUNTER.test(name) || (step === 1 && !TIME.test(name))) return null;
-    const unit = [[/\bms\b|msec|milli/i, 1e-3], [/\bus\b|micro/i, 1e-6], [/\bs\b|sec/i, 1]].find(([p]) => p.test(name));
-    const scale = unit ? unit[1] : [1, 1e-3, 1e-6, 1e-9].find((u) => 20 <= 1 / (step * u) && 1 / (step * u) < 20_000);
-    const rate = 1 / (step * (scale ?? 1));
+    const unit = name.match(/(?<![a-z])([mun]?s|min)(?:ec(?:ond)?s?)?\W*$/i);
+    if (!(step > 0) || (!unit && (step === 1 || COUNTER.test(name)))) return null;
+    const likely = [1, 1e-3, 1e-6, 1e-9].find((s) => 20 <= 1 / (step * s) && 1 / (step * s) < 2e4);
+    const rate = 1 / (step * (unit ? SECONDS[unit[1].toLowerCase()] : likely ?? 1));
     return Math.abs(rate - Math.round(rate)) < 0.002 * rate ? Math.round(rate) : rate;
   }
 
   // What one step is in mV, and a sentence where that is a guess.
   function scaleOf(name, lead, column, stepsPerMv) {
     if (stepsPerMv) return [1 / stepsPerMv, ""];
-    const unit = lead.match(UNIT);
+    const unit = lead.match(VOLTS);
     if (unit) return [/^(u|micro)/i.test(unit[1] ?? "") ? 1e-3 : unit[1] ? 1 : 1e3, ""];
     const known = column.slice(0, 65_536).filter(Number.isFinite).sort();
     if (known.every((v) => v % 1 === 0) && new Set(known).size > 2) {
       fail(`${name} holds integers as of a converter: state its steps per mV in the field above.`);
     }
     const span = Live.rPeaks.quantile(known, 0.995) - Live.rPeaks.quantile(known, 0.005);
-    const [guess, factor] = span > 50 ? ["µV", 1e-3] : span > 0 && span < 0.05 ? ["V", 1e3] : ["mV", 1];
-    return [factor, `No unit is stated: a span of ${span.toPrecision(3)} looks like ${guess}, which is assumed.`];
+    let [guess, factor] = ["mV", 1]; // an ECG spans 0.1 to 10 mV
+    if (span > 50) [guess, factor] = ["µV", 1e-3];
+    else if (span > 0 && span < 0.05) [guess, factor] = ["V", 1e3];
+    const looks = `a span of ${span.toPrecision(3)} looks like ${guess}, which is assumed`;
+    return [factor, `No unit is stated: ${looks}.`];
   }
 
   // Straight lines through missing values; the number of those.
@@ -154,6 +170,23 @@ Live.reading = (() => {
     return [c, d];
   }
 
+  // The sampling rate that is given, stated above the table, or told by its times.
+  function findRate(name, head, byTimes, given) {
+    const stated = head.match(RATE);
+    const byHead = stated && Number(stated[1].replace(",", ".")) * (stated[2] ? 1e3 : 1);
+    const known = byHead || byTimes.find(Boolean) || 0, hertz = (v) => Number(v.toPrecision(4));
+    if (known && given && Math.abs(given / known - 1) > 0.01) {
+      const remedy = "empty the field of the rate.";
+      fail(`${name} has ${hertz(known)} Hz, as it or its times state, not ${given}: ${remedy}`);
+    }
+    const fs = given || known;
+    if (!fs) fail(`${name} does not state its sampling rate: give it in Hz in the field above.`);
+    if (fs < 100 || fs > 20_000) {
+      fail(`Sampling at ${hertz(fs)} Hz cannot be used: give a recording at 100 to 20,000 Hz.`);
+    }
+    return fs;
+  }
+
   // Read a text: { signal in mV at 360 Hz, fs, doubts }. `given`: the rate in Hz, 0 if it is not
   // known, and the steps per mV, 0 if the unit is stated or to be guessed.
   function read(text, name, { rate = 0, stepsPerMv = 0 } = {}) {
@@ -163,27 +196,29 @@ Live.reading = (() => {
     const ecg = leads.filter((i) => !OTHER.test(names[i]));
     if (!ecg.length) fail(`${name} holds times or counts, but no column that can be an ECG.`);
     const lead = ecg.find((i) => /^(.*\W)?(ML)?II(\W.*)?$/i.test(names[i])) ?? ecg[0];
-    if (ecg.length > 1) doubts.push(`Column ${lead + 1}${names[lead] && ` (${names[lead]})`} of ${columns.length} is read.`);
-    const stated = head.match(RATE), byHead = stated && Number(stated[1].replace(",", ".")) * (stated[2] ? 1e3 : 1);
-    const known = byHead || clocks.map((i) => rateOf(names[i], columns[i])).find(Boolean) || 0;
-    if (known && rate && Math.abs(rate / known - 1) > 0.01) {
-      fail(`${name} has ${Number(known.toPrecision(4))} Hz, as it or its times state, not ${rate}: empty the field of the rate.`);
+    if (ecg.length > 1) {
+      const title = names[lead] && ` (${names[lead]})`;
+      doubts.push(`Column ${lead + 1}${title} of ${columns.length} is read.`);
     }
-    const fs = rate || known;
-    if (!fs) fail(`${name} does not state its sampling rate: give it in Hz in the field above.`);
-    if (fs < 100 || fs > 20_000) fail(`Sampling at ${Number(fs.toPrecision(4))} Hz cannot be used: give a recording at 100 to 20,000 Hz.`);
+    const fs = findRate(name, head, clocks.map((i) => rateOf(names[i], columns[i])), rate);
     const [factor, guess] = scaleOf(name, names[lead], columns[lead], stepsPerMv);
     if (guess) doubts.push(guess);
     let x = columns[lead].map((v) => v * factor);
     if (x.length > LONGEST_S * fs) {
       x = x.slice(0, LONGEST_S * fs);
-      doubts.push(`It lasts ${Math.round(columns[lead].length / fs)} s: the first ${LONGEST_S} s are read.`);
+      const lasts = Math.round(columns[lead].length / fs);
+      doubts.push(`It lasts ${lasts} s: the first ${LONGEST_S} s are read.`);
     }
-    if (x.length < (250 / FS) * fs) fail(`${name} lasts ${(x.length / fs).toFixed(2)} s, less than one heartbeat: give at least 0.7 s.`);
+    if (x.length < (250 / FS) * fs) {
+      const lasts = `${(x.length / fs).toFixed(2)} s, less than one heartbeat`;
+      fail(`${name} lasts ${lasts}: give at least 0.7 s.`);
+    }
     if (!x.some(Number.isFinite)) fail(`${name} has no sample with a value: export it again.`);
     const missing = fillGaps(x);
     if (missing) doubts.push(`${missing} missing samples are bridged by straight lines.`);
-    if (x.every((v) => v === x[0])) fail(`${name} is flat: the electrode was off, or another column holds the ECG.`);
+    if (x.every((v) => v === x[0])) {
+      fail(`${name} is flat: the electrode was off, or another column holds the ECG.`);
+    }
     return { signal: resample(x, fs), fs, doubts };
   }
 
