@@ -401,3 +401,55 @@ def test_a_table_is_read_as_by_the_library(tab, tmp_path, head, line):
     call = "([text, name]) => [...Live.reading.read(text, name, { rate: 360 }).signal]"
     found = tab.evaluate(call, [path.read_text(), path.name])
     np.testing.assert_allclose(found, read_recording(path, fs=360).signal, rtol=0, atol=1e-6)
+
+
+def test_every_change_reaches_the_network_and_can_be_undone(page):
+    before = read_answers(page)
+    ends = {"shift": "-40", "crop": "50", "ma": "1", "bw": "2", "mains": "0.5", "gain": "20"}
+
+    def change(script: str) -> Any:
+        page.evaluate("delete document.documentElement.dataset.live")
+        page.evaluate(script)
+        page.wait_for_selector("html[data-live]", timeout=60_000)
+        return read_answers(page)
+
+    for name, value in ends.items():
+        slider = f"document.getElementById('live-{name}')"
+        moved = f"{slider}.value = {value}; {slider}.dispatchEvent(new Event('input'))"
+        assert np.abs(change(moved) - before).max() > 0.01, name
+        undone = change("document.getElementById('live-reset').click()")
+        np.testing.assert_allclose(undone, before, atol=1e-6)
+    assert np.abs(change("document.getElementById('live-denoise').click()") - before).max() > 1e-4
+
+
+def test_a_beat_is_pulled_with_the_mouse(page):
+    page.click("#live-mistake")
+    wait_for_answers(page)
+    page.locator("#live-one").scroll_into_view_if_needed()
+    box = page.locator("#live-one").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 60)
+    page.mouse.up()
+    pull = np.array(page.evaluate("[...Live.page.pull]"))
+    assert abs(pull.argmin() - 90) <= 2
+    assert pull.min() < -0.2
+    assert abs(pull[:50]).max() < 1e-3
+
+
+def test_the_shade_is_the_fall_of_the_answer_where_a_beat_is_flattened(page):
+    page.evaluate("delete document.documentElement.dataset.live")
+    page.check("#live-occlusion")
+    page.wait_for_selector("html[data-live]", timeout=60_000)
+    beat = np.array(page.evaluate("[...Live.page.beats[0].samples]"))
+    flat = [beat.copy() for _ in range(0, 163, 6)]
+    for row, j in zip(flat, range(0, 163, 6), strict=True):
+        row[j : j + 18] = np.linspace(beat[j], beat[j + 17], 18)
+    call = "(x) => Live.page.network.classify(x.map((row) => Float32Array.from(row)))"
+    p = np.array(page.evaluate(call, [beat.tolist(), *(row.tolist() for row in flat)]))
+    fall = (p[0].max() - p[1:, p[0].argmax()]).clip(0)
+    starts = np.arange(0, 163, 6)
+    wanted = [fall[(starts <= i) & (i < starts + 18)].mean() for i in range(180)]
+    found = page.evaluate("[...Live.page.shade]")
+    np.testing.assert_allclose(found, wanted, atol=1e-4)

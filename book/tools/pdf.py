@@ -48,8 +48,8 @@ def find_browser() -> str | None:
 def parts() -> list[tuple[str, list[str]]]:
     """The book's parts, in order: caption, and its pages' names such as ``book/glossary``.
 
-    Without the pages of the API, which are for looking up, by searching, and without "Try it", which
-    paper cannot answer.
+    Without the pages of the API, which are for looking up, by searching, and without "Try it",
+    which paper cannot answer.
     """
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf-8"))
     chapters = []

@@ -367,7 +367,7 @@
 
   function openText(text, name) {
     try {
-      const given = { rate: Number($("rate").value), stepsPerMv: Number($("gain").value) };
+      const given = { rate: Number($("rate").value), stepsPerMv: Number($("steps").value) };
       const { signal, fs, doubts } = Live.reading.read(text, name, given);
       const peaks = Live.rPeaks.detect(signal);
       const inside = peaks.filter((p) => p >= MARGINS[0] && p + MARGINS[1] <= signal.length);
@@ -451,7 +451,7 @@
       opened = { text: new TextDecoder(encoding).decode(bytes), name: file.name };
       openText(opened.text, opened.name);
     });
-    for (const id of ["rate", "gain"]) {
+    for (const id of ["rate", "steps"]) {
       on(id, "change", () => opened && openText(opened.text, opened.name));
     }
     on("denoise", "change", () => update());
