@@ -1,6 +1,7 @@
 """The page "Try it": its JavaScript computes what the library computes."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -453,3 +454,84 @@ def test_the_shade_is_the_fall_of_the_answer_where_a_beat_is_flattened(page):
     wanted = [fall[(starts <= i) & (i < starts + 18)].mean() for i in range(180)]
     found = page.evaluate("[...Live.page.shade]")
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@pytest.fixture
+def drawn(tab: Any, rendered: Any) -> Iterator[Any]:
+    """A function that opens a page as a file and brings a frame near the screen: tab, frame."""
+    contexts = []
+
+    def open_frame(page: str, frame: str, width: int = 1280, scheme: Any = "light") -> Any:
+        size = {"width": width, "height": 900}
+        contexts.append(tab.context.browser.new_context(viewport=size, color_scheme=scheme))
+        opened, seen = contexts[-1].new_page(), list[str]()
+        opened.on("request", lambda request: seen.append(request.url))
+        opened.on("pageerror", lambda error: seen.append(error.message))
+        opened.goto((rendered / "notebooks" / f"{page}.html").as_uri(), wait_until="load")
+        box = opened.locator(f".live-frame[data-frame={frame}]")
+        box.evaluate("(box) => box.scrollIntoView()")
+        opened.wait_for_selector(f"[data-frame={frame}][data-drawn]", timeout=20_000)
+        assert [url for url in seen if not url.startswith(("file:", "data:"))] == []
+        return opened, box
+
+    yield open_frame
+    for context in contexts:
+        context.close()
+
+
+def find_frames() -> list[tuple[str, str]]:
+    """Pages and the frames in them."""
+    sources = sorted(live.ROOT.glob("notebooks/*.py"))
+    return [
+        (path.stem, name)
+        for path in sources
+        for name in re.findall(
+            r'^# <div class="live-frame" data-frame="(\w+)"></div>$', path.read_text(), re.M
+        )
+    ]
+
+
+def test_a_frame_loads_its_scripts_in_order_once_it_comes_near_the_screen(tab, tmp_path):
+    for name in ("frames.js", "frame_tools.js", "live.css"):
+        (tmp_path / name).write_bytes((live.FOLDER / name).read_bytes())
+    (tmp_path / "a.js").write_text("Live.a = 'a';")
+    (tmp_path / "b.js").write_text("Live.b = Live.a + 'b';")
+    frame = "needs: ['a.js', 'b.js'], title: 'Try it', draw: (box) => box.append(Live.b)"
+    (tmp_path / "frame_x.js").write_text(f"Live.frames.x = {{ {frame} }};")
+    html = '<script src="frames.js"></script><div style="height: 5000px"></div>'
+    (tmp_path / "x.html").write_text(f'{html}<div class="live-frame" data-frame="x"></div>')
+    page = tab.context.browser.new_page()
+    page.goto((tmp_path / "x.html").as_uri())
+    page.wait_for_timeout(200)
+    assert page.evaluate("[Live.tools, document.querySelector('.live-frame').innerHTML]") == [
+        None,
+        "",
+    ]
+    page.mouse.wheel(0, 5000)
+    page.wait_for_selector("[data-drawn]")
+    assert page.inner_text(".live-frame").split() == ["Try", "it", "ab"]
+    page.close()
+
+
+@pytest.mark.parametrize(("page", "frame"), find_frames())
+def test_frames_show_nothing_without_javascript(tab, rendered, page, frame):
+    context = tab.context.browser.new_context(java_script_enabled=False)
+    silent = context.new_page()
+    silent.goto((rendered / "notebooks" / f"{page}.html").as_uri())
+    box = silent.locator(f".live-frame[data-frame={frame}]")
+    assert box.inner_html() == ""
+    assert box.bounding_box()["height"] == 0
+    context.close()
+
+
+@pytest.mark.parametrize("look", [(1280, "light"), (400, "dark")])
+@pytest.mark.parametrize(("page", "frame"), find_frames())
+def test_frames_fit_the_screen_and_can_be_read_by_all(drawn, page, frame, look):
+    opened, box = drawn(page, frame, *look)
+    inside = box.evaluate(
+        "(b) => [b, ...b.querySelectorAll('*')].every((e) => "
+        "e.getBoundingClientRect().right <= document.documentElement.clientWidth)"
+    )
+    assert inside
+    faults = Axe().run(opened, f"[data-frame={frame}]").response["violations"]
+    assert [f["id"] for f in faults if f["impact"] in ("serious", "critical")] == []

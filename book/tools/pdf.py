@@ -86,7 +86,7 @@ def article(page: str, pages: set[str], html: Path = HTML) -> Tag:
         raise PrintError(f"{path} is missing: render the book first, make html.")
     found = BeautifulSoup(path.read_text("utf-8"), "html.parser").find("article")
     assert isinstance(found, Tag)
-    for useless in found.select(".headerlink, .copybtn, script, .tag_install"):
+    for useless in found.select(".headerlink, .copybtn, script, .tag_install, .live-frame"):
         useless.decompose()
     for cell in found.select(".tag_hide-input > details"):
         cell.decompose()

@@ -413,6 +413,7 @@
     for (const [name, words, least, most, step, first, format] of CHANGES) {
       const label = document.createElement("label"), input = document.createElement("input");
       const output = document.createElement("output");
+      label.className = "live-slider";
       Object.assign(input, { type: "range", min: least, max: most, step, value: first });
       input.id = `live-${name}`;
       const show = () => {
