@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from ecgkit.train import checkpoints
 from ecgkit.train.augmentation import disturb, epoch_order, random_crops, target_counts
 from ecgkit.train.checkpoints import CHECKPOINT
 from ecgkit.train.device import pick_device, pick_precision, rank_and_world
+from ecgkit.train.graph import GraphedStep, can_record
 from ecgkit.train.recipe import Recipe, class_weights, learning_rate, loss
 
 Features = NDArray[np.float32] | None
@@ -56,6 +58,7 @@ def fit(
     resume: bool = False,
     device: str = "auto",
     precision: str = "auto",
+    graph: bool = True,
     evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
     progress: bool = False,
 ) -> list[Epoch]:
@@ -74,6 +77,7 @@ def fit(
     out, resume : Path, optional, and bool
         Directory for a checkpoint after each epoch; go on from the one there.
     device, precision : str, see :mod:`ecgkit.train.device`
+    graph : bool, whether the step may be recorded, see :mod:`ecgkit.train.graph`
     evaluate : callable, optional
         Called with the network after each epoch, for its entry. Never give it the test half.
     """
@@ -86,9 +90,13 @@ def fit(
     draws = int(target_counts(torch.bincount(y), recipe.balance).sum())
     weights = class_weights(y, recipe)
     steps_per_epoch = math.ceil(draws / recipe.batch)
-    optimizer = AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
-    scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
     rank, world = rank_and_world()
+    graph = graph and can_record(place, dtype) and world == 1
+    # A graph reads the learning rate from the device.
+    rate = torch.tensor(recipe.learning_rate, device=place) if graph else recipe.learning_rate
+    how: dict[str, Any] = {"weight_decay": recipe.weight_decay, "fused": True, "capturable": graph}
+    optimizer = AdamW(network.parameters(), rate, **how)
+    scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
     digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
     digest.update(b"" if features is None else features.tobytes())
     identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest.hexdigest()[:16]}
@@ -98,6 +106,21 @@ def fit(
         entries = checkpoints.restore(out / CHECKPOINT, network, optimizer, scaler, identity)
         curve = [Epoch(**entry) for entry in entries]
     trained: nn.Module = DistributedDataParallel(network) if world > 1 else network
+    each = {"each": True} if recipe.each_branch else {}
+
+    def make_step(n: int, *inputs: Tensor) -> Tensor:
+        """Train on this process's share of a batch of n; the sum of its losses, ()."""
+        *values, target = inputs
+        with fast(place), torch.autocast(place.type, dtype, enabled=dtype != torch.float32):
+            logits = trained(*values, **each).float()
+        losses = loss(logits, target, recipe, weights) * (rank < n)
+        optimizer.zero_grad(set_to_none=True)
+        scaler.scale(losses * (world / n)).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        return losses.detach()
+
+    step = GraphedStep(make_step) if graph else make_step
     for epoch in range(len(curve), recipe.epochs):
         start = time.perf_counter()
         # A CPU's generator takes the lower 32 bits of a seed alone: the rank has to show in them.
@@ -107,23 +130,13 @@ def fit(
         batches = _batches(x, z, y, recipe, seed, epoch)
         name = f"epoch {epoch + 1}/{recipe.epochs}"
         bar = tqdm(batches, name, steps_per_epoch, disable=not progress, leave=False)
-        for i, (batch, columns, target) in enumerate(bar):
-            step = epoch * steps_per_epoch + i
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, step, steps_per_epoch * recipe.epochs)
+        for i, batch in enumerate(bar):
+            done = epoch * steps_per_epoch + i
+            _set_rate(optimizer, learning_rate(recipe, done, steps_per_epoch * recipe.epochs))
             # Every world-th beat of the batch is this process's; where a last batch is too small
             # for all, one that counts for nothing.
-            mine = slice(rank, None, world) if rank < len(target) else slice(1)
-            inputs = [batch[mine]] if columns is None else [batch[mine], columns[mine]]
-            each = {"each": True} if recipe.each_branch else {}
-            with fast(place), torch.autocast(place.type, dtype, enabled=dtype != torch.float32):
-                logits = trained(*inputs, **each).float()
-            losses = loss(logits, target[mine], recipe, weights) * (rank < len(target))
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(losses * (world / len(target))).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            total += losses.detach()
+            mine = slice(rank, None, world) if rank < len(batch[-1]) else slice(1)
+            total += step(len(batch[-1]), *(values[mine] for values in batch))
         if world > 1:
             distributed.all_reduce(total)
         mean_loss = total.item() / draws
@@ -137,10 +150,19 @@ def fit(
     return curve
 
 
+def _set_rate(optimizer: AdamW, rate: float) -> None:
+    """Set the learning rate, on the device where it lies there."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
 def _batches(
     x: Tensor, z: Tensor | None, y: Tensor, recipe: Recipe, seed: int, epoch: int
-) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
-    """One epoch's augmented batches: signals (b, n), features (b, k) or None, labels (b,)."""
+) -> Iterator[list[Tensor]]:
+    """One epoch's augmented batches: signals (b, n), features (b, k) if any, labels (b,)."""
     generator = torch.Generator(x.device).manual_seed(seed * 1_000_003 + epoch)
     rows, is_copy = epoch_order(y, generator, recipe.balance)
     for chosen, copy in zip(rows.split(recipe.batch), is_copy.split(recipe.batch), strict=True):
@@ -152,7 +174,7 @@ def _batches(
         batch = torch.where(copy[:, None], crops, batch)
         if recipe.gain or recipe.noise_mv:
             batch = disturb(batch, generator, recipe.gain, recipe.noise_mv)
-        yield batch, None if z is None else z[chosen], y[chosen]
+        yield [batch, y[chosen]] if z is None else [batch, z[chosen], y[chosen]]
 
 
 def _check(signals: NDArray[np.float32], labels: NDArray[np.integer], z: Features) -> None:

@@ -3,20 +3,28 @@
 import platform
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ecgbook.bench import networks, recordings
+from ecgbook.bench import networks
 from ecgkit import InputError
 from ecgkit.train.device import versions
+
+
+def _of_recordings(name: str) -> dict[str, Any]:
+    """Measure what needs the signal tools, which a machine for training may lack."""
+    return getattr(import_module("ecgbook.bench.recordings"), name)()
+
 
 PARTS: dict[str, Callable[[], dict[str, Any] | None]] = {
     "train": networks.train,
     "infer": networks.infer,
-    "prepare": recordings.prepare,
-    "day": recordings.day,
+    "prepare": partial(_of_recordings, "prepare"),
+    "day": partial(_of_recordings, "day"),
     "gpu": networks.train_on_gpu,
 }
 

@@ -6,15 +6,17 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from ecgbook.bench import timing
 from ecgkit.nn.fast import FastCPU, fast, fold_norms
 from ecgkit.nn.models import BEAT_LENGTH, TCN, ResNetTCN, build
 from ecgkit.nn.trees import N_CLASSES
 from ecgkit.train.device import describe_device, pick_device, pick_precision
-from ecgkit.train.fit import fit
+from ecgkit.train.fit import Epoch, fit
 from ecgkit.train.recipe import Recipe
 
 PAPER_DRAWS = 50 * 4 * 44_920  # 50 epochs of four classes brought to N's number
@@ -143,8 +145,12 @@ def train_on_gpu(
 ) -> dict[str, Any] | None:
     """Measure epochs of the paper's recipe on random beats; None without a CUDA device.
 
-    Per batch size, as in ``batch_128``, ``epoch_s``, ``paper_s`` for 50 of these, and
-    ``vs_matmul``, operations per second over those of a matrix product.
+    Per batch size, as in ``batch_128``: ``epoch_s``, ``paper_s`` for 50 of these, ``vs_matmul``,
+    operations per second over those of a matrix product, and ``peak_mb``, the largest memory in
+    use. Of the first size also ``vs_plain``, how many times as fast as without a CUDA graph;
+    and ``loss_change``, the largest relative change of an epoch's loss through it. ``compiled_s``
+    is a training step by `torch.compile`; ``resident_s`` and ``loader_s`` are the times to cut the
+    beats into batches of the first size on the device, and by a DataLoader of 8 processes.
     """
     if device == "cuda" and not torch.cuda.is_available():
         return None
@@ -161,10 +167,70 @@ def train_on_gpu(
         "precision": str(dtype).removeprefix("torch."),
         "matmul_tflop_s": limit_flop_s / 1e12,
     }
+
+    def train(batch: int, epochs: int = 3, graph: bool = True) -> list[Epoch]:
+        torch.manual_seed(0)
+        recipe = Recipe(epochs=epochs, batch=batch)  # the first epoch warms up
+        return fit(build("resnet-tcn"), beats, labels, recipe, device=device, graph=graph)
+
     for batch in batches:
-        recipe = Recipe(epochs=3, batch=batch)  # the first epoch warms up
-        epochs = fit(build("resnet-tcn"), beats, labels, recipe, device=device)
+        if place.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        epochs = train(batch)
         epoch_s = float(np.median([epoch.seconds for epoch in epochs[1:]]))
         row = {"epoch_s": epoch_s, "paper_s": 50 * epoch_s}
-        measured[f"batch_{batch}"] = row | {"vs_matmul": flop_per_epoch / epoch_s / limit_flop_s}
-    return measured
+        row["vs_matmul"] = flop_per_epoch / epoch_s / limit_flop_s
+        if place.type == "cuda":
+            row["peak_mb"] = torch.cuda.max_memory_allocated() / 1e6
+        if batch == batches[0]:
+            plain = train(batch, epochs=2, graph=False)
+            row["vs_plain"] = plain[1].seconds / epoch_s
+            pairs = zip(epochs, plain, strict=False)
+            row["loss_change"] = max(abs(e.loss - p.loss) / p.loss for e, p in pairs)
+        measured[f"batch_{batch}"] = row
+    return measured | _other_ways(beats, labels, batches[0], place, dtype)
+
+
+def _other_ways(
+    beats: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    batch: int,
+    place: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, float]:
+    """Time a compiled step, and batches cut on the device beside those of a DataLoader."""
+    x, y = torch.from_numpy(beats), torch.from_numpy(labels)
+    there = x.to(place), y.to(place)
+
+    def resident() -> None:
+        for rows in torch.randperm(len(y), device=place).split(batch):
+            there[0][rows], there[1][rows]
+        wait()
+
+    loader = DataLoader(
+        TensorDataset(x, y),
+        batch,
+        shuffle=True,
+        num_workers=8 if place.type == "cuda" else 1,
+        pin_memory=place.type == "cuda",
+        persistent_workers=True,
+    )
+
+    def load() -> None:
+        for parts in loader:
+            for part in parts:
+                part.to(place, non_blocking=True)
+        wait()
+
+    def wait() -> None:
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+
+    calls: Calls = {"resident_s": resident, "loader_s": load}
+    if place.type == "cuda":
+        network = build("resnet-tcn").to(place)
+        network.compile(mode="reduce-overhead")
+        step = training_step(network, there[0][:batch], there[1][:batch], dtype)
+        calls["compiled_s"] = lambda: step().item()
+    seconds = timing.interleaved(calls, 3, "other ways")
+    return {name: float(np.median(values)) for name, values in seconds.items()}

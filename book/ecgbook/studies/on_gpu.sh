@@ -53,6 +53,11 @@ pack() {  # all records; checkpoints of unfinished runs, then weights by seed, u
 }
 trap pack EXIT
 
+# First the benchmark, which says whether the CUDA graph changes a loss, and its speed.
+timeout --signal=INT --kill-after=10 200 "${PYTHON:-python3}" -m ecgbook bench --only gpu --json \
+    > "$out/bench.json"
+echo "on_gpu: bench ended with $? after $SECONDS s" >&2
+
 paper=(resnet-tcn-paper tcn-paper resnet-paper tcn-no-se-paper resnet-no-inception-paper)
 ours=("${paper[@]/%-paper/-ours}")
 study reproduction --rows "${paper[@]}" --seeds 3
