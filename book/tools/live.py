@@ -5,9 +5,9 @@
     python book/tools/live.py             # weights, strips and noise, into book/_static/live
     python book/tools/live.py --weights   # the weights alone, which need no recordings
 
-Weights are stored as integers of 8 bits, one scale per output of a layer, those of small layers of
-16 bits; batch norms are multiplied into the convolutions. Strips are stored as integers of the
-recordings' own resolution.
+Weights are stored as integers of 6 to 12 bits, one scale per output of a layer, and deflated; batch
+norms are multiplied into the convolutions. Strips are stored as integers of the recordings' own
+resolution.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import base64
 import json
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,6 @@ from ecgkit.train.weights import Classifier, load_model
 
 FOLDER = ROOT / "book" / "_static" / "live"
 NETWORKS = ("paper", "ours", "strangers")
-SMALL = 13_000
-"""Layers of fewer weights keep 16 bits: the first ones, whose errors all others pass on."""
 Layers = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Name to weight, shape (outputs, taps, inputs), and bias, shape (outputs,)."""
 
@@ -89,26 +88,38 @@ def collect_layers(network: ResNetTCN) -> Layers:
         }
 
 
+def choose_bits(n_weights: int) -> int:
+    """Choose more bits for small layers: these are the first ones, whose errors all others pass on.
+
+    >>> [choose_bits(n) for n in (12_288, 57_344, 458_752)]
+    [12, 8, 6]
+    """
+    return 12 if n_weights < 13_000 else 8 if n_weights < 100_000 else 6
+
+
 def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.signedinteger]]:
     """Round weights to multiples of one scale per output, (o, ...) -> (o,), (o, n).
 
-    The multiples are integers of 8 bits; of 16 in a layer of fewer than :data:`SMALL` weights.
-
     >>> scale, steps = quantise(np.array([[0.5, -1.0], [0, 0]], np.float32))
     >>> steps.tolist(), steps.dtype.name
-    ([[16384, -32767], [0, 0]], 'int16')
+    ([[1024, -2047], [0, 0]], 'int16')
     """
-    kind: Any = np.int16 if weight.size < SMALL else np.int8
+    bits = choose_bits(weight.size)
     rows = weight.reshape(len(weight), -1)
-    scale = np.abs(rows).max(axis=1) / np.float32(np.iinfo(kind).max)
+    scale = np.abs(rows).max(axis=1) / np.float32(2 ** (bits - 1) - 1)
     scale[scale == 0] = 1
-    return scale, np.round(rows / scale[:, None]).astype(kind)
+    return scale, np.round(rows / scale[:, None]).astype(np.int16 if bits > 8 else np.int8)
+
+
+def encode(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def pack(arrays: Sequence[NDArray]) -> str:
-    """Write arrays one behind the other, each from a multiple of four bytes on, as base64."""
-    parts = [np.ascontiguousarray(array).tobytes() for array in arrays]
-    return base64.b64encode(b"".join(part + bytes(-len(part) % 4) for part in parts)).decode()
+    """Deflate arrays, one behind the other; first bytes of an array's numbers, then second ones."""
+    parts = (np.ascontiguousarray(a).view(np.uint8).reshape(a.size, -1) for a in arrays)
+    deflate = zlib.compressobj(9, wbits=-15)  # no header
+    return encode(deflate.compress(b"".join(p.T.tobytes() for p in parts)) + deflate.flush())
 
 
 def export_network(classifier: Classifier, precision: str = "integers") -> dict[str, Any]:
@@ -182,11 +193,11 @@ def pack_signal(steps: NDArray[np.int64]) -> dict[str, Any]:
     """Store integers as the first one and the differences, of 8 bits if they fit, else of 16.
 
     >>> pack_signal(np.array([1000, 1003, 1001]))
-    {'first': 1000, 'bits': 8, 'data': 'AAP+AA=='}
+    {'first': 1000, 'bits': 8, 'data': 'AAP+'}
     """
     changes = np.diff(steps, prepend=steps[:1])
     bits = 8 if np.abs(changes).max() < 128 else 16
-    data = pack([changes.astype(f"<i{bits // 8}")])
+    data = encode(changes.astype(f"<i{bits // 8}").tobytes())
     return {"first": int(steps[0]), "bits": bits, "data": data}
 
 

@@ -6,27 +6,30 @@ globalThis.Live ??= {};
 Live.network = (() => {
   const CLASSES = ["N", "S", "V", "F"], SAMPLES = 180;
 
-  function bytesOf(base64) {
+  async function inflate(base64) {
     const text = atob(base64), bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    return bytes.buffer;
+    const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Uint8Array(await new Response(inflated).arrayBuffer());
   }
 
-  // A function that takes arrays out of a buffer, one after the other, each from a multiple of 4
-  // bytes on.
-  function reader(buffer) {
+  // A function that takes arrays out of bytes, one after the other. Of an array come the first
+  // bytes of all numbers, then the second ones, and so on.
+  function reader(bytes) {
     let at = 0;
     return (Kind, n) => {
-      const array = new Kind(buffer, at, n);
-      at += Math.ceil(array.byteLength / 4) * 4;
-      return array;
+      const size = Kind.BYTES_PER_ELEMENT, whole = new Uint8Array(n * size);
+      for (let b = 0; b < size; b++) {
+        for (let i = 0; i < n; i++) whole[i * size + b] = bytes[at++];
+      }
+      return new Kind(whole.buffer);
     };
   }
 
   // Layers by name: weights (outputs, window), biases (outputs,); a window is taps * inputs long.
   const KINDS = { int8: Int8Array, int16: Int16Array };
-  function unpackLayers({ layers, data }) {
-    const take = reader(bytesOf(data)), found = {};
+  async function unpackLayers({ layers, data }) {
+    const take = reader(await inflate(data)), found = {};
     for (const [name, precision, outputs, taps, inputs] of layers) {
       const window = taps * inputs, biases = take(Float32Array, outputs);
       let weights;
@@ -161,8 +164,8 @@ Live.network = (() => {
   }
 
   // Gradient-boosted trees: a function of a beat's features that adds up the leaves it comes to.
-  function plantTrees({ nodes, roots, bias, data }) {
-    const take = reader(bytesOf(data));
+  async function plantTrees({ nodes, roots, bias, data }) {
+    const take = reader(await inflate(data));
     const number = take(Float32Array, nodes), left = take(Uint16Array, nodes);
     const right = take(Uint16Array, nodes), feature = take(Uint8Array, nodes);
     return (features) => {
@@ -180,8 +183,8 @@ Live.network = (() => {
 
   // Make a network of its description in weights_*.js: `classify(beats, features)` gives a row of
   // four probabilities per beat. `kernel` says whether WebAssembly computes the convolutions.
-  function load(about, useKernel = true) {
-    const layers = unpackLayers(about), trees = about.trees && plantTrees(about.trees);
+  async function load(about, useKernel = true) {
+    const layers = await unpackLayers(about), trees = about.trees && await plantTrees(about.trees);
     let conv = convolve, kernel = false;
     if (useKernel) {
       try {

@@ -401,7 +401,7 @@
   async function chooseNetwork(name) {
     try {
       await loadNetwork(name);
-      state.network = networks[name] ??= Live.network.load(Live[`weights_${name}`]);
+      state.network = networks[name] ??= await Live.network.load(Live[`weights_${name}`]);
       describeRecording();
       await update();
     } catch (error) {
