@@ -25,7 +25,7 @@ from ecgkit.data.beats import load_beats
 from ecgkit.data.cutting import extract_beats, prepare_signal, resample
 from ecgkit.data.preparation import Preparation
 from ecgkit.data.r_peaks import align_r_peaks, detect_r_peaks
-from ecgkit.data.splits import random_split
+from ecgkit.data.splits import person_of, random_split
 from ecgkit.nn.fast import fold_norms
 from ecgkit.nn.trees import Mixture
 from ecgkit.train.weights import load_model
@@ -149,7 +149,7 @@ def test_features_are_those_of_the_library(tab, synthetic_source):
 @pytest.mark.parametrize("kernel", [True, False])
 @pytest.mark.parametrize("name", live.NETWORKS)
 def test_with_float_weights_the_networks_answer_as_in_torch(exact, synthetic_source, name, kernel):
-    classifier = load_model(name)
+    classifier = load_model(live.NETWORKS[name])
     beats = load_beats(synthetic_source, classifier.preparation, cached=False).sample(60, rare=15)
     arguments = [name, beats.signals.tolist(), beats.features.tolist(), kernel]
     found, fast = exact.evaluate(CLASSIFY, arguments)
@@ -159,7 +159,7 @@ def test_with_float_weights_the_networks_answer_as_in_torch(exact, synthetic_sou
 
 @pytest.mark.parametrize("name", live.NETWORKS)
 def test_integer_weights_change_one_answer_in_a_thousand_at_most(tab, mitdb, name):
-    classifier = load_model(name)
+    classifier = load_model(live.NETWORKS[name])
     beats = load_beats(mitdb, classifier.preparation).without_q()
     test = beats.select(random_split(beats.labels, seed=0).test).sample(2000)
     tab.add_script_tag(path=str(live.FOLDER / f"weights_{name}.js"))
@@ -190,7 +190,7 @@ def round_weights(network: Any) -> Any:
 
 @pytest.mark.parametrize("name", live.NETWORKS)
 def test_integer_weights_hardly_change_an_answer_of_the_whole_test_half(mitdb, name):
-    classifier = load_model(name)
+    classifier = load_model(live.NETWORKS[name])
     beats = load_beats(mitdb, classifier.preparation).without_q()
     test = beats.select(random_split(beats.labels, seed=0).test)
     before, network = classifier.predict(test).argmax(axis=1), classifier.network
@@ -276,10 +276,10 @@ def read_answers(page: Any) -> Any:
     return np.array(page.evaluate("Live.page.beats.map((beat) => beat.answer)"))
 
 
-@pytest.mark.parametrize("name", live.NETWORKS)
+@pytest.mark.parametrize("name", ["paper", "ours", "fold"])
 def test_the_page_answers_as_the_library_does_on_each_strip(page, mitdb, name):
-    classifier = load_model(name)
-    choose(page, network=name)
+    classifier = load_model(live.NETWORKS[name])
+    choose(page, network="strangers" if name == "fold" else name)
     changed = total = 0
     for k, strip in enumerate(read_script("strips")):
         choose(page, strip=str(k))
@@ -292,6 +292,20 @@ def test_the_page_answers_as_the_library_does_on_each_strip(page, mitdb, name):
         changed += (found.argmax(axis=1) != wanted.argmax(axis=1)).sum()
         total += len(found)
     assert changed <= 0.01 * total
+
+
+def test_strips_say_whether_the_person_was_in_training(page):
+    provenance = load_model(live.NETWORKS["fold"]).provenance
+    records = [strip["record"] for strip in read_script("strips")]
+    known = np.isin(person_of(records), person_of(provenance.trained_on))
+    assert known.sum() <= 1
+    choose(page, network="strangers")
+    for k in range(len(records)):
+        choose(page, strip=str(k))
+        for place in ("#live-about", "#live-says", "#live-status"):
+            said = page.inner_text(place)
+            assert ("trained on this patient" in said) == known[k]
+            assert ("person was not in its training" in said) != known[k]
 
 
 def test_the_keyboard_alone_selects_pulls_and_undoes(page):
@@ -339,10 +353,14 @@ def test_a_recording_of_ones_own_is_answered(page, signals, tmp_path, fs):
     lines = [f"{t:.5f},{v:.4f}" for t, v in zip(times, x, strict=True)]
     path = tmp_path / "own.csv"
     path.write_text("time_s,II_mV\n" + "\n".join(lines) + "\n")
+    choose(page, network="strangers")
     page.click(".live-own summary")
     page.evaluate("delete document.documentElement.dataset.live")
     page.set_input_files("#live-file", path)
     page.wait_for_selector("html[data-live]", timeout=60_000)
+    trained_on = load_model("strangers").provenance.trained_on
+    assert page.evaluate("Live.page.network.about.trained_on") == list(trained_on)
+    assert "training" not in page.inner_text("#live-says")
     signal = resample(np.round(x, 4), fs)
     beats = extract_beats(signal, detect_r_peaks(signal), Preparation())
     assert page.evaluate("Live.page.beats.length") == len(beats.signals)

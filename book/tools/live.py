@@ -38,7 +38,10 @@ from ecgkit.nn.trees import Mixture, Trees
 from ecgkit.train.weights import Classifier, load_model
 
 FOLDER = ROOT / "book" / "_static" / "live"
-NETWORKS = ("paper", "ours", "strangers")
+NETWORKS = {name: name for name in ("paper", "ours", "strangers")}
+"""Name on the page to what ``load_model`` loads."""
+NETWORKS["fold"] = str(Path(__file__).with_name("strangers_fold.safetensors"))
+"""Trained as ``strangers``, without the people of most strips: see ``ecgbook.studies.people``."""
 Layers = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Name to weight, shape (outputs, taps, inputs), and bias, shape (outputs,)."""
 
@@ -163,8 +166,8 @@ def write_script(path: Path, name: str, value: Any) -> None:
 
 def write_weights(folder: Path = FOLDER, precision: str = "integers") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in NETWORKS:
-        exported = export_network(load_model(name), precision)
+    for name, weights in NETWORKS.items():
+        exported = export_network(load_model(weights), precision)
         write_script(folder / f"weights_{name}.js", f"weights_{name}", exported)
 
 
@@ -174,17 +177,19 @@ class Strip:
 
     record: str
     shows: str
+    start_s: int | None = None  #: None: where most beats of every class are.
 
 
 STRIPS = (
     Strip("208", "ventricular and fusion beats"),
-    Strip("100", "normal beats and early atrial ones"),
-    Strip("119", "ventricular beats, each followed by a pause"),
-    Strip("200", "every other beat ventricular, with noise"),
-    Strip("203", "atrial fibrillation with ventricular beats"),
     Strip("209", "runs of atrial beats"),
+    Strip("212", "right bundle branch block that comes and goes", 136),
     Strip("213", "fusion beats"),
-    Strip("223", "atrial and ventricular beats"),
+    Strip("220", "early atrial beats"),
+    Strip("228", "ventricular beats"),
+    Strip("228", "noise in the recording", 1204),
+    Strip("232", "right bundle branch block with atrial beats", 510),
+    Strip("203", "atrial fibrillation with ventricular beats"),
 )
 LENGTH, FS = 30 * 360, 360
 
@@ -218,7 +223,7 @@ def find_seen(source: Source) -> dict[tuple[str, int], int]:
 
 
 def export_strip(source: Source, strip: Strip, seen: dict[tuple[str, int], int]) -> dict[str, Any]:
-    """Choose the half minute with most beats of every class, and describe it for the page."""
+    """Describe half a minute for the page."""
     record = source.read(strip.record, "MLII")
     classes = np.array([aami.CLASSES[c] for c in aami.encode(record.symbols)])
     starts = np.arange(0, len(record.lead("MLII")) - LENGTH, 2 * FS)
@@ -227,7 +232,7 @@ def export_strip(source: Source, strip: Strip, seen: dict[tuple[str, int], int])
         inside = classes[(record.r_peaks > start) & (record.r_peaks < start + LENGTH)]
         return float(sum(np.log1p((inside == name).sum()) for name in "NSVF"))
 
-    start = int(max(starts, key=variety))
+    start = int(max(starts, key=variety)) if strip.start_s is None else strip.start_s * FS
     lead = record.lead("MLII")[start : start + LENGTH].astype(float)
     inside = (record.r_peaks >= start) & (record.r_peaks < start + LENGTH)
     pairs = zip(record.r_peaks[inside].tolist(), record.symbols[inside].tolist(), strict=True)

@@ -163,19 +163,22 @@
     const how = state.network.kernel ? "" : slow;
     if (!judged.length) return say(`${state.beats.length} beats found and answered.${how}`);
     const count = (beats) => `${beats.filter(isMistake).length} of ${beats.length}`;
-    if (state.network.about.split === "people") {
-      const whose = "of a patient that this network was trained on";
-      return say(`Mistakes on this strip: ${count(judged)} beats, ${whose}.${how}`);
+    if (isForStrangers()) {
+      return say(`Mistakes on this strip: ${count(judged)} beats. ${sayWhose()}${how}`);
     }
     const [seen, unseen] = [1, 0].map((s) => count(judged.filter((beat) => beat.mark[2] === s)));
     const where = `${unseen} beats not seen in training, ${seen} seen in training`;
     return say(`Mistakes on this strip: ${where}.${how}`);
   }
 
-  // Where the strip is from, and whether the network knows the person.
+  const isForStrangers = () => state.network.about.split === "people";
+  const isKnown = () => state.network.about.trained_on.includes(state.record);
+  const sayWhose = () => (isKnown() ?
+    "This network was trained on this patient." : "This person was not in its training.");
+
+  // Where the recording is from, and whether the network knows the person.
   function describeRecording() {
-    const known = state.network?.about.trained_on.includes(state.record);
-    $("about").textContent = state.about + (known ? " This network was trained on this patient." : "");
+    $("about").textContent = state.own ? state.about : `${state.about} ${sayWhose()}`;
   }
 
   function say(sentence) {
@@ -191,7 +194,8 @@
     let training = "";
     if (!state.own) {
       const seen = ["; not seen in training", "; seen in training"][beat.mark[2]] ?? "";
-      training = state.network.about.split === "people" ? "; trained on this patient" : seen;
+      const person = isKnown() ? "; trained on this patient" : "; this person was not in its training";
+      training = isForStrangers() ? person : seen;
     }
     $("says").textContent = `${says.join(", ")}${training}.`;
     const at = `at ${(beat.peak / FS).toFixed(2)} s`;
@@ -274,7 +278,7 @@
       g.fillStyle = color(wanted);
       g.font = "15px system-ui, sans-serif";
       g.fillText(wanted, at, height - 16);
-      if (beat.mark[2] === 1 && state.network.about.split !== "people") {
+      if (beat.mark[2] === 1 && !isForStrangers()) {
         g.beginPath();
         g.arc(at, height - 7, 3, 0, 2 * Math.PI);
         g.fill();
@@ -350,12 +354,11 @@
 
   function showRecording(raw, marks, about, record = "") {
     Object.assign(state, { raw, marks, about, record, own: !record });
-    Object.assign(state, { selected: 0, beats: [], shade: null });
+    Object.assign(state, { selected: 0, beats: [], shade: null, clean: null });
     state.pull.fill(0);
-    describeRecording();
     $("paper").scrollLeft = 0;
     $("mistake").disabled = state.own;
-    return update();
+    return chooseNetwork();
   }
 
   function openStrip(k) {
@@ -384,24 +387,19 @@
     }
   }
 
-  // Weights are fetched as scripts, which a page opened as a file may load, too.
-  function loadNetwork(name) {
-    return new Promise((resolve, reject) => {
-      if (Live[`weights_${name}`]) return resolve();
-      const script = document.createElement("script");
-      script.src = new URL(`weights_${name}.js`, SCRIPTS).href;
-      script.onload = resolve;
-      script.onerror = () => reject(new Error(`The weights are missing: ${script.src}`));
-      document.head.append(script);
-    });
-  }
-  const SCRIPTS = document.currentScript.src;
   const networks = {};
+  let choice = 0; // counts choices, so that a network that comes late is not used
 
-  async function chooseNetwork(name) {
+  // Of those for strangers, one of the cross-validation answers on the strips: it does not know most
+  // of their people. The published one, which knows them all, answers on the reader's own recording.
+  async function chooseNetwork() {
+    const mine = ++choice, chosen = $("network").value;
+    const name = chosen === "strangers" && !state.own ? "fold" : chosen;
     try {
-      await loadNetwork(name);
-      state.network = networks[name] ??= await Live.network.load(Live[`weights_${name}`]);
+      await Live.load(`weights_${name}.js`);
+      networks[name] ??= await Live.network.load(Live[`weights_${name}`]);
+      if (mine !== choice) return;
+      state.network = networks[name];
       describeRecording();
       await update();
     } catch (error) {
@@ -442,7 +440,7 @@
 
   function connect() {
     const on = (id, event, handler) => $(id).addEventListener(event, handler);
-    on("network", "change", () => chooseNetwork($("network").value));
+    on("network", "change", chooseNetwork);
     on("strip", "change", () => openStrip(Number($("strip").value)));
     on("file", "change", async () => {
       const [file] = $("file").files;
@@ -515,5 +513,4 @@
   buildControls();
   connect();
   openStrip(0);
-  chooseNetwork("paper");
 })();

@@ -5,7 +5,8 @@ MIT-BIH and tests on the even-numbered records of SVDB; ``people`` is a cross-va
 people of both databases, in which each is tested by classifiers that saw the others alone.
 
 ``python -m ecgbook.studies.people OUT [SEEDS]`` makes what is missing in the folder OUT, piece by
-piece, and writes ``people.jsonl`` and the weights ``strangers.safetensors`` there.
+piece, and writes ``people.jsonl`` and the weights ``strangers.safetensors`` there, and
+``strangers_fold.safetensors``, which were trained without a sixth of the people.
 """
 
 from __future__ import annotations
@@ -257,6 +258,7 @@ def run(out: Path, seeds: int = SEEDS) -> None:
     labels = np.concatenate([beats.labels for beats in clean.values()])
     matrices = np.concatenate([outcome.matrices() for outcome in found[-len(clean) :]])
     save_weights(out, fit_temperature(logits, labels), expected_scores(matrices))
+    save_fold(out)
     for variant in DISTURBED:
         beats = load_variant("mitdb", variant)
         p = cross_validate(out, "strangers", beats)
@@ -275,15 +277,19 @@ def run(out: Path, seeds: int = SEEDS) -> None:
         draft.write_text("".join(f"{json.dumps(vars(one))}\n" for one in found), "utf-8")
 
 
-def save_weights(out: Path, temperature: float, expected: dict[str, list[float]]) -> None:
-    """Train on everybody and write the model for strangers with what to expect of it."""
-    table = training_table()
-    records = np.unique(table.records).tolist()
-    network, trees = (train(out, "all", row, records, 0) for row in ("network", "trees"))
+def mix(out: Path, name: str, records: Sequence[str], temperature: float) -> Mixture:
+    """Train network and trees on some records and join them to the model for strangers."""
+    network, trees = (train(out, name, row, records, 0) for row in ("network", "trees"))
     with torch.no_grad():
         network.linear.bias[1:] += math.log(RARER)
     mixture = Mixture(network, trees)
     mixture.temperature.fill_(temperature)
+    return mixture.eval()
+
+
+def save_weights(out: Path, temperature: float, expected: dict[str, list[float]]) -> None:
+    """Train on everybody and write the model for strangers with what to expect of it."""
+    records = np.unique(training_table().records).tolist()
     provenance = Provenance(
         **dict.fromkeys(("model", "recipe"), "strangers"),
         split="people",
@@ -295,7 +301,23 @@ def save_weights(out: Path, temperature: float, expected: dict[str, list[float]]
         expected=expected,
         note=f"Scores expected on new people: {FOLDS}-fold cross-validation over the people.",
     )
-    save_model(out / "strangers.safetensors", Classifier(mixture.eval(), PREPARATION, provenance))
+    mixture = mix(out, "all", records, temperature)
+    save_model(out / "strangers.safetensors", Classifier(mixture, PREPARATION, provenance))
+
+
+def save_fold(out: Path, fold: int = 0) -> None:
+    """Write the model of a fold: the page Try it shows it people whom it was not trained on.
+
+    It has the temperature of the published model, which moves probabilities and changes no answer.
+    """
+    published = load_model(out / "strangers.safetensors")
+    records = np.array(published.provenance.trained_on)
+    others = records[draw_folds(records) != fold].tolist()
+    temperature = float(published.network.get_buffer("temperature"))
+    note = f"Fold {fold} of {FOLDS} of the cross-validation over the people."
+    provenance = replace(published.provenance, trained_on=tuple(others), expected={}, note=note)
+    mixture = mix(out, f"people-{fold}", others, temperature)
+    save_model(out / "strangers_fold.safetensors", Classifier(mixture, PREPARATION, provenance))
 
 
 def expected_scores(matrices: NDArray[np.integer]) -> dict[str, list[float]]:
