@@ -31,8 +31,10 @@ def pick_device(name: str = "auto") -> torch.device:
 def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     """Turn ``"auto"`` or a name into the number format of the matrix products.
 
-    ``"auto"`` is bfloat16 where the chip has a unit for it: GPUs from Ampere on (a T4 emulates it)
-    and CPUs with AMX (AVX-512 BF16 is slower than float32). Else float16 or, on CPUs, float32.
+    ``"auto"`` is bfloat16 where the chip has a matrix unit for it: GPUs from Ampere on (a T4
+    emulates it) and CPUs with AMX. Else it is float16 on GPUs and float32 on CPUs, where the
+    results are then the same on every CPU but for rounding. A CPU that has AVX-512 BF16 only
+    trains faster in bfloat16, too (1.6 to 1.7 times on a Zen 4), if asked for it by name.
     """
     if name == "auto" and device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
