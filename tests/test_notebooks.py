@@ -14,6 +14,8 @@ import on_this_machine
 import pytest
 import run_notebooks
 
+from ecgbook.page import Page
+
 ROOT = Path(__file__).parents[1]
 
 PAGES = sorted(notebook_format.NOTEBOOKS.glob("[0-9][0-9]_*.py"))
@@ -163,6 +165,19 @@ def test_a_number_in_the_text_that_was_not_measured_is_refused() -> None:
     for value in (1203, float("nan")):
         with pytest.raises(notebook_format.FormatError, match=f"{value}"):
             run_notebooks.check_statements([(said, value, 1)], "00_x")
+
+
+def test_a_text_with_several_numbers_ties_each_to_its_value() -> None:
+    page = Page("00_x")
+    page.states("F1 rises from 44 to 1,054 of 3", (43, 1060), within=(1, 2))
+    first, second = page._statements
+    assert first == ("F1 rises from 44 to 1,054 of 3", 43, 1)
+    assert second == ("1,054 of 3", 1060, 2)
+    run_notebooks.check_statements([first], page.name)
+    with pytest.raises(notebook_format.FormatError):
+        run_notebooks.check_statements([second], page.name)
+    with pytest.raises(ValueError, match="1 numbers"):
+        page.states("only 1", (1, 2), within=0)
 
 
 def test_notebooks_are_at_most_a_megabyte_and_400_kilobytes_on_average() -> None:

@@ -8,11 +8,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ecgkit import InputError
 from ecgkit.data.sources import DATABASES, SYNTHETIC_BANNER, Source
 from ecgkit.train.device import describe_device, versions
+
+_NUMBER = re.compile(r"(?<!\w)[-−]?\d[\d,]*(\.\d+)?")  # the 1 of "F1" is none
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,19 @@ class Page:
         if source.is_synthetic:
             _display(f"> ⚠️ **{SYNTHETIC_BANNER}**")
 
-    def states(self, text: str, value: float, within: float) -> None:
+    def states(self, text: str, value: ArrayLike, within: ArrayLike) -> None:
         """Tie a number in the page's text, such as ``"98.4 %"``, to the value that it rests on.
 
-        A page is stored, and a test passes, only if the text stands in it and its number differs
-        from the value by at most ``within``. A reader's own run is free to differ.
+        Several values are those of the text's first numbers, in order. A page is stored, and a
+        test passes, only if the text stands in it and its numbers differ from the values by at
+        most ``within``. A reader's own run is free to differ.
         """
-        self._statements.append((text, float(value), within))
+        pairs = np.broadcast(np.ravel(value), within)
+        starts = [found.start() for found in _NUMBER.finditer(text)]
+        if len(starts) < pairs.size:
+            raise InputError(f"{text!r} has {len(starts)} numbers for {pairs.size} values.")
+        for start, (each, limit) in zip([0, *starts[1:]], pairs, strict=False):
+            self._statements.append((text[start:], float(each), float(limit)))
 
     def stamp(self, key_figure: str) -> None:
         """Close the page: display its key figure, its data and the machine it ran on."""
@@ -134,10 +144,10 @@ class Page:
 def number_in(text: str) -> float:
     """Read the first number of a text.
 
-    >>> number_in("all but 1,204.5 of them")
+    >>> number_in("F1 of all but 1,204.5 of them")
     1204.5
     """
-    found = re.search(r"[-−]?\d[\d,]*(\.\d+)?", text)
+    found = _NUMBER.search(text)
     if not found:
         raise InputError(f"{text!r} has no number that could be compared.")
     return float(found[0].replace(",", "").replace("−", "-"))
