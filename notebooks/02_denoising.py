@@ -439,6 +439,8 @@ plots.show(figure)
 #
 # Always draw what was removed.
 #
+# <div class="live-frame" data-frame="bands"></div>
+#
 # Why before cutting? One number of A9 depends on many samples: the 12 coefficients
 # reach 11 samples back at level 1, 22 at level 2, and so on, in all
 # $11 \cdot (1 + 2 + \dots + 256) = 5{,}621$ samples, 15.6 s, to each side. A beat has

@@ -167,6 +167,8 @@ plots.show(figures.dilated_convolution())
 # With $k = 7$ this is $R = 1 + 2 \cdot 6 \cdot 15 = 181$: the last step sees all 180
 # samples of the beat.
 #
+# <div class="live-frame" data-frame="receptive"></div>
+#
 # ### Exercise 1: a smaller network
 #
 # On paper: how many samples does the last step of a TCN with **three** blocks and

@@ -398,6 +398,8 @@ plots.show(plots.finish(figure, title, alt, source.is_synthetic))
 # *Figure 11.4. Pairs of $Se$ and $P^+$ of S that a threshold can give, from $Se = 50$ %
 # on. Dots: the class with the largest probability.*
 #
+# <div class="live-frame" data-frame="threshold"></div>
+#
 # ### Exercise 2: change the decision and score it again
 #
 # Multiply the probability of S by a weight $w$ before taking the largest: $w > 1$ calls

@@ -453,6 +453,8 @@ plots.show(figures.precision_recall(curves, threshold, title, **synthetic))
 #
 # At the operating point the trees find 36 % of the S beats of DS1, 26 % of those of
 # DS2 without 232, and 7 % with it. DS1 has no patient like 232.
+#
+# <div class="live-frame" data-frame="operating"></div>
 
 # %% tags=["hide-input"]
 drawn = (splits.validation_split(split, labels, k, persons) for k in range(5))

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import live
+import live_frames
 import numpy as np
 import pdf
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 from torch import nn
 from torch.nn.utils import parametrize
 
+from ecgbook.studies import results
 from ecgkit.apply.readers import read_recording
 from ecgkit.data import denoising
 from ecgkit.data.beats import load_beats
@@ -578,6 +581,128 @@ def test_a_frame_loads_its_scripts_in_order_once_it_comes_near_the_screen(tab, t
     page.wait_for_selector("[data-drawn]")
     assert page.inner_text(".live-frame").split() == ["Try", "it", "ab"]
     page.close()
+
+
+def read_alt(page: str, word: str) -> str:
+    """The alt text of the stored figure of a page whose alt text has a word."""
+    nb = json.loads((live.ROOT / "notebooks" / f"{page}.ipynb").read_text("utf-8"))
+    alts = [c["metadata"].get("mystnb", {}).get("image", {}).get("alt", "") for c in nb["cells"]]
+    return next(alt for alt in alts if word in alt)
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"[\d.]*\d", text.replace(",", ""))]
+
+
+def test_bands_are_those_of_the_whole_record_and_can_be_set_to_zero(drawn, mitdb):
+    _, box = drawn("02_denoising", "bands")
+    said = dict(re.findall(r"([AD]\d) ([\d.]+) mV", read_alt("02_denoising", "ten bands")))
+    labels = [label.inner_text() for label in box.locator("label").all()]
+    assert {text.split()[0].strip(","): text.split()[-2] for text in labels} == said
+    x = mitdb.read("113", "MLII").lead("MLII").astype(float)
+    shown, zeroed = slice(270 * 360, 276 * 360), ["A9", "D1", "D2"]
+    for key in (None, "D4"):
+        if key:
+            box.get_by_label(key).press("Space")
+            zeroed.append(key)
+        kept = denoising.denoise(x, zeroed)[shown]
+        removed = x[shown] - kept
+        assert (
+            f"Removed, peak to peak: {np.ptp(removed):.2f}"
+            in box.locator("p[role=status]").inner_text()
+        )
+        for name, wanted in (("curve", kept), ("removed", removed)):
+            d = box.locator(f"path.live-{name}").get_attribute("d")
+            y = np.array([point.split() for point in d[1:].split("L")], float)[:, 1]
+            of_mv = np.polyfit(wanted, y, 1)  # a line but for the rounding to 0.1 pixels
+            np.testing.assert_allclose(y, np.polyval(of_mv, wanted), rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("keys", "field", "reads"),
+    [
+        ({}, 1 + 2 * 6 * (1 + 2 + 4 + 8), 180),
+        ({"Blocks": ["ArrowLeft"]}, 1 + 2 * 6 * (1 + 2 + 4), 85),
+        ({"Dilation": ["Home"]}, 1 + 2 * 6 * 4, 49),
+        # A block of two filters of two coefficients reads lags 0, d and 2 d: three ways each.
+        ({"Kernel": ["Home"], "Dilation": ["End"]}, 1 + 2 * (1 + 4 + 16 + 64), 3**4),
+    ],
+)
+def test_the_receptive_field_follows_kernel_dilation_and_blocks(drawn, keys, field, reads):
+    _, box = drawn("07_tcn", "receptive")
+    for name, pressed in keys.items():
+        for key in pressed:
+            box.get_by_label(name).press(key)
+    said = box.locator("p[role=status]").inner_text()
+    assert f"= {field} samples" in said
+    assert f"reads {reads} of the 180" in said
+    assert box.locator("path.live-dots").last.get_attribute("d").count("h0") == reads
+    assert ("skips" in said) == (reads < min(field, 180))
+
+
+def read_table(box: Any) -> list[list[float]]:
+    rows = box.locator("tbody tr").all()
+    return [numbers(" ".join(row.locator("td").all_inner_texts())) for row in rows]
+
+
+def test_the_confusion_matrix_follows_the_threshold(drawn, mitdb_beats):
+    _, box = drawn("11_evaluation", "threshold")
+    beats = mitdb_beats.without_q()
+    test = beats.select(random_split(beats.labels, seed=0).test)
+    p = load_model("ours").predict(test)
+    stored = read_script("frame_threshold_data")
+    assert live_frames.count_threshold(test.labels, p) == stored
+
+    def check(answers: Any) -> float:
+        matrix = confusion_matrix(test.labels, answers)
+        with np.errstate(invalid="ignore"):
+            se, ppv = (np.diag(matrix) / matrix.sum(axis=axis) for axis in (1, 0))
+        wanted = [[*row, round(100 * s, 1)] for row, s in zip(matrix.tolist(), se, strict=True)]
+        np.testing.assert_allclose(read_table(box)[:4], wanted, atol=0.051)
+        np.testing.assert_allclose(read_table(box)[4], 100 * ppv, atol=0.051)
+        said = box.locator("p[role=status]").inner_text()
+        assert f"Accuracy {100 * np.trace(matrix) / matrix.sum():.2f}" in said
+        assert f"F1 of S {100 * f1_score(test.labels == 1, answers == 1):.1f}" in said
+        return 100 * ppv[1]
+
+    (run, *_) = results("reproduction", "resnet-tcn-ours")
+    assert confusion_matrix(test.labels, p.argmax(axis=1)).tolist() == run.confusion_matrix
+    check(p.argmax(axis=1))
+    thresholds = 1 / (1 + np.exp(-live_frames.LOGITS))
+    place, others = len(thresholds) // 2, np.array([0, 2, 3])[p[:, [0, 2, 3]].argmax(axis=1)]
+    at_95 = np.sort(p[test.labels == 1, 1])[round(0.05 * 1513)]
+    wanted = np.searchsorted(thresholds, at_95) - 1
+    for _ in range(place - wanted):
+        box.get_by_role("slider").press("ArrowLeft")
+    ppv = check(np.where(p[:, 1] >= thresholds[wanted], 1, others))
+    assert abs(ppv - 70) < 3  # the page: P+ is 70 % where 95 % are found
+    box.get_by_role("button").press("Enter")
+    check(p.argmax(axis=1))
+
+
+def test_the_operating_point_is_that_of_the_page_and_follows_the_threshold(drawn):
+    _, box = drawn("13_new_patients", "operating")
+    said = re.findall(r"([\w ,]+): Se (\d+), P⁺ (\d+)", read_alt("13_new_patients", "recall"))
+    names = [text.strip() for text in box.locator("tbody th").all_inner_texts()]
+    assert names == [name.strip(" ,") for name, *_ in said]
+    np.testing.assert_allclose(
+        [row[:2] for row in read_table(box)],
+        [[float(se), float(ppv)] for _, se, ppv in said],
+        atol=0.51,
+    )
+    data = read_script("frame_operating_data")
+    slider, moved = box.get_by_role("slider"), 12
+    for _ in range(moved):
+        slider.press("ArrowLeft")
+    i = data["own"] - moved
+    assert slider.get_attribute("aria-valuetext") == f"{data['thresholds'][i]:.3f}"
+    parts = {"DS1": ["DS1"], "DS2": ["DS2", "232"], "DS2 without 232": ["DS2"]}
+    for row, names in zip(read_table(box), parts.values(), strict=True):
+        is_s, others = np.sum([data["histograms"][name] for name in names], axis=0)
+        truth = np.repeat([True, False], [is_s.sum(), others.sum()])
+        place = np.concatenate([np.repeat(np.arange(len(n)), n) for n in (is_s, others)])
+        ppv, se, f1, _ = precision_recall_fscore_support(truth, place > i, average="binary")
+        np.testing.assert_allclose(row, [100 * se, 100 * ppv, 100 * f1], atol=0.051)
 
 
 @pytest.mark.parametrize(("page", "frame"), find_frames())

@@ -1,5 +1,6 @@
-// What the frames are made of.
+// What the frames are made of, and how stored signals are read.
 "use strict";
+globalThis.Live ??= {};
 Live.tools = (() => {
   function fill(element, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -18,9 +19,10 @@ Live.tools = (() => {
   }
 
   // slider("threshold", { min: 0, max: 1, step: 0.01, value: 0.5 }, (v) => `${v} mV`, redraw):
-  // a label with its slider; what `say` makes of the value is shown and spoken.
+  // a label with its slider; what `say` makes of the value is shown, and spoken with the slider.
   function slider(words, range, say, change) {
-    const input = html("input", { type: "range", ...range }), output = html("output");
+    const input = html("input", { type: "range", ...range });
+    const output = html("output", { "aria-live": "off" });
     const show = () => {
       output.textContent = say(Number(input.value));
       input.setAttribute("aria-valuetext", output.textContent);
@@ -30,7 +32,8 @@ Live.tools = (() => {
       change(Number(input.value));
     });
     show();
-    return html("label", { class: "live-slider" }, words, output, input);
+    // A label names the first control within it.
+    return html("label", { class: "live-slider" }, words, input, output);
   }
 
   // An SVG as wide as its box, in pixels of the screen. `draw(width)` returns its elements; it is
@@ -47,5 +50,13 @@ Live.tools = (() => {
   const curve = (n, x, y) =>
     `M${Array.from({ length: n }, (_, i) => `${x(i).toFixed(1)} ${y(i).toFixed(1)}`).join("L")}`;
 
-  return { html, svg, openBox, slider, picture, curve };
+  // The samples of a signal that is stored as its first step and the changes.
+  function unpack({ first, bits, data, per_mv }) {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const changes = bits === 8 ? new Int8Array(bytes.buffer) : new Int16Array(bytes.buffer);
+    let sum = first;
+    return Float64Array.from(changes, (change) => (sum += change) / per_mv);
+  }
+
+  return { html, svg, openBox, slider, picture, curve, unpack };
 })();

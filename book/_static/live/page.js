@@ -1,7 +1,7 @@
 // The page "Try it": what is chosen, what is changed, and how it is drawn.
 "use strict";
 (() => {
-  const { CLASSES } = Live.network;
+  const { CLASSES } = Live.network, { unpack } = Live.tools;
   const FS = 360, BEFORE = 90, LENGTH = 180, MARGINS = [100, 150];
   const PX_PER_MM = 96 / 25.4, HEIGHT_MM = 50, ZERO_MM = 31; // the line of 0 mV, from the top
   const sayShift = (v) => `${Math.abs(Math.round(v / 0.36))} ms ${v < 0 ? "early" : "late"}`;
@@ -34,12 +34,6 @@
   const values = Object.fromEntries(CHANGES.map(([name, , , , , first]) => [name, first]));
   let run = 0; // counts changes, so that an older computation stops
 
-  function unpack({ first, bits, data, per_mv }) {
-    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    const changes = bits === 8 ? new Int8Array(bytes.buffer) : new Int16Array(bytes.buffer);
-    let sum = first;
-    return Float64Array.from(changes, (change) => (sum += change) / per_mv);
-  }
   const noise = { ma: unpack(Live.noise.ma), bw: unpack(Live.noise.bw) };
 
   // The annotators' class of a symbol, as the network's mapping has it; "" without an annotation.
@@ -421,7 +415,7 @@
       };
       input.addEventListener("input", () => (show(), update()));
       input.addEventListener("live-reset", () => ((input.value = first), show()));
-      label.append(words, output, input);
+      label.append(words, input, output); // a label names the first control within it
       $("sliders").append(label);
       show();
     }
