@@ -453,13 +453,62 @@ answer = cell_j / day_j
 check("19.3", answer)
 
 # %% [markdown]
-# > **To come:** the same network in a web page, in JavaScript and with 8-bit weights.
+# ## JavaScript, in a web page
+#
+# The page [Try it](../book/try_it.md) runs the network in your browser, without a server. There an
+# array is a row of numbers, sample after sample, and in a sample channel after channel. So a window
+# of several samples is one piece of the row, and a convolution is two loops around a sum. `step` is
+# the stride times the channels, and `edge` what a residual block adds:
+#
+# ```javascript
+# function convolve(x, step, rows, layer, { relu = true, edge = null } = {}) {
+#   const { weights, biases, outputs, window } = layer, y = new Float32Array(rows * outputs);
+#   for (let t = 0; t < rows; t++) {
+#     for (let o = 0; o < outputs; o++) {
+#       const from = t * step, row = o * window;
+#       let sum = biases[o] + (edge ? edge[t * outputs + o] : 0);
+#       for (let i = 0; i < window; i++) sum += weights[row + i] * x[from + i];
+#       y[t * outputs + o] = relu && sum < 0 ? 0 : sum;
+#     }
+#   }
+#   return y;
+# }
+# ```
+#
+# The TCN computes what its last position needs and nothing else. Between two blocks only every
+# second position is needed further on; by keeping these alone, a stride takes the place of the
+# dilation ([page 20](20_cone.ipynb)):
+#
+# ```javascript
+# let x = new Float32Array(SAMPLES + 1), samples = SAMPLES + 1, channels = 1;
+# x.set(beat, 1); // a zero stands before the first sample
+# for (let i = 0; layers[`tcn.${i}.conv1`]; i++) {
+#   const first = layers[`tcn.${i}.conv1`], second = layers[`tcn.${i}.conv2`];
+#   const stride = layers[`tcn.${i + 1}.conv1`] ? 2 : 1, outputs = first.outputs;
+#   const rows = samples - 6, kept = Math.floor((rows - 7) / stride) + 1;
+#   const from = x.subarray(12 * channels), aside = layers[`tcn.${i}.edge`];
+#   const edge = conv(from, stride * channels, kept, aside, { relu: false });
+#   const h = conv(x, channels, rows, first);
+#   const inner = conv(h, stride * outputs, kept, second); // a ReLU before the edge is added
+#   x = inner.map((v, k) => Math.max(v + edge[k], 0));
+#   [samples, channels] = [kept, outputs];
+# }
+# ```
+#
+# `conv` is `convolve`, or the same sum in WebAssembly, which adds four numbers at a time and is
+# several times as fast. The other lines, and the beats to try them on, are on the page Try it.
+#
+# Tests run this code in Chromium. With 32-bit weights the probabilities of some 60 beats per network
+# differ from PyTorch's by less than 0.00001. The page's weights have 12 bits in small layers, 8 in
+# larger ones and 6 in the three largest, which with compression makes 1.2 MB. Of the 50,339 answers
+# of the test half that rounding changes 1 for `ours`, 3 for `paper` and 1 for `strangers`: 0.02, 0.06
+# and 0.02 per mille.
 #
 # ## Recap
 #
 # - Weight normalisation and batch normalisation are for training: afterwards both are
 #   multiplied into the convolutions, and 1.07 million numbers are left.
-# - The network is 35 lines of NumPy.
+# - The network is 35 lines of NumPy, and as JavaScript it runs in a web page.
 # - In 8 bits per weight 14 of 50,339 answers change, in 4 bits 200.
 # - ONNX holds the network, not what comes before it. In µV it answers, and is sure.
 # - Assert parity after every step, and name the tolerance.
