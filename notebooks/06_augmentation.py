@@ -169,6 +169,8 @@ plots.show(figures.score_rows(widths, label, title, **limit))
 # 15 % of the narrow S beats into wide ones, and their label still says S. "Without
 # loss of heartbeat characteristics" holds for the shape but not for the durations.
 #
+# <div class="live-frame" data-frame="crop"></div>
+#
 # ### Exercise 1: a milder crop
 #
 # How long must the shortest crop be, so that a QRS complex of 100 ms never becomes longer

@@ -168,6 +168,8 @@ for part, inside in parts.items():
 # A low curve does not mean that the network ignores that part. Where the evidence is
 # spread out, as over a wide complex, the network does not miss any single 50 ms.
 #
+# <div class="live-frame" data-frame="hide"></div>
+#
 # ### Exercise 1: the share of a part
 #
 # Write `share_inside(maps, inside)` for maps of shape (n, 180) and a mask of shape

@@ -260,7 +260,9 @@ plots.show(figure)
 # falls from 91.2 % to 45.9 %, that of V from 97.3 % to 83.2 %, that of F from 91.8 %
 # to 51.0 %. Noise at this level takes nearly half of what the network finds of S and F. These
 # numbers rest on 6,293 beats, among them about 170 S and 50 F.
-
+#
+# <div class="live-frame" data-frame="dose"></div>
+#
 # ## Training with noise: choose the dose without the test beats
 #
 # If noise is expected, add it to the training beats. One question is left: how much?

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { CLASSES } = Live.network, { unpack } = Live.tools;
-  const FS = 360, BEFORE = 90, LENGTH = 180, MARGINS = [100, 150];
+  const { FS, BEFORE, LENGTH, MARGINS, largest, cropAndResize } = Live.beats;
   const PX_PER_MM = 96 / 25.4, HEIGHT_MM = 50, ZERO_MM = 31; // the line of 0 mV, from the top
   const sayShift = (v) => `${Math.abs(Math.round(v / 0.36))} ms ${v < 0 ? "early" : "late"}`;
   const CHANGES = [ // name, words, least, most, step, at first, how it is said
@@ -13,7 +13,6 @@
     ["mains", "Mains hum, 60 Hz", 0, 0.5, 0.01, 0, (v) => `${v.toFixed(2)} mV`],
     ["gain", "Amplitude", 20, 250, 5, 100, (v) => `${v} %`],
   ];
-  const AAMI = { N: "NLRB", S: "JASajen", V: "VrE", F: "F", Q: "Q/f?" };
   const $ = (id) => document.getElementById(`live-${id}`);
 
   const state = {
@@ -36,13 +35,7 @@
 
   const noise = { ma: unpack(Live.noise.ma), bw: unpack(Live.noise.bw) };
 
-  // The annotators' class of a symbol, as the network's mapping has it; "" without an annotation.
-  function classOf(symbol) {
-    if (!symbol) return "";
-    if (state.network.about.mapping === "literature" && "ej".includes(symbol)) return "N";
-    return Object.keys(AAMI).find((name) => AAMI[name].includes(symbol));
-  }
-  const largest = (p) => CLASSES[p.indexOf(Math.max(...p))];
+  const classOf = (symbol) => Live.beats.classOf(symbol, state.network.about);
   const isMistake = (beat) => {
     const wanted = classOf(beat.mark[1]);
     return Boolean(beat.answer) && CLASSES.includes(wanted) && largest(beat.answer) !== wanted;
@@ -56,37 +49,14 @@
       values.mains * Math.sin((2 * Math.PI * 60 * i) / FS));
   }
 
-  // The middle of a beat, stretched to its whole length.
-  function cropAndResize(beat, share) {
-    const kept = Math.round(share * LENGTH), start = (LENGTH - kept) / 2;
-    return beat.map((_, j) => {
-      const p = start + (j * (kept - 1)) / (LENGTH - 1), i = Math.min(Math.floor(p), LENGTH - 2);
-      return beat[i] + (p - i) * (beat[i + 1] - beat[i]);
-    });
-  }
-
   function cutBeats() {
-    const { signal, clean, network, marks } = state, n = signal.length;
-    const within = Math.floor(network.about.align_s * FS + 1e-9);
-    const found = Live.rPeaks.align(signal, marks.map((mark) => mark[0]), within);
-    const [before, after] = Live.features.intervals(found);
-    state.beats = marks
-      .map((mark, i) => ({ mark, peak: found[i] + values.shift, before: before[i], after: after[i] }))
-      .filter(({ peak }) => peak >= MARGINS[0] && peak + MARGINS[1] <= n);
-    for (const beat of state.beats) {
-      const cut = Float32Array.from(clean.subarray(beat.peak - BEFORE, beat.peak - BEFORE + LENGTH));
-      beat.samples = values.crop < 100 ? cropAndResize(cut, values.crop / 100) : cut;
+    const { signal, clean, network, marks } = state;
+    state.beats = Live.beats.cut(signal, clean, marks, network.about, values.shift);
+    if (values.crop < 100) {
+      for (const beat of state.beats) beat.samples = cropAndResize(beat.samples, values.crop / 100);
     }
     const own = state.beats[state.selected];
     if (own) own.samples = own.samples.map((v, j) => v + state.pull[j]);
-  }
-
-  // What the network is given of all beats: samples, and features where it reads some.
-  function describe(beats) {
-    const { about } = state.network, samples = beats.map((beat) => beat.samples);
-    if (!about.features.length) return { beats: samples, features: null };
-    const [before, after] = ["before", "after"].map((side) => beats.map((beat) => beat[side]));
-    return Live.features.describe(samples, before, after, about.features);
   }
 
   const pause = () => new Promise((resolve) => setTimeout(resolve));
@@ -104,7 +74,7 @@
       return;
     }
     state.selected = Math.min(state.selected, beats.length - 1);
-    const given = describe(beats);
+    const given = Live.beats.describe(beats, state.network.about);
     const answer = (rows) => {
       const features = given.features && rows.map((k) => given.features[k]);
       const found = state.network.classify(rows.map((k) => given.beats[k]), features);
