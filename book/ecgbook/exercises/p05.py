@@ -31,6 +31,10 @@ loss = expect_function(
     [
         (_unshifted, "A logit of 1000 overflows: subtract the largest of each row first."),
         (
+            lambda z, y: np.array([_loss(z[[i]], y[[i]]) for i in range(len(y))]),
+            "One loss per beat: take their mean.",
+        ),
+        (
             lambda z, y: _loss(z, y, axis=0),
             "Softmax over the wrong axis: the four classes of one beat are axis 1.",
         ),
@@ -38,7 +42,7 @@ loss = expect_function(
         (lambda z, y: _loss(z, y) * len(y), "That is the sum over the beats: take the mean."),
     ],
     praise="e^(z - m) = e^z / e^m: the factor cancels, and no exponential exceeds 1.",
-    otherwise="Minus the logarithm of softmax at each beat's label, then the mean of the beats.",
+    otherwise="Subtract each row's largest logit; then the mean of -log(softmax) at the labels.",
 )
 
 sizes = expect(

@@ -51,11 +51,23 @@ def _less_usual(x: Array, width: int, own: int = 0, fixed: bool = False) -> Arra
     return x - usual
 
 
+def _in_place(x: Array, width: int) -> Array:
+    x = x.astype(float)
+    for i in range(1, len(x)):
+        x[i] -= x[max(i - width, 0) : i].mean(axis=0)
+    return np.r_[0 * x[:1], x[1:]]
+
+
 less_usual = expect_function(
     _less_usual,
     [(np.array([[4.0, 0], [2, 2], [9, 1], [0, 5]]), 2)],
     [
         (lambda x, width: _less_usual(x, width)[1:], "The first beat is missing: it is zeros."),
+        (
+            lambda x, width: np.r_[x[:1], _less_usual(x, width)[1:]],
+            "The first beat has none before it: give zeros.",
+        ),
+        (_in_place, "These means are of beats already changed: do not change x itself."),
         (lambda x, width: x - x.mean(axis=0), "That mean contains later beats."),
         (
             partial(_less_usual, fixed=True),
