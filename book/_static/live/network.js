@@ -38,7 +38,8 @@ Live.network = (() => {
       } else {
         const scales = take(Float32Array, outputs);
         const steps = take(KINDS[precision], outputs * window);
-        weights = Float32Array.from(steps, (step, i) => step * scales[Math.floor(i / window)]);
+        weights = new Float32Array(steps.length);
+        for (let i = 0; i < steps.length; i++) weights[i] = steps[i] * scales[Math.floor(i / window)];
       }
       found[name] = { weights, biases, outputs, window };
     }
