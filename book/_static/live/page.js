@@ -138,7 +138,7 @@
   const isForStrangers = () => state.network.about.split === "people";
   const isKnown = () => state.network.about.trained_on.includes(state.record);
   const sayWhose = () => (isKnown() ?
-    "This network was trained on this patient." : "This person was not in its training.");
+    "This network was trained on this patient." : "This person was not in the network's training.");
 
   // Where the recording is from, and whether the network knows the person.
   function describeRecording() {
@@ -158,7 +158,8 @@
     let training = "";
     if (!state.own) {
       const seen = ["; not seen in training", "; seen in training"][beat.mark[2]] ?? "";
-      const person = isKnown() ? "; trained on this patient" : "; this person was not in its training";
+      const stranger = "; this person was not in the network's training";
+      const person = isKnown() ? "; trained on this patient" : stranger;
       training = isForStrangers() ? person : seen;
     }
     $("says").textContent = `${says.join(", ")}${training}.`;
