@@ -22,6 +22,7 @@ from ecgkit.train.recipe import Recipe
 PAPER_DRAWS = 50 * 4 * 44_920  # 50 epochs of four classes brought to N's number
 COUNTS = (44_920, 1_513, 3_504, 401)  # N, S, V and F in the paper's training half
 MATRIX = 2048  # rows and columns of the matrices multiplied for comparison
+BATCHES = (128, 512, 2048)  # on a GPU
 
 Calls = dict[str, Callable[[], object]]
 
@@ -141,7 +142,7 @@ def infer(batch: int = 1024, rounds: int = 5) -> dict[str, Any]:
 
 
 def train_on_gpu(
-    device: str = "cuda", batches: Sequence[int] = (128, 512, 2048), counts: Sequence[int] = COUNTS
+    device: str = "cuda", batches: Sequence[int] = BATCHES, counts: Sequence[int] = COUNTS
 ) -> dict[str, Any] | None:
     """Measure epochs of the paper's recipe on random beats; None without a CUDA device.
 

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import sys
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.benchmark import Timer
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
@@ -26,28 +26,15 @@ def interleaved(
 ) -> dict[str, Seconds]:
     """Time contenders in turn, A B A B ..., so that a change of clock rate hits all of them.
 
-    Each has ``rounds`` turns, after one or two calls to warm up; the result is seconds per call.
+    Each has ``rounds`` turns, which warm up and repeat short calls; the result is seconds per call.
     """
-    repeats = {name: _repeats(call) for name, call in contenders.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    how: dict[str, Any] = {"stmt": "call()", "num_threads": torch.get_num_threads()}
+    timers = {name: Timer(globals={"call": call}, **how) for name, call in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in timers}
     for _ in tqdm(range(rounds), title, disable=None, leave=False):
-        for name, call in contenders.items():
-            start = time.perf_counter()
-            for _ in range(repeats[name]):
-                call()
-            seconds[name].append((time.perf_counter() - start) / repeats[name])
+        for name, timer in timers.items():
+            seconds[name].append(timer.blocked_autorange(min_run_time=SHORTEST_S).median)
     return {name: np.array(values) for name, values in seconds.items()}
-
-
-def _repeats(call: Callable[[], object]) -> int:
-    """Warm up, and find how many calls take `SHORTEST_S`."""
-    for _ in range(2):
-        start = time.perf_counter()
-        call()
-        seconds = time.perf_counter() - start
-        if seconds >= SHORTEST_S:
-            break
-    return max(1, round(min(SHORTEST_S / max(seconds, 1e-9), 1000)))
 
 
 def speedup(ours: Seconds, theirs: Seconds) -> float:
