@@ -66,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     study.set_defaults(command=_study)
     study.add_argument("name", metavar="NAME", help="reproduction, ambiguities or new_patients")
     study.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="default: all")
-    study.add_argument("--models", nargs="+", default=[], metavar="MODEL", help="default: all")
     study.add_argument("--seeds", nargs="+", metavar="N", help="how many, or which (0 1 2)")
     study.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME")
     study.add_argument("--quick", action="store_true", help="a few minutes, no results")

@@ -8,4 +8,4 @@
 from ecgbook.studies.definitions import Row, Study, load_study, study_names
 from ecgbook.studies.engine import run_study
 from ecgbook.studies.store import publish, results
-from ecgbook.studies.summary import Comparison, compare_rows, comparison_table
+from ecgbook.studies.summary import comparison_table

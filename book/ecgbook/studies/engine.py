@@ -38,7 +38,6 @@ def run_study(
     *,
     out: Path,
     rows: Sequence[str] = (),
-    models: Sequence[str] = (),
     seeds: Sequence[int] | None = None,
     quick: bool = False,
     test: bool = False,
@@ -53,7 +52,7 @@ def run_study(
     Parameters
     ----------
     out : Path, for ``summary.md`` and a folder per run, ``ROW-SEED`` or ``ROW-SEED-test``
-    rows, models : sequence of str, only these rows, and of them only these models; none means all
+    rows : sequence of str, only these rows; none means all
     seeds : sequence of int, optional, instead of each row's
     quick : bool, whether one seed, few epochs and a sample of the beats are to show that all works
     test : bool
@@ -63,7 +62,7 @@ def run_study(
         beats are loaded for each row.
     device, how : for :func:`ecgkit.evaluate.runs.train_and_test`: device, precision, progress
     """
-    chosen = _choose(study, rows, models, test)
+    chosen = _choose(study, rows, test)
     tables = {row.preparation: _table(row.preparation, beats) for row in chosen} if beats else {}
     if left_out := [row.name for row in chosen if beats and tables[row.preparation] is None]:
         tell(f"No given table of beats suits {', '.join(left_out)}: these rows are left out.")
@@ -76,7 +75,7 @@ def run_study(
     numbers = sorted(set(numbers))[: 1 if quick else None]
     plan = [(n, row) for n in numbers for row in chosen if seeds is not None or n < row.seeds]
     if not plan:
-        raise InputError("These rows, models and seeds make no run: ask for others, or for all.")
+        raise InputError("These rows and seeds make no run: ask for others, or for all.")
     runs: list[Run] = []
     prepared: dict[Preparation, Beats] = {}
     began, trained = time.perf_counter(), 0
@@ -119,20 +118,16 @@ def tell(sentence: str) -> None:
     print(f"ecgbook: {sentence}", file=sys.stderr, flush=True)
 
 
-def _choose(study: Study, rows: Sequence[str], models: Sequence[str], test: bool) -> list[Row]:
+def _choose(study: Study, rows: Sequence[str], test: bool) -> list[Row]:
     """Take the rows that are asked for, in the order of the study."""
     if test and not study.tested:
         raise InputError(f"The study {study.name} names no rows for --test: run it without.")
     known = [row for row in study.rows.values() if not test or row.name in study.tested]
-    for field, names in (("name", rows), ("model", models)):
-        there = {getattr(row, field): None for row in known}
-        if unknown := [name for name in names if name not in there]:
-            raise InputError(
-                f"The study {study.name} has no row of {field} {unknown[0]!r} to "
-                f"{'test' if test else 'run'}: use some of {', '.join(there)}."
-            )
-    chosen = [row for row in known if not rows or row.name in rows]
-    return [row for row in chosen if not models or row.model in models]
+    names = [row.name for row in known]
+    if unknown := [name for name in rows if name not in names]:
+        what = f"row {unknown[0]!r} to {'test' if test else 'run'}"
+        raise InputError(f"The study {study.name} has no {what}: use some of {', '.join(names)}.")
+    return [row for row in known if not rows or row.name in rows]
 
 
 def _beats(wanted: Preparation, tables: dict[Preparation, Beats | None], quick: bool) -> Beats:
