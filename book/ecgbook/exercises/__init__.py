@@ -100,11 +100,11 @@ def expect_function(
     return check
 
 
-def compare_names(answer: Any, expected: Sequence[str], mistakes: Mistakes, **says: Any) -> Verdict:
-    """Compare a list of names with the right one and with mistakes, as :func:`compare` does."""
+def expect_names(expected: Sequence[str], mistakes: Mistakes, **says: Any) -> Check:
+    """Make a check of a list of names, compared with the right one and with mistakes."""
 
     def numbers(names: Iterable[Any]) -> list[int]:
-        return [zlib.crc32(str(name).encode()) for name in names]
+        return [zlib.crc32(str(name).upper().encode()) for name in names]
 
     wrong_names = [(numbers(names), hint) for names, hint in mistakes]
-    return compare(numbers(given(answer)), numbers(expected), wrong_names, **says)
+    return lambda answer: compare(numbers(given(answer)), numbers(expected), wrong_names, **says)

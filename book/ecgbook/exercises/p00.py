@@ -1,48 +1,29 @@
 """Checks of page 00, the quickstart."""
 
-from typing import Any
-
 import numpy as np
 
 from ecgbook import studies
-from ecgbook.exercises import Array, Function, compare
+from ecgbook.exercises import Function, compare, expect
 from ecgbook.page import Verdict, wrong
 
-V = 2
+_matrix = np.array(studies.results("reproduction", "resnet-tcn-ours")[0].confusion_matrix)
+_shares, _v = _matrix / _matrix.sum(), _matrix[2, 2]  # of the published model
+always_n = expect(
+    _shares[0].sum(),
+    [
+        (_shares[:, 0].sum(), "That counts the beats that *the model* calls N (a column)."),
+        (_shares[0, 0], "A model that always says N is also right where this model was wrong."),
+    ],
+    praise="Compare every accuracy on these beats with this one.",
+    otherwise="Which beats are right if the answer is always N? Divide their number by all.",
+)
 
-
-def _published() -> Array:
-    """Read the confusion matrix of the published model."""
-    return np.array(studies.results("reproduction", "resnet-tcn-ours")[0].confusion_matrix)
-
-
-def always_n(answer: Any) -> Verdict:
-    """Accuracy on the test half of calling every beat N."""
-    m = _published() / _published().sum()
-    mistakes = [
-        (m[:, 0].sum(), "That counts the beats that *the model* calls N (a column)."),
-        (m[0, 0], "A model that always says N is also right where this model was wrong."),
-    ]
-    return compare(
-        answer,
-        m[0].sum(),
-        mistakes,
-        praise="Compare every accuracy on these beats with this one.",
-        otherwise="Which beats are right if the answer is always N? Divide their number by all.",
-    )
-
-
-def ppv_of_v(answer: Any) -> Verdict:
-    """Positive predictive value of V on the test half."""
-    m = _published()
-    sensitivity = m[V, V] / m[V].sum()
-    return compare(
-        answer,
-        m[V, V] / m[:, V].sum(),
-        [(sensitivity, "That is the sensitivity: it divides by the row, all beats that *are* V.")],
-        praise="The column's sum divides: all beats that the model *calls* V.",
-        otherwise="Divide the V beats that the model found by all beats that it called V.",
-    )
+ppv_of_v = expect(
+    _v / _matrix[:, 2].sum(),
+    [(_v / _matrix[2].sum(), "That is the sensitivity: it divides by the row, all V beats.")],
+    praise="The column's sum divides: all beats that the model *calls* V.",
+    otherwise="Divide the V beats that the model found by all beats that it called V.",
+)
 
 
 def surest_mistake(answer: Function) -> Verdict:

@@ -5,29 +5,22 @@ from typing import Any
 import numpy as np
 import wfdb
 
-from ecgbook.exercises import Array, compare_names, expect_function
+from ecgbook.exercises import Array, expect_function, expect_names
 from ecgbook.page import Verdict
 from ecgkit.data import aami
 from ecgkit.data.sources import find_source
 
-
-def literature_classes(answer: Any) -> Verdict:
-    """Classes of ``N + j A ~ V / F e`` in the literature's mapping."""
-    beats = [symbol for symbol in "N+jA~V/Fe" if aami.is_beat(symbol)]
-    literature, ec57 = (
-        [aami.mapping(name)[symbol] for symbol in beats] for name in ("literature", "ec57")
-    )
-    mistakes = [
-        (ec57, "That is the mapping of EC57: where does the literature put e and j?"),
-        (beats, "Those are the annotators' symbols: give the classes N, S, V, F or Q."),
-    ]
-    return compare_names(
-        answer,
-        literature,
-        mistakes,
-        praise="Seven beats: the rhythm mark + and the noise mark ~ are not beats.",
-        otherwise="Look up each symbol in the printed table; leave out the two that are no beats.",
-    )
+_beats = [symbol for symbol in "N+jA~V/Fe" if aami.is_beat(symbol)]
+_literature, _ec57 = ([aami.mapping(of)[s] for s in _beats] for of in ("literature", "ec57"))
+literature_classes = expect_names(
+    _literature,
+    [
+        (_ec57, "That is the mapping of EC57: where does the literature put e and j?"),
+        (_beats, "Those are the annotators' symbols: give the classes N, S, V, F or Q."),
+    ],
+    praise="Seven beats: the rhythm mark + and the noise mark ~ are not beats.",
+    otherwise="Look up each symbol in the printed table; leave out the two that are no beats.",
+)
 
 
 def not_mlii_first(answer: Any) -> Verdict:
@@ -36,13 +29,13 @@ def not_mlii_first(answer: Any) -> Verdict:
     leads = {name: wfdb.rdheader(str(source.directory / name)).sig_name for name in source.records}
     expected = sorted(name for name, lead in leads.items() if lead[0] != "MLII")
     others = sorted(set(leads) - set(expected))
-    return compare_names(
-        sorted(str(name) for name in answer),
+    check = expect_names(
         expected,
         [(others, "Those are the records whose first channel *is* MLII.")],
         praise=f"{len(expected)} of {len(leads)}: choose a lead by its name, not its place.",
         otherwise="For each name in source.records, compare sig_name[0] of the header with 'MLII'.",
     )
+    return check(sorted(str(name) for name in answer))
 
 
 def _before(r_peaks: Array, fs: float) -> Array:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pywt
 
-from ecgbook.exercises import Array, compare_names, expect, expect_function
-from ecgbook.page import Verdict
+from ecgbook.exercises import Array, expect, expect_function, expect_names
 from ecgkit.data import denoising
 
 second_level = expect(
@@ -23,20 +22,15 @@ second_level = expect(
     within=0.05,
 )
 
-
-def mains_bands(answer: Any) -> Verdict:
-    """Bands that hold 60 Hz at sampling rates of 250 and 500 Hz."""
-    mistakes = [
+mains_bands = expect_names(
+    ["D2", "D3"],
+    [
         (["D1", "D2"], "D1 reaches up to *half* of the sampling rate, not higher."),
         (["D2", "D2"], "That is the band at 360 Hz: the edges move with the sampling rate."),
-    ]
-    return compare_names(
-        [str(name).upper() for name in answer],
-        ["D2", "D3"],
-        mistakes,
-        praise="At 500 Hz, zeroing D1 and D2 would leave the mains in the signal.",
-        otherwise="D1 is the upper half of what lies below fs / 2; halve until 60 Hz is inside.",
-    )
+    ],
+    praise="At 500 Hz, zeroing D1 and D2 would leave the mains in the signal.",
+    otherwise="D1 is the upper half of what lies below fs / 2; halve until 60 Hz is inside.",
+)
 
 
 def _parts(x: Array, *_: Array) -> Array:

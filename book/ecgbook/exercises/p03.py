@@ -1,11 +1,10 @@
 """Checks of page 03, what denoising costs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from ecgbook.exercises import compare, expect, given
+from ecgbook.exercises import expect, given
 from ecgbook.page import Verdict, right, wrong
 from ecgkit.data import denoising
 
@@ -20,26 +19,20 @@ slowest_hearts = expect(
     within=0.2,
 )
 
-
-def mains_in_europe(answer: Any) -> Verdict:
-    """Change of the power of a 50 Hz tone by the default denoising, in dB."""
-    tone = np.sin(2 * np.pi * 50 * np.arange(120 * 360) / 360)
-    inner = slice(20 * 360, -20 * 360)
-    share = np.mean(denoising.denoise(tone)[inner] ** 2) / np.mean(tone[inner] ** 2)
-    db = 10 * np.log10(share)
-    mistakes = [
-        (-db, "The size is right. A loss is negative, as -3 for half the power."),
-        (2 * db, "That is 20 log10 of a share of *power*: for power the factor is 10."),
-        (share, "That is the share of the power that stays: take 10 log10 of it."),
-    ]
-    return compare(
-        answer,
-        db,
-        mistakes,
-        praise="More than a quarter of the power stays: 50 Hz is near D2's lower edge.",
-        otherwise="Divide the tone's mean square after denoising by that before; take 10 log10.",
-        within=0.2,
-    )
+_tone, _inner = np.sin(2 * np.pi * 50 * np.arange(120 * 360) / 360), slice(20 * 360, -20 * 360)
+_share = np.mean(denoising.denoise(_tone)[_inner] ** 2) / np.mean(_tone[_inner] ** 2)
+_db = 10 * np.log10(_share)
+mains_in_europe = expect(
+    _db,
+    [
+        (-_db, "The size is right. A loss is negative, as -3 for half the power."),
+        (2 * _db, "That is 20 log10 of a share of *power*: for power the factor is 10."),
+        (_share, "That is the share of the power that stays: take 10 log10 of it."),
+    ],
+    praise="More than a quarter of the power stays: 50 Hz is near D2's lower edge.",
+    otherwise="Divide the tone's mean square after denoising by that before; take 10 log10.",
+    within=0.2,
+)
 
 
 def retrained(answer: Mapping[str, Sequence[float]]) -> Verdict:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgbook.exercises import Function, compare_names, expect, given
+from ecgbook.exercises import Function, expect, expect_names, given
 from ecgbook.page import Verdict, right, wrong
 
 _ratio, _fall = 1.2**2 / 8 / 0.3**2, 10 ** (-12 / 10)  # S / N of the two, and N a² / S wanted
@@ -28,10 +28,8 @@ _noisy = {"none": 93.0, 24: 94.8, 12: 95.9, 6: 96.2, 0: 96.0}
 
 def choose(answer: Function) -> Verdict:
     """Choose with 0.1, 0.3 and no points to lose."""
-    lost = (0.1, 0.3, 0.0)
-    found = [given(answer(dict(_clean), dict(_noisy), most)) for most in lost]
-    return compare_names(
-        found,
+    found = [given(answer(dict(_clean), dict(_noisy), most)) for most in (0.1, 0.3, 0.0)]
+    check = expect_names(
         ["12", "6", "24"],
         [
             (["6", "6", "6"], "That ignores most_lost: leave out doses that cost too much first."),
@@ -41,6 +39,7 @@ def choose(answer: Function) -> Verdict:
         praise="The rule stands before the test, and the test beats have no part in it.",
         otherwise="Keep doses with clean >= clean['none'] - most_lost; of these the best noisy.",
     )
+    return check(found)
 
 
 def doses(answer: Function) -> Verdict:
