@@ -1,6 +1,5 @@
 """Statistics: expected values are worked out by hand, counted, or scikit-learn's."""
 
-import itertools
 import math
 
 import numpy as np
@@ -43,20 +42,13 @@ def test_patient_bootstrap_of_several_scores():
 # Whether two models differ
 
 
-def coin(n, k):
-    """Two-sided p of k heads in n throws, counted over all 2**n sequences."""
-    heads = np.array([sum(throw) for throw in itertools.product([0, 1], repeat=n)])
-    return np.mean(np.abs(heads - n / 2) >= abs(k - n / 2))
-
-
-def test_interval_and_sign_test_of_five_seeds():
+def test_interval_of_five_seeds():
     # Mean .3; squared deviations .04 .01 0 .01 .04, sum .1, / 4: sd .158114.
     # t of 97.5 % with 4 degrees of freedom is 2.776445 (any table): half width .196324.
     found = statistics.paired_difference([0.1, 0.2, 0.3, 0.4, 0.5])
     assert found.mean == pytest.approx(0.3)
     assert found.sd == pytest.approx(0.158114, abs=1e-6)
     assert (found.low, found.high) == pytest.approx((0.103676, 0.496324), abs=1e-6)
-    assert found.p_sign == pytest.approx(1 / 16)
     assert found.low > 0
     assert statistics.paired_difference([-0.1, -0.2, -0.3, -0.4, -0.5]).high < 0
 
@@ -68,15 +60,8 @@ def test_one_seed_or_changing_signs_do_not_exclude_zero(values):
 
 def test_one_seed_has_no_interval():
     found = statistics.paired_difference([0.4])
-    assert (found.n, found.mean, found.p_sign) == (1, 0.4, 1)
+    assert (found.n, found.mean) == (1, 0.4)
     assert np.isnan([found.sd, found.low, found.high]).all()
-
-
-@pytest.mark.parametrize(("n", "k"), [(1, 1), (3, 3), (5, 4), (5, 2), (6, 0), (8, 6)])
-def test_sign_test_is_that_of_a_fair_coin_and_ignores_ties(n, k):
-    signs = [1.0] * k + [-1.0] * (n - k)
-    assert statistics.paired_difference(signs).p_sign == pytest.approx(coin(n, k))
-    assert statistics.paired_difference([*signs, 0.0]).p_sign == pytest.approx(coin(n, k))
 
 
 @pytest.mark.parametrize("values", [[], [math.nan, 1.0], [[1.0, 2.0]]])
@@ -89,8 +74,7 @@ def test_mcnemar_counts_the_beats_that_one_model_alone_gets_right():
     first = np.array([1] * 80 + [1] * 9 + [0] * 1 + [0] * 10, bool)
     second = np.array([1] * 80 + [0] * 9 + [1] * 1 + [0] * 10, bool)
     found = statistics.mcnemar(first, second)
-    assert (found.only_first, found.only_second, found.n) == (9, 1, 100)
-    assert found.difference == pytest.approx(second.mean() - first.mean())
+    assert (found.only_first, found.only_second) == (9, 1)
     # 10 throws, 9 or more one way: 2 x (10 + 1) / 1024
     assert found.p == pytest.approx(22 / 1024)
 

@@ -39,7 +39,6 @@ class PairedDifference(NamedTuple):
     sd: float  #: Standard deviation (n - 1). Like the interval, NaN with a single seed.
     low: float  #: Lower end of Student's 95 % interval of the mean.
     high: float
-    p_sign: float  #: Two-sided p of the sign test, without ties.
 
 
 def paired_difference(differences: ArrayLike) -> PairedDifference:
@@ -50,18 +49,15 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
     n, mean = len(values), float(values.mean())
     sd = float(values.std(ddof=1)) if n > 1 else math.nan
     half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-    p_sign = float(stats.binomtest((values > 0).sum(), max(np.count_nonzero(values), 1)).pvalue)
-    return PairedDifference(n, mean, sd, mean - half, mean + half, p_sign)
+    return PairedDifference(n, mean, sd, mean - half, mean + half)
 
 
 class McNemar(NamedTuple):
-    """Of n beats, those that only one of two models classifies correctly, and the p of the test."""
+    """Beats that only one of two models classifies correctly, and the p of the test."""
 
     only_first: int
     only_second: int
-    n: int
     p: float
-    difference: float  #: Accuracy of the second model minus that of the first.
 
 
 def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
@@ -72,9 +68,8 @@ def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
     first, second = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
     if first.shape != second.shape:
         raise InputError(f"The shapes {first.shape} and {second.shape} differ: use the same beats.")
-    n, b, c = len(first), int((first & ~second).sum()), int((second & ~first).sum())
-    p = float(stats.binomtest(b, max(b + c, 1)).pvalue)
-    return McNemar(b, c, n, p, (c - b) / n)
+    b, c = int((first & ~second).sum()), int((second & ~first).sum())
+    return McNemar(b, c, float(stats.binomtest(b, max(b + c, 1)).pvalue))
 
 
 class Reliability(NamedTuple):
