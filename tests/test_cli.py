@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -10,8 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from ecgkit.__main__ import main
 from ecgkit.apply import onnx
@@ -210,20 +208,15 @@ def test_training_writes_the_run_and_its_weights(trained):
     assert sum("linear" in name for name in weights) == 2
 
 
-def test_a_finished_run_is_not_overwritten(refused, trained, table):
+def test_a_finished_run_is_not_overwritten_and_resuming_it_changes_nothing(
+    run, refused, trained, table
+):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
-    assert "--resume" in refused("train", "--beats", table, *TRAIN, "--out", trained, *ON_CPU)
+    command = ("train", "--beats", table, *TRAIN, "--out", trained, *ON_CPU)
+    assert "--resume" in refused(*command)
+    status, output, _ = run(*command, "--resume")
+    assert (status, json.loads(output)) == (0, json.loads((trained / "run.json").read_text()))
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
-
-
-def test_resuming_a_finished_run_changes_no_weight(run, trained, table):
-    before = (trained / "model.safetensors").read_bytes()
-    status, output, _ = run(
-        "train", "--beats", table, *TRAIN, "--out", trained, "--resume", *ON_CPU
-    )
-    assert status == 0
-    assert json.loads(output) == json.loads((trained / "run.json").read_text())
-    assert (trained / "model.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -381,74 +374,7 @@ def test_warnings_of_every_category_are_shown(run, record, monkeypatch):
 def test_a_result_that_cannot_be_written(refused, record, tmp_path):
     (tmp_path / "file").write_text("")
     assert "out.csv" in refused("classify", record, "--out", tmp_path / "file" / "out.csv")
+    assert "safetensors" in refused("classify", record, "--weights", tmp_path / "file")
     assert "no recording" in refused("classify", tmp_path / "nothing")
     assert "is a folder" in refused("classify", tmp_path)
     assert "download" in refused("classify", "https://physionet.org/files/mitdb/1.0.0/100")
-
-
-class Trap:
-    """What runs a command when it is unpickled."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.system, (f"touch {self.marker}",)
-
-
-@pytest.mark.parametrize(
-    "kind", ["a pickle", "of torch", "cut short", "a bit of it", "a directory"]
-)
-def test_weights_are_read_through_safetensors_or_refused(refused, trained, record, tmp_path, kind):
-    path, trap = tmp_path / "model.safetensors", Trap(tmp_path / "sprung")
-    content = (trained / "model.safetensors").read_bytes()
-    if kind == "a directory":
-        path.mkdir()
-    elif kind == "of torch":
-        torch.save({"weight": trap}, path)
-    else:
-        damaged = bytes([content[0] ^ 4]) + content[1:]
-        kinds = {"a pickle": pickle.dumps(trap), "cut short": content[:-100]}
-        path.write_bytes(kinds.get(kind, damaged))
-    assert "safetensors" in refused("classify", record, "--weights", path)
-    assert not (tmp_path / "sprung").exists()
-
-
-def test_weights_that_are_missing_foreign_or_of_a_later_version(refused, trained, record, tmp_path):
-    path = tmp_path / "model.safetensors"
-    assert str(path) in refused("classify", record, "--weights", path)
-    save_file({"linear.weight": np.zeros((4, 4), np.float32)}, path)
-    assert "prepared" in refused("classify", record, "--weights", path)
-    classifier = load_model(trained / "model.safetensors")
-    prepared = {**classifier.preparation.to_dict(), "polarity": "up"}
-    about = {"preparation": json.dumps(prepared), "provenance": json.dumps(TCN)}
-    save_file(load_file(trained / "model.safetensors"), path, about)
-    assert "polarity" in refused("classify", record, "--weights", path)
-
-
-TCN = {
-    **{"model": "tcn", "recipe": "paper", "split": "random", "seed": 0, "source": "none"},
-    **{"fingerprint": "", "split_hash": "", "trained_on": []},
-}
-
-
-# On MIT-BIH
-
-
-def test_data_counts_mit_bih_to_the_beat(run, mitdb, monkeypatch):
-    monkeypatch.setenv("ECGKIT_DATA", str(mitdb.directory))
-    status, output, errors = run("data", "--json")
-    assert (status, errors) == (0, "")
-    found = json.loads(output)
-    assert found["source"] == "mitdb"
-    assert len(found["records"]) == 44
-    assert found["counts"] == {"N": 89841, "S": 3026, "V": 7008, "F": 802, "Q": 15}
-
-
-def test_data_counts_the_labels_of_both_halves_of_mit_bih(run, mitdb, monkeypatch):
-    monkeypatch.setenv("ECGKIT_DATA", str(mitdb.directory))
-    options = ("--annotations", "--mapping", "literature", "--split", "patients", "--json")
-    assert json.loads(run("data", *options)[1])["counts"] == {
-        "DS1": {"N": 45866, "S": 944, "V": 3788, "F": 415, "Q": 8},
-        "DS2": {"N": 44259, "S": 1837, "V": 3221, "F": 388, "Q": 7},
-    }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from ecgbook.paper_tables import TABLE_I, TABLE_II
 from ecgkit import InputError
 from ecgkit.evaluate import metrics
 
@@ -23,40 +24,18 @@ BY_HAND = [
     [2, 0, 1, 3],
 ]
 
-# The paper's Table I, its own row: class -> (Se, P+), and the test half's beats of each class
-# (half of 89841, 3026, 7008 and 802).
-TABLE_1 = {"N": (0.994, 0.994), "S": (0.917, 0.890), "V": (0.968, 0.969), "F": (0.783, 0.882)}
-COUNTS = {"N": 44_920.5, "S": 1513, "V": 3504, "F": 401}
-
-# The paper's Table II: Acc, Se, P+, F1 in %.
-TABLE_2 = {
-    "ResNet": (98.12, 89.62, 88.21, 88.91),
-    "TCN": (98.36, 91.76, 87.75, 89.71),
-    "ResNet-TCN": (98.84, 91.69, 93.34, 92.51),
-}
-
-
 # By hand
 
 
-def test_sensitivity_is_equation_4_worked_by_hand():
-    expected = [30 / 36, 4 / 8, 9 / 10, 3 / 6]
-    np.testing.assert_allclose(metrics.sensitivity(BY_HAND), expected, rtol=1e-15)
-
-
-def test_ppv_is_equation_5_worked_by_hand():
-    expected = [30 / 36, 4 / 8, 9 / 12, 3 / 4]
-    np.testing.assert_allclose(metrics.ppv(BY_HAND), expected, rtol=1e-15)
-
-
-def test_accuracy_is_the_share_of_correct_beats():
-    assert metrics.accuracy(BY_HAND) == pytest.approx(46 / 60, rel=1e-15)
-
-
-def test_equation_6_is_each_class_against_the_rest():
-    # (TP + TN) / 60: 48, 52, 56, 56
-    expected = [48 / 60, 52 / 60, 56 / 60, 56 / 60]
-    np.testing.assert_allclose(metrics.binary_accuracy(BY_HAND), expected, rtol=1e-15)
+def test_equations_4_5_and_6_and_the_share_of_correct_beats():
+    by_class = {
+        metrics.sensitivity: [30 / 36, 4 / 8, 9 / 10, 3 / 6],
+        metrics.ppv: [30 / 36, 4 / 8, 9 / 12, 3 / 4],
+        metrics.binary_accuracy: [48 / 60, 52 / 60, 56 / 60, 56 / 60],  # (TP + TN) / 60
+        metrics.accuracy: 46 / 60,
+    }
+    for score, expected in by_class.items():
+        np.testing.assert_allclose(score(BY_HAND), expected, rtol=1e-15)
 
 
 def test_rows_are_the_reference_and_columns_the_prediction():
@@ -92,44 +71,38 @@ def test_flat_names_give_the_same_scores():
     assert len(scores) == 8 + 4 * 3
 
 
-# The paper's tables
+# The paper's tables: its own row of Table I, Se and P+ of N, S, V and F; beats of the test half
+
+_, _, *BOTH = TABLE_I["ResNet-TCN, paper"]
+SE, PPV = np.reshape(BOTH, (4, 2)).T
+COUNTS = np.array([44_920.5, 1513, 3504, 401])  # half of 89841, 3026, 7008 and 802
 
 
-@pytest.mark.parametrize("classifier", TABLE_2)
-def test_table_2s_f1_is_the_harmonic_mean_of_its_se_and_ppv(classifier):
-    _, se, ppv, f1 = TABLE_2[classifier]
-    assert round(float(metrics.f1(se, ppv)), 2) == f1
+def test_table_2s_f1_is_the_harmonic_mean_of_its_se_and_ppv():
+    for _, se, ppv, f1 in TABLE_II.values():
+        assert round(float(metrics.f1(se, ppv)), 2) == f1
 
 
-def test_table_1s_mean_class_f1_is_924_not_the_925_of_table_2():
-    f1 = metrics.f1(*np.transpose(list(TABLE_1.values())))
+def test_table_1s_mean_class_f1_is_924_and_its_macro_se_9155_not_those_of_table_2():
     # By hand: 0.994, 1.62626/1.807 = 0.9033, 0.9685, 1.38121/1.665 = 0.8296
-    np.testing.assert_allclose(f1, [0.994, 0.9033, 0.9685, 0.8296], atol=5e-5)
-    assert round(f1.mean(), 3) == 0.924
-
-
-def test_table_1s_macro_se_is_9155_which_no_rounding_takes_to_table_2s_9169():
-    mean = sum(se for se, _ in TABLE_1.values()) / 4
-    assert mean == pytest.approx(0.9155)
-    assert abs(mean - 0.9169) > 0.0005  # the most that four rounded shares can hide
-    # Its P+ does follow, within the rounding: 0.93375 and 93.34 %.
-    ppv = sum(ppv for _, ppv in TABLE_1.values()) / 4
-    assert abs(ppv - 0.9334) < 0.0005
+    np.testing.assert_allclose(metrics.f1(SE, PPV), [0.994, 0.9033, 0.9685, 0.8296], atol=5e-5)
+    assert round(metrics.f1(SE, PPV).mean(), 3) == 0.924
+    assert SE.mean() == pytest.approx(0.9155)
+    assert abs(SE.mean() - 0.9169) > 0.0005  # the most that four rounded shares can hide
+    assert abs(PPV.mean() - 0.9334) < 0.0005  # its P+ does follow, within the rounding
 
 
 def test_the_papers_accuracy_is_trace_over_total_not_the_mean_of_equation_6():
-    tp = {c: COUNTS[c] * se for c, (se, _) in TABLE_1.items()}
-    fn = {c: COUNTS[c] - tp[c] for c in TABLE_1}
-    fp = {c: tp[c] / ppv - tp[c] for c, (_, ppv) in TABLE_1.items()}
-    total = sum(COUNTS.values())
-    trace_over_total = sum(tp.values()) / total
-    mean_of_equation_6 = sum(1 - (fn[c] + fp[c]) / total for c in TABLE_1) / 4
+    tp = COUNTS * SE
+    fn, fp, total = COUNTS - tp, tp / PPV - tp, COUNTS.sum()
+    trace_over_total = tp.sum() / total
+    mean_of_equation_6 = np.mean(1 - (fn + fp) / total)
     assert round(100 * trace_over_total, 2) == 98.82
     assert round(100 * mean_of_equation_6, 2) == 99.41
     # The recalls are rounded to half a thousandth: 98.84 can be the one, and not the other.
     assert abs(trace_over_total - 0.9884) < 0.0005 < abs(mean_of_equation_6 - 0.9884)
     # The table is at one with itself: what is missed in one class is false in another.
-    assert sum(fn.values()) == pytest.approx(sum(fp.values()), rel=0.01)
+    assert fn.sum() == pytest.approx(fp.sum(), rel=0.01)
 
 
 # Undefined scores
