@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import PIL.Image  # a dependency of Matplotlib
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -146,35 +147,20 @@ def ecg_strip(
 
 
 def learning_curves(
-    losses: Mapping[str, Sequence[float]],
-    title: str,
-    *,
-    accuracies: Mapping[str, Sequence[float]] | None = None,
-    log: bool = False,
-    synthetic: bool = False,
+    losses: Mapping[str, Sequence[float]], title: str, *, synthetic: bool = False
 ) -> Figure:
-    """Draw training loss and, if known, validation accuracy of at most four runs, over epochs.
-
-    ``log`` makes the axis of the loss logarithmic.
-    """
-    percent = {name: [100 * a for a in curve] for name, curve in (accuracies or {}).items()}
-    drawn = [("training loss", losses), ("validation accuracy (%)", percent)]
-    drawn = drawn[: 1 + any(percent.values())]
-    figure, panels = panel_grid(3.2, columns=len(drawn))
-    looks = zip(losses, ("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
-    look_of = {name: {"linestyle": dash, "color": color} for name, dash, color in looks}
+    """Draw the training loss of at most four runs over their epochs."""
+    figure, ((axes,),) = panel_grid(3.2)
+    looks = zip(losses.items(), ("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
     seen = []
-    for axes, (label, curves) in zip(panels[0], drawn, strict=True):
-        for name, curve in ((name, curve) for name, curve in curves.items() if len(curve)):
-            epochs, look = range(1, len(curve) + 1), look_of[name]
-            axes.plot(epochs, curve, marker="o", markersize=3, label=name, **look)
-            seen.append(f"{name}: {label} {curve[0]:.3g} to {curve[-1]:.3g}")
-        axes.set(xlabel="epoch", ylabel=label)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if log:
-        panels[0, 0].set(yscale="log", ylabel="training loss (logarithmic)")
+    for (name, curve), dash, color in looks:
+        epochs = range(1, len(curve) + 1)
+        axes.plot(epochs, curve, dash, color=color, marker="o", markersize=3, label=name)
+        seen.append(f"{name}: training loss {curve[0]:.3g} to {curve[-1]:.3g}")
+    axes.set(xlabel="epoch", ylabel="training loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(losses) > 1:
-        panels[0, 0].legend(frameon=False)
+        axes.legend(frameon=False)
     sns.despine(figure)
     return finish(figure, title, f"Curves over epochs. {'; '.join(seen)}.", synthetic)
 
@@ -188,9 +174,9 @@ def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) 
 
 
 def confusion_matrices(
-    matrices: Mapping[str, ArrayLike], title: str, *, note: str = "", synthetic: bool = False
+    matrices: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False
 ) -> Figure:
-    """Draw (4, 4) confusion matrices by name in two columns, and a note under them."""
+    """Draw (4, 4) confusion matrices by name in two columns."""
     n_rows = (len(matrices) + 1) // 2
     figure, grid = panel_grid(3.3 * n_rows + 0.7, n_rows, 2)
     seen = []
@@ -199,26 +185,18 @@ def confusion_matrices(
         axes.set_title(name, loc="left")
     for axes in grid.flat[len(matrices) :]:
         axes.remove()
-    figure.supxlabel(f"model; colour: percentage of the row\n{note}".strip(), size=10)
+    figure.supxlabel("model; colour: percentage of the row", size=10)
     figure.supylabel("annotators", size=12)
-    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}. {note}"
+    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}."
     return finish(figure, title, alt, synthetic)
 
 
 def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
     """Draw one matrix and return its rows as text; percentages and colour bar only if alone."""
-    counts = np.asarray(matrix)
-    fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), part in np.ndenumerate(fraction):
-        text = f"{counts[row, column]:,}" + (f"\n{100 * part:.2f} %" if alone else "")
-        color = "white" if part > 0.67 else TRACE
-        axes.text(column, row, text, color=color, ha="center", va="center", size=12)
-    if alone:
-        axes.figure.colorbar(image, ax=axes, label="fraction of the row")
-    axes.set_xticks(range(4), CLASSES)
-    axes.set_yticks(range(4), CLASSES)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    pairs = zip(CLASSES, counts.tolist(), strict=True)
-    return "; ".join(f"{name} {' '.join(map(str, row))}" for name, row in pairs)
+    counts = pd.DataFrame(matrix, CLASSES, CLASSES)
+    percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    texts = counts.map("{:,}".format) + percent.map("\n{:.2f} %".format if alone else "".format)
+    how = {"annot": texts, "fmt": "", "cmap": "Blues", "vmin": 0, "vmax": 100}
+    sns.heatmap(percent, ax=axes, cbar=alone, cbar_kws={"label": "percentage of the row"}, **how)
+    axes.tick_params(length=0, rotation=0)
+    return "; ".join(f"{name} {' '.join(map(str, row))}" for name, *row in counts.itertuples())

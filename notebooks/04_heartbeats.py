@@ -183,14 +183,19 @@ print("e, j as N:", aami.counts(beats.relabel("literature").labels))
 # Many papers count the escape beats `e` and `j` as N. This moves 245 beats and
 # leaves 2,781 in S. State the mapping: scores of S cannot be compared without it.
 
-# %%
-plots.show(
-    figures.proportion_bars(
-        {"": {name: counts[name] for name in "NSVF"}},
-        "Beats of each class",
-        synthetic=source.is_synthetic,
-    )
-)
+# %% tags=["hide-input"]
+figure, ((axes,),) = plots.panel_grid(2.7)
+percent = {c: 100 * counts[c] / len(beats) for c in "NSVF"}
+colors = [aami.COLORS[c] for c in percent]
+bars = axes.barh(list(percent), list(percent.values()), color=colors)
+texts = [f"{counts[c]:,} ({share:.1f} %)" for c, share in percent.items()]
+axes.bar_label(bars, texts, padding=4, size=11)
+axes.set(xlabel="percentage of the beats", xlim=(0, 130), xticks=[0, 50, 100])
+axes.spines[["top", "right"]].set_visible(False)
+axes.invert_yaxis()
+seen = ", ".join(map(" ".join, zip(percent, texts, strict=True)))
+marked = {"synthetic": source.is_synthetic}
+plots.show(plots.finish(figure, "Beats of each class", seen, **marked))
 
 # %% [markdown]
 # *Figure 4.2. Beats of each class as a share of all, on a linear axis.*

@@ -18,6 +18,7 @@ import torch
 from ecgbook import figures
 from ecgbook.page import Page, check, profile
 from ecgkit import TCN, load_beats, plots
+from ecgkit.data import aami
 from ecgkit.data.sources import find_source
 from ecgkit.nn.fast import FastCPU
 from ecgkit.nn.layers import CausalConv1d
@@ -53,7 +54,30 @@ tcn = TCN(squeeze=None).double().eval()
 # </details>
 
 # %%
-plots.show(figures.cone(tcn, 180, "What the last step reads"))
+reads, at = {}, np.zeros(1, int)  # positions, as samples before the last
+for block, dilation in ((4, 8), (3, 4), (2, 2), (1, 1)):
+    for layer in (f"block {block}", f"hidden {block}"):
+        reads[layer] = at
+        at = np.unique(np.add.outer(at, dilation * np.arange(7)))
+reads["input"] = at
+assert len(at) == tcn.receptive_field
+
+# %% tags=["hide-input"]
+figure, ((axes,),) = plots.panel_grid(4.6)
+for y, at in enumerate(reversed(reads.values())):
+    axes.vlines(-np.arange(180), y - 0.13, y + 0.13, "#D0D0D0", linewidth=1)
+    axes.vlines(-at, y - 0.34, y + 0.34, aami.COLORS["N"], linewidth=1.3)
+numbers = [str(len(at)) for at in reversed(reads.values())]
+right = axes.secondary_yaxis("right")
+axes.set_yticks(range(9), list(reads)[::-1])
+right.set_yticks(range(9), numbers)
+for side in (axes, right):
+    side.tick_params(axis="y", length=0)
+    side.spines[:].set_visible(False)
+axes.set(xlabel="time, in samples from the last", xticks=range(-180, 1, 30))
+right.set_ylabel("positions read")
+seen = f"Rows of 180 grey strokes; blue ones are read: {', '.join(numbers)}."
+plots.show(plots.finish(figure, "What the last step reads", seen))
 
 # %% [markdown]
 # *Figure 20.1. The positions that the last step depends on (blue) among the 180 of each

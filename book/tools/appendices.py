@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import synthetic
+from matplotlib.figure import Figure
 from notebook_format import ROOT
 from numpy.typing import NDArray
 
-from ecgbook import by_person, figures, studies
+from ecgbook import by_person, studies
+from ecgbook.figures.beats import beat_time_s
 from ecgbook.paper_tables import NEW_PATIENTS_SCORES, score_table, to_markdown
 from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
@@ -275,7 +277,7 @@ def synthetic_records(folder: Path) -> str:
         marks={"symbol": record.symbols},
         synthetic=True,
     )
-    classes = figures.beats_by_class(beats.without_q(), "The four classes of the synthetic records")
+    classes = beats_by_class(beats.without_q(), "The four classes of the synthetic records")
     text = _picture(strip, folder / "synthetic_strip.png")
     text += _picture(classes, folder / "synthetic_classes.png")
     text += row("record", "half", "beats per minute", *aami.CLASSES) + rule(2, 6)
@@ -285,6 +287,28 @@ def synthetic_records(folder: Path) -> str:
         text += row(name, splits.half_of(name), f"{rate:.0f}", *aami.counts(labels).values())
     total = aami.counts(beats.labels)
     return text + row("**all**", "", "", *total.values())
+
+
+def beats_by_class(beats: Beats, title: str) -> Figure:
+    """Draw the median beat of each class, and the band between its 10th and 90th percentiles."""
+    counts = {name: n for name, n in aami.counts(beats.labels).items() if n}
+    n_rows = (len(counts) + 1) // 2
+    figure, grid = plots.panel_grid(2.6 * n_rows, n_rows, 2, sharex=True, sharey=True)
+    time_s = beat_time_s()
+    for axes, (name, n) in zip(grid.flat, counts.items(), strict=False):
+        signals = beats.signals[beats.labels == aami.CLASSES.index(name)]
+        low, middle, high = np.percentile(signals, [10, 50, 90], axis=0)
+        plots.ecg_paper(axes, label_every=(0.2, 0.5))
+        axes.fill_between(time_s, low, high, color=aami.COLORS[name], alpha=0.3, linewidth=0)
+        axes.plot(time_s, middle, color=aami.COLORS[name], linewidth=1.8)
+        axes.set_title(f"{name}: {n:,} beats", loc="left")
+    for axes in grid.flat[len(counts) :]:
+        axes.remove()
+    figure.supxlabel("time from the R peak (s)", size=12)
+    figure.supylabel("mV", size=12)
+    names = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
+    seen = f"Median beat and 10 to 90 % band; beats: {names}"
+    return plots.finish(figure, title, seen, beats.source == "synthetic")
 
 
 def _picture(figure: Any, path: Path) -> str:

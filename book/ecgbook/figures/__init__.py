@@ -8,11 +8,10 @@ Every function takes the figure's ``title``; names and units of the axes are ``x
 from ecgbook.figures.bars import (
     counts_by_record,
     errors_by_record,
-    proportion_bars,
     splits_by_record,
     stacked_bars,
 )
-from ecgbook.figures.beats import BeatInRecord, beat_changes, beats_by_class, beats_in_context
+from ecgbook.figures.beats import BeatInRecord, beat_changes, beats_in_context
 from ecgbook.figures.diagrams import (
     conduction,
     dilated_convolution,
@@ -20,15 +19,6 @@ from ecgbook.figures.diagrams import (
     resnet_diagram,
     tcn_diagram,
 )
-from ecgbook.figures.lines import (
-    band_signals,
-    ecg_panels,
-    line_panels,
-    steepness_panels,
-)
-from ecgbook.figures.networks import (
-    cone,
-    feature_maps,
-    mean_attributions,
-)
+from ecgbook.figures.lines import band_signals, ecg_panels, line_panels, steepness_panels
+from ecgbook.figures.networks import feature_maps, mean_attributions
 from ecgbook.figures.scores import precision_recall, reliability_diagram, run_points, score_rows

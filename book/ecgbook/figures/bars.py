@@ -1,6 +1,5 @@
-"""Bars: proportions, parts of a total, and beats per record."""
+"""Bars: parts of a total, and beats per record."""
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,33 +12,6 @@ from ecgkit.data import aami
 from ecgkit.data.splits import Split
 from ecgkit.evaluate import metrics
 from ecgkit.plots import finish, panel_grid
-
-
-def proportion_bars(
-    quantities: Mapping[str, Mapping[str, float]], title: str, *, synthetic: bool = False
-) -> Figure:
-    """Draw the percentage of a whole that each part has, with the amounts beside the bars.
-
-    ``quantities`` maps the title of a panel, which may be empty, to its parts and their amounts.
-    """
-    height = sum(0.32 * len(parts) + 0.6 for parts in quantities.values()) + 0.8
-    figure, panels = panel_grid(height, len(quantities), sharex=True)
-    seen = []
-    for axes, (quantity, parts) in zip(panels[:, 0], quantities.items(), strict=True):
-        percent = 100 * np.array(list(parts.values())) / sum(parts.values())
-        looks = zip(parts, itertools.cycle(COLORS), itertools.cycle(HATCHES), strict=False)
-        colors, hatches = zip(*((aami.COLORS.get(k, c), h) for k, c, h in looks), strict=True)
-        bars = axes.barh(list(parts), percent, color=colors, hatch=hatches, edgecolor="white")
-        pairs = zip(parts.values(), percent, strict=True)
-        labels = [f"{n:,.0f} ({p:.{1 if p >= 1 else 2}f} %)" for n, p in pairs]
-        axes.bar_label(bars, labels, padding=4, size=10)
-        axes.set(xlim=(0, 135), xticks=[0, 25, 50, 75, 100])
-        axes.invert_yaxis()
-        axes.set_title(quantity, loc="left")
-        seen.append(f"{quantity} {_pairs(parts, labels)}".strip())
-    panels[-1, 0].set_xlabel("percentage of the whole")
-    sns.despine(figure)
-    return finish(figure, title, f"Bars: {'; '.join(seen)}.", synthetic)
 
 
 def stacked_bars(

@@ -8,8 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from ecgkit.data import aami
-from ecgkit.data.beats import Beats
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
 
@@ -100,25 +98,3 @@ def beat_changes(
     figure.supylabel("mV", size=12)
     alt = f"On ECG paper, each over the dotted original: {', '.join(changes)}."
     return finish(figure, title, alt, synthetic)
-
-
-def beats_by_class(beats: Beats, title: str) -> Figure:
-    """Draw the median beat of each class, and the band between its 10th and 90th percentiles."""
-    counts = {name: n for name, n in aami.counts(beats.labels).items() if n}
-    n_rows = (len(counts) + 1) // 2
-    figure, grid = panel_grid(2.6 * n_rows, n_rows, 2, sharex=True, sharey=True)
-    time_s = beat_time_s()
-    for axes, (name, n) in zip(grid.flat, counts.items(), strict=False):
-        signals = beats.signals[beats.labels == aami.CLASSES.index(name)]
-        low, middle, high = np.percentile(signals, [10, 50, 90], axis=0)
-        ecg_paper(axes, label_every=(0.2, 0.5))
-        axes.fill_between(time_s, low, high, color=aami.COLORS[name], alpha=0.3, linewidth=0)
-        axes.plot(time_s, middle, color=aami.COLORS[name], linewidth=1.8)
-        axes.set_title(f"{name}: {n:,} beats", loc="left")
-    for axes in grid.flat[len(counts) :]:
-        axes.remove()
-    figure.supxlabel("time from the R peak (s)", size=12)
-    figure.supylabel("mV", size=12)
-    names = ", ".join(f"{name} ({n:,})" for name, n in counts.items())
-    seen = f"Median beat and 10 to 90 % band; beats: {names}"
-    return finish(figure, title, seen, beats.source == "synthetic")

@@ -18,7 +18,6 @@ from matplotlib.path import Path as MplPath
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ecgbook.figures.networks import tcn_dilations
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
@@ -110,13 +109,18 @@ def _shape(x: Tensor) -> str:
     return f"{x.shape[1]} × {x.shape[2]}"
 
 
+def _dilations(tcn: TCN) -> list[int]:
+    """Dilation of each temporal block."""
+    return [block.conv1.conv.dilation[0] for block in cast(list[TemporalBlock], list(tcn.blocks))]
+
+
 def dilated_convolution() -> Figure:
     """Draw causal convolutions with the TCN's dilations, and what one output depends on (Fig. 1).
 
     The kernel size is 2 instead of 7, so that the lines can be told apart.
     """
     with torch.device("meta"):  # shapes only: no memory, no random number
-        dilations = tcn_dilations(TCN())
+        dilations = _dilations(TCN())
     n = 20
     cone = [{0}]  # per layer, the input first: samples before the last one
     for d in reversed(dilations):
@@ -197,7 +201,7 @@ def tcn_diagram() -> Figure:
     canvas.residual(left, top, 2.1, [(conv, "tcn", ""), (rest, "tcn", "")] * 2)
 
     steps = []
-    for block, d in zip(blocks, tcn_dilations(network), strict=True):
+    for block, d in zip(blocks, _dilations(network), strict=True):
         steps.append((f"temporal block, $d$ = {d}", "tcn", _shape(x)))
         x = block(x)
     steps.append(("last step only", "plain", _shape(x)))

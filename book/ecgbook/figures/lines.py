@@ -27,7 +27,6 @@ def line_panels(
     title: str,
     *,
     log: str = "",
-    marks: Mapping[str, float] | None = None,
     seen: str = "",
     synthetic: bool = False,
 ) -> Figure:
@@ -35,8 +34,7 @@ def line_panels(
 
     ``panels`` maps the title of a panel, which may be empty, to its lines; more than four are named
     above their peaks instead of in a legend. ``log`` names the logarithmic axes, "", "x", "y" or
-    "xy"; on a logarithmic y, values of zero or less are left out. ``marks`` maps a text to the x of
-    a vertical line.
+    "xy"; on a logarithmic y, values of zero or less are left out.
     """
     at = np.asarray(x, dtype=float)
     figure, grid = panel_grid(3.8, columns=len(panels), sharey=True)
@@ -45,10 +43,6 @@ def line_panels(
         _draw_lines(axes, at, lines, log)
         _scale(axes, at, log)
         axes.set_title(name, loc="left")
-        for text, place in (marks or {}).items():
-            axes.axvline(place, color="#777777", linewidth=1, linestyle=(0, (1, 2)))
-            style = {"transform": axes.get_xaxis_transform(), "rotation": 40, "size": 9}
-            axes.text(place, 1.02, text, **style)
         said.append(f"{name or y_label}: {', '.join(lines)}")
     grid[0, 0].set_ylabel(y_label)
     figure.supxlabel(x_label + " (logarithmic)" * ("x" in log), size=12)
@@ -126,7 +120,7 @@ def band_signals(
 ) -> Figure:
     """Draw the wavelet bands of a signal, each to its own scale, lowest frequency on top.
 
-    ``bands``, in mV, are those of :func:`ecgkit.data.denoising.bands`; ``fs`` is in Hz.
+    ``bands`` maps their names to signals in mV; ``fs`` is in Hz.
     """
     figure, rows = panel_grid(max(0.72 * len(bands) + 0.9, 3.0), len(bands), sharex=True)
     seen = []

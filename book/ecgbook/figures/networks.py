@@ -1,20 +1,16 @@
-"""Inside networks: feature maps, gates, attributions, and the cone of the TCN."""
+"""Inside networks: feature maps and attributions."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ecgbook.figures.beats import BEFORE, beat_time_s
-from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.data.preparation import SAMPLING_RATE
-from ecgkit.nn.layers import TemporalBlock
-from ecgkit.nn.models import TCN
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 
 MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap": "cividis"}
@@ -90,40 +86,3 @@ def mean_attributions(
     figure.supxlabel("time from the R peak (s)", size=12)
     alt = f"Mean beats, and below them the median {value}, highest for {', '.join(seen)}."
     return finish(figure, title, alt, synthetic)
-
-
-def tcn_dilations(tcn: TCN) -> list[int]:
-    """Dilation of each temporal block of a TCN."""
-    blocks = cast(list[TemporalBlock], list(tcn.blocks))
-    return [block.conv1.conv.dilation[0] for block in blocks]
-
-
-def cone(tcn: TCN, n: int, title: str) -> Figure:
-    """Draw which positions of each layer the last output of a TCN depends on.
-
-    Its kernel size and dilations are drawn, for an input of ``n`` samples.
-    """
-    names, layers = [], [np.zeros(1, int)]  # from the last layer down: samples before the last
-    for i, dilation in reversed(list(enumerate(tcn_dilations(tcn), 1))):
-        names += [f"block {i}", f"hidden {i}"]
-        for _ in range(2):
-            layers.append(
-                np.unique(np.add.outer(layers[-1], dilation * np.arange(tcn.kernel_size)))
-            )
-    names.append("input")
-    figure, ((axes,),) = panel_grid(4.6)
-    for y, read in enumerate(reversed(layers)):
-        axes.vlines(-np.arange(n), y - 0.13, y + 0.13, "#D0D0D0", linewidth=1.0)
-        axes.vlines(-read, y - 0.34, y + 0.34, COLORS[0], linewidth=1.3)
-    axes.set_yticks(range(len(names)), names[::-1])
-    counts = axes.secondary_yaxis("right")
-    counts.set_yticks(range(len(names)), [str(len(read)) for read in reversed(layers)])
-    for side in (axes, counts):
-        side.tick_params(axis="y", length=0)
-        side.spines[:].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("time, in samples from the last")
-    counts.set_ylabel("positions read")
-    seen = ", ".join(f"{name} {len(read)}" for name, read in zip(names, layers, strict=True))
-    alt = f"Rows of {n} grey strokes; blue ones mark the positions read: {seen}."
-    return finish(figure, title, alt)

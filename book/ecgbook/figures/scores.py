@@ -1,6 +1,6 @@
 """Scores as points: with intervals, with one point per training run, against confidence."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn as sns
@@ -20,34 +20,24 @@ def score_rows(
     x_label: str,
     title: str,
     *,
-    letters: Collection[str] = (),
     line: tuple[float, str] | None = None,
     synthetic: bool = False,
 ) -> Figure:
     """Draw values as points, one row per name, with whiskers where they have bounds.
 
-    ``series`` maps the name of a series to its rows, and these to a value, or to value, lower and
-    upper bound. There may be up to four, and those of ``letters``, which have no bounds: the first
-    letters of their names stand above the points. ``line`` is a value to mark and its name.
+    ``series`` maps the names of up to four series to their rows, and these to a value, or to value,
+    lower and upper bound. ``line`` is a value to mark and its name.
     """
     rows = list(dict.fromkeys(row for values in series.values() for row in values))
-    figure, ((axes,),) = panel_grid(max(1.8 + (0.5 if letters else 0.36) * len(rows), 3.0))
-    points = [name for name in series if name not in letters]
+    figure, ((axes,),) = panel_grid(max(1.8 + 0.36 * len(rows), 3.0))
     seen = []
-    for name, of_row in series.items():
+    for i, (name, of_row) in enumerate(series.items()):
         values = [np.ravel(value) for value in of_row.values()]
-        x = np.array([value[0] for value in values])
-        y = np.array([rows.index(row) for row in of_row], dtype=float)
-        if name in letters:
-            y -= (0.34, 0.14)[list(letters).index(name) % 2]  # so that neighbours stay legible
-            axes.plot(x, y, marker=f"${name[0]}$", ls="", color="#595959", ms=8, label=name)
-        else:
-            i = points.index(name)
-            y += 0.08 + 0.14 * i if letters else 0.3 * (i - (len(points) - 1) / 2)
-            bounds = [abs(v[1:] - v[0]) if len(v) > 1 else np.zeros(2) for v in values]
-            style = {"color": (TRACE, *COLORS)[i], "fmt": "oDs^"[i], "ms": 6, "label": name}
-            style["capsize"] = 4 * any(len(v) > 1 for v in values)
-            axes.errorbar(x, y, xerr=np.transpose(bounds), **style)
+        y = np.array([rows.index(row) for row in of_row]) + 0.3 * (i - (len(series) - 1) / 2)
+        bounds = [abs(v[1:] - v[0]) if len(v) > 1 else np.zeros(2) for v in values]
+        style = {"color": (TRACE, *COLORS)[i], "fmt": "oDs^"[i], "ms": 6, "label": name}
+        style["capsize"] = 4 * any(len(v) > 1 for v in values)
+        axes.errorbar([v[0] for v in values], y, xerr=np.transpose(bounds), **style)
         pairs = zip(of_row, values, strict=True)
         seen.append(f"{name}: " + ", ".join(f"{row} {_interval(value)}" for row, value in pairs))
     if line is not None:
@@ -67,48 +57,30 @@ def run_points(
     x_label: str,
     title: str,
     *,
-    paper: Mapping[str, float] | None = None,
-    differences: bool = False,
     synthetic: bool = False,
 ) -> Figure:
-    """Draw one point per training run and the mean of each row, and the paper's value if given.
+    """Draw one point per training run, and the mean of each row.
 
-    ``panels`` maps the title of a panel, which may be empty, to its rows, and these to the values
-    of the runs, none if there is no run yet; ``paper`` maps rows to the paper's values. Values that
-    are paired ``differences`` are drawn with zero, and with the mean's 95 % interval.
+    ``panels`` maps the title of a panel, which may be empty, to the same rows, and these to the
+    values of the runs.
     """
     columns = min(len(panels), 2)
     n_rows = -(-len(panels) // columns)
-    row_height = (0.6 if differences else 0.36) * max(map(len, panels.values())) + 0.9
-    same_rows = len({tuple(rows) for rows in panels.values()}) == 1
-    figure, grid = panel_grid(n_rows * row_height + 0.7, n_rows, columns, sharey=same_rows)
+    height = n_rows * (0.36 * max(map(len, panels.values())) + 0.9) + 0.7
+    figure, grid = panel_grid(height, n_rows, columns, sharey=True)
     seen = []
     for axes, (panel, rows) in zip(grid.flat, panels.items(), strict=False):
-        color = aami.COLORS.get(panel, COLORS[0])
         for y, (row, values) in enumerate(rows.items()):
-            said = "not run yet"
-            if len(values):
-                mean = float(np.mean(values))
-                axes.plot(values, np.full(len(values), y), "o", color=TRACE, markersize=4)
-                axes.plot([mean] * 2, [y - 0.3, y + 0.3], color=color, linewidth=3)
-                said = f"mean {mean:.2f} of {len(values)}"
-            if differences and len(values) > 1:
-                found = statistics.paired_difference(values)
-                axes.plot([found.low, found.high], [y + 0.2] * 2, color=color, linewidth=2)
-                said += f", 95 % interval {found.low:.2f} to {found.high:.2f}"
-            if paper and row in paper:
-                axes.plot(paper[row], y - 0.2, "D", color=COLORS[3], markersize=7)
-                said += f", paper {paper[row]:.2f}"
-            seen.append(f"{panel} {row} {said}".strip())
-        if differences:
-            axes.axvline(0, color=TRACE, linestyle=":", linewidth=1)
+            mean, color = float(np.mean(values)), aami.COLORS.get(panel, COLORS[0])
+            axes.plot(values, np.full(len(values), y), "o", color=TRACE, markersize=4)
+            axes.plot([mean] * 2, [y - 0.3, y + 0.3], color=color, linewidth=3)
+            seen.append(f"{panel} {row} mean {mean:.2f} of {len(values)}".strip())
         _name_rows(axes, list(rows))
         axes.grid(axis="x", color="0.9")
         axes.set_title(panel, loc="left")
     for axes in grid.flat[len(panels) :]:
         axes.remove()
-    key = "points: runs; bars: means" + ", with 95 % intervals" * differences
-    figure.supxlabel(f"{x_label}\n{key}{'; diamonds: the paper' if paper else ''}", size=11)
+    figure.supxlabel(f"{x_label}\npoints: runs; bars: means", size=11)
     sns.despine(figure)
     return finish(figure, title, f"Points of {x_label}. {'; '.join(seen)}.", synthetic)
 
