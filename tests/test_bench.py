@@ -11,7 +11,6 @@ import torch
 from ecgbook import bench
 from ecgbook.bench import networks, recordings, timing
 from ecgkit import InputError
-from ecgkit.nn.models import build
 
 
 def test_a_speedup_is_the_median_of_the_ratios_of_the_turns():
@@ -24,21 +23,6 @@ def test_contenders_take_turns(monkeypatch):
     contenders = {name: (lambda name=name: calls.append(name)) for name in "ab"}
     assert timing.interleaved(contenders, rounds=3)["a"].shape == (3,)
     assert [name for name, _ in groupby(calls)] == list("ababab")
-
-
-def test_operations_of_the_tcn_agree_with_counting_by_hand():
-    # Positions, channels in, channels out, coefficients; the cone is 181 -> 175 -> 85 -> ... -> 1.
-    first = [(175, 1, 32, 7), (85, 1, 32, 1)]
-    later = [
-        *[(85, 32, 32, 7)],
-        *[(79, 32, 64, 7), (37, 64, 64, 7), (37, 32, 64, 1)],
-        *[(31, 64, 128, 7), (13, 128, 128, 7), (13, 64, 128, 1)],
-        *[(7, 128, 256, 7), (1, 256, 256, 7), (1, 128, 256, 1)],
-        *[(1, 256, 16, 1), (1, 16, 256, 1), (1, 256, 4, 1)],  # squeeze-and-excitation, linear layer
-    ]
-    once, twice = (sum(math.prod(layer) for layer in layers) for layers in (first, later))
-    # Training takes three times as many, but no gradient of the beat itself.
-    assert timing.flop_per_beat(build("tcn")) == (2 * (once + twice), 2 * (2 * once + 3 * twice))
 
 
 @pytest.mark.parametrize("name", ["tcn", "resnet-tcn"])

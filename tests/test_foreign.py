@@ -1,5 +1,6 @@
 """Formats of hospitals, Holter recorders and other programs: read, or named with a way out."""
 
+import shutil
 import struct
 import sys
 
@@ -7,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import scipy.io
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.data import get_testdata_file
 
 from ecgkit import InputError
 from ecgkit.apply.readers import read_recording
@@ -15,44 +16,18 @@ from ecgkit.apply.readers import read_recording
 DIGITAL = np.arange(-500, 500, dtype="<i2")
 
 
-def write_dicom(path):
-    """Two leads at 500 Hz, and a median beat before them; steps are 2 uV, 0 is -100 uV."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"  # 12-lead ECG
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    content = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
-    content.SOPClassUID, content.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3"
-    content.Modality = "ECG"
-    content.WaveformSequence = []
-    for label, n in (("MEDIAN BEAT", 600), ("RHYTHM", 1000)):
-        group = Dataset()
-        group.MultiplexGroupLabel, group.SamplingFrequency = label, 500
-        group.NumberOfWaveformChannels, group.NumberOfWaveformSamples = 2, n
-        group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
-        group.WaveformData = np.stack([-DIGITAL, DIGITAL], axis=1)[:n].astype("<i2").tobytes()
-        group.ChannelDefinitionSequence = []
-        for code, meaning in (("2:1", "Lead I (Einthoven)"), ("2:2", "Lead II")):
-            channel, source, unit = Dataset(), Dataset(), Dataset()
-            source.CodeValue, source.CodeMeaning = code, meaning
-            source.CodingSchemeDesignator, unit.CodingSchemeDesignator = "MDC", "UCUM"
-            unit.CodeValue = unit.CodeMeaning = "uV"
-            channel.ChannelSourceSequence = [source]
-            channel.ChannelSensitivityUnitsSequence = [unit]
-            channel.ChannelSensitivity, channel.ChannelSensitivityCorrectionFactor = 4, 0.5
-            channel.ChannelBaseline, channel.WaveformBitsStored = -100, 16
-            group.ChannelDefinitionSequence.append(channel)
-        content.WaveformSequence.append(group)
-    pydicom.dcmwrite(path, content, enforce_file_format=True)
-    return path
+DICOM = get_testdata_file("waveform_ecg.dcm", download=False)
+"""A resting ECG that comes with pydicom: twelve leads at 1000 Hz in uV, and a median beat."""
 
 
 @pytest.mark.parametrize("name", ["a.dcm", "IM000001"])
 def test_dicom(tmp_path, monkeypatch, name):
-    recording = read_recording(write_dicom(tmp_path / name))
-    assert (recording.lead, recording.fs) == ("II", 500)
+    shutil.copy(DICOM, tmp_path / name)
+    recording = read_recording(tmp_path / name)
+    assert (recording.lead, recording.fs) == ("II", 1000)
     assert recording.signal.dtype == np.float32
-    assert np.abs(recording.signal - (DIGITAL * 0.002 - 0.1)).max() < 1e-6
+    theirs = pydicom.dcmread(DICOM).waveform_array(0)[:, 1]
+    assert np.abs(recording.signal - theirs / 1000).max() < 1e-6
     monkeypatch.setitem(sys.modules, "ecgdatakit", None)
     with pytest.raises(InputError, match="extra clinical"):
         read_recording(tmp_path / name)

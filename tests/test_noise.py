@@ -64,19 +64,14 @@ def beat_train(heights, symbols):
     return signal, r_peaks, np.array(symbols)
 
 
-def test_the_amplitude_is_the_mean_of_normal_complexes_less_a_twentieth_at_either_end():
+def test_the_amplitude_is_the_trimmed_mean_of_the_first_300_normal_complexes():
     # 20 beats: of 1 to 20 the 1 and the 20 are left out, and the mean of 2 to 19 is 10.5.
     heights = [float(h) for h in range(1, 21)]
     assert noise.qrs_amplitude(*beat_train(heights, ["N"] * 20)) == pytest.approx(10.5)
-
-
-def test_the_first_300_complexes_but_ventricular_and_fusion_beats_are_measured():
+    # Ventricular and fusion beats do not count.
     measured = noise.qrs_amplitude(*beat_train([2, 9, 9, 9, 9, 2, 2], list("NVFEraj")))
     assert measured == pytest.approx(2)
     assert noise.qrs_amplitude(*beat_train([1.0] * 300 + [7.0] * 50, ["N"] * 350)) == 1
-
-
-def test_a_recording_without_a_normal_complex_cannot_be_measured():
     with pytest.raises(InputError, match="QRS"):
         noise.qrs_amplitude(*beat_train([1.0], ["V"]))
 
@@ -97,8 +92,5 @@ def test_noise_times_the_gain_has_the_ratio_asked_for(snr_db):
     a = noise.gain(amplitude, noise.noise_rms(disturbance), snr_db)
     s, n = 1.4**2 / 8, noise.noise_rms(a * disturbance) ** 2
     assert 10 * np.log10(s / n) == pytest.approx(snr_db)
-
-
-def test_the_gain_is_that_of_nst_s_manual():
-    # S = 1 mV² / 8, N = 1, 6.0206 dB is a factor of 4: a² = 1 / 32.
+    # nst's manual: S = 1 mV² / 8, N = 1, 6.0206 dB is a factor of 4: a² = 1 / 32.
     assert noise.gain(1, 1, 10 * np.log10(4)) == pytest.approx((1 / 32) ** 0.5)

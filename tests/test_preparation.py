@@ -8,21 +8,10 @@ from ecgkit import InputError
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 
 EVERYTHING = Preparation(
-    lead="first",
-    zeroed=("A3", "D1"),
-    wavelet="sym4",
-    level=3,
-    extension="periodization",
-    before=60,
-    after=120,
-    margin_before=60,
-    margin_after=120,
-    step=2,
-    units="patient",
-    relative_to="median",
-    features=("size", "rr_near"),
-    mapping="literature",
-    align_s=0.05,
+    **{"lead": "first", "zeroed": ("A3", "D1"), "wavelet": "sym4", "level": 3, "step": 2},
+    **{"extension": "periodization", "before": 60, "after": 120, "margin_before": 60},
+    **{"margin_after": 120, "units": "patient", "relative_to": "median", "align_s": 0.05},
+    **{"features": ("size", "rr_near"), "mapping": "literature"},
 )
 
 
