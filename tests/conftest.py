@@ -10,10 +10,18 @@ import pytest
 import torch
 import wfdb
 
+from ecgkit import InputError
+from ecgkit.apply.readers import read_recording
 from ecgkit.data import beats, sources
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
+
+
+def refused(word, path, **options):
+    """A recording cannot be read, and the sentence has a word."""
+    with pytest.raises(InputError, match=word):
+        read_recording(path, **options)
 
 
 @pytest.fixture(autouse=True)

@@ -152,14 +152,6 @@ def test_the_table_of_a_small_source_is_what_one_works_out_by_hand(tiny):
     assert [getattr(beats, name).dtype.kind for name in COLUMNS] == list("ffUUiff")
 
 
-def test_the_whole_record_is_denoised_before_it_is_cut(tiny):
-    mlii, around = tiny.read("one").lead("MLII"), slice(455 - 90, 455 + 90)
-    for zeroed in (("A9", "D1", "D2"), ("D1",)):
-        beats = load_beats(tiny, Preparation(zeroed=zeroed))
-        assert beats.signals[0] == pytest.approx(denoise(mlii, zeroed)[around], abs=1e-6)
-    assert load_beats(tiny, RAW).signals[0] == pytest.approx(mlii[around], abs=1e-6)
-
-
 def test_a_record_of_another_rate_is_brought_to_360_hz(write_record):
     folder = write_record("slow", fs=250, r_peaks=[1000, 1250], symbols="NV").parent
     source = Source("svdb", folder, ("slow",), "x")

@@ -3,7 +3,6 @@
 import math
 from itertools import groupby
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,10 +10,6 @@ import torch
 from ecgbook import bench
 from ecgbook.bench import networks, recordings, timing
 from ecgkit import InputError
-
-
-def test_a_speedup_is_the_median_of_the_ratios_of_the_turns():
-    assert timing.speedup(np.array([1.0, 2.0, 4.0]), np.array([2.0, 6.0, 16.0])) == 3
 
 
 def test_contenders_take_turns(monkeypatch):

@@ -5,19 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from conftest import refused
 
-from ecgkit import InputError
 from ecgkit.apply.csv_reader import find_jumps
 from ecgkit.apply.readers import read_recording
 
 WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
 UV = np.rint(1000 * WAVE).astype(int)
 T = np.arange(3000) / 250  # s
-
-
-def refused(word, path, **options):
-    with pytest.raises(InputError, match=word):
-        read_recording(path, **options)
 
 
 @pytest.fixture

@@ -200,11 +200,6 @@ def test_the_scores_are_those_worked_out_by_hand():
     }
 
 
-def test_unclassifiable_beats_called_s_are_no_false_sveb_but_fusion_beats_are():
-    assert ec57.scores(matrix_of(Ss=1, Qs=9))["sveb_ppv"] == 1
-    assert ec57.scores(matrix_of(Ss=1, Fs=1))["sveb_ppv"] == 0.5
-
-
 def test_a_score_that_would_divide_by_zero_is_nan():
     assert np.isnan(list(ec57.scores(matrix_of()).values())).all()
     found = ec57.scores(matrix_of(Nn=5))

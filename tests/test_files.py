@@ -88,12 +88,9 @@ def test_an_error_of_another_file_passes_through(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "-Infinity", '{"a": 1e999}', "", "{"])
-def test_json_that_is_not_finite_or_not_json_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011
-        parse_json(text)
-
-
-def test_finite_json_is_parsed():
+def test_json_is_parsed_unless_a_number_is_not_finite():
     text = '{"a": [1, 2.5, -3e-2, null, true], "b": "NaN"}'
     assert parse_json(text) == {"a": [1, 2.5, -0.03, None, True], "b": "NaN"}
+    for wrong in ("NaN", "[Infinity]", "-Infinity", '{"a": 1e999}', "", "{"):
+        with pytest.raises(ValueError):  # noqa: PT011
+            parse_json(wrong)

@@ -302,6 +302,12 @@ def test_a_page_is_stale_when_the_results_that_it_reads_change_and_no_others(pag
     assert notebook_format.stale(page) is None
     publish(("two", 0), ("one", 0), ("one", 1))
     assert "make notebooks PAGE=00" in notebook_format.stale(page)
+    outcomes = notebook_format.RESULTS.with_name("people.jsonl")
+    outcomes.write_text('{"seed": 0}\n')
+    edit(page, 'results("one")', 'outcomes = str\noutcomes("ds1-ds2")')
+    before = notebook_format.made_from(notebook_format.source_notebook(page))
+    outcomes.write_text('{"seed": 1}\n')
+    assert notebook_format.made_from(notebook_format.source_notebook(page)) != before
 
 
 def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
@@ -311,16 +317,6 @@ def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
     assert code_cells(stored(page), "exercise")[0].outputs == []
     edit(page, "Not yet. ...", "Right.")
     assert run_notebooks.main(["--store"]) == 1
-
-
-def test_a_page_is_stale_when_the_outcomes_on_people_that_it_reads_change(page: Path) -> None:
-    notebook_format.RESULTS.write_text("")
-    outcomes = notebook_format.RESULTS.with_name("people.jsonl")
-    outcomes.write_text('{"seed": 0}\n')
-    edit(page, 'print("one")', 'outcomes = str\nprint("one")\noutcomes("ds1-ds2")')
-    before = notebook_format.made_from(notebook_format.source_notebook(page))
-    outcomes.write_text('{"seed": 1}\n')
-    assert notebook_format.made_from(notebook_format.source_notebook(page)) != before
 
 
 def test_synthetic_data_is_refused_and_nothing_written(

@@ -76,23 +76,16 @@ def test_contents_name_the_pages_in_order_with_their_numbers(document: bs4.Beaut
     assert [part.get_text() for part in document.select(".contents .part")] == ["Part"]
 
 
-def test_solutions_and_answers_are_open_and_the_plumbing_is_gone(
-    document: bs4.BeautifulSoup,
+def test_solutions_and_answers_are_open_the_plumbing_is_gone_and_the_banner_stays(
+    document: bs4.BeautifulSoup, small: Path
 ) -> None:
     assert not document.find_all("details")
     text = " ".join(article.get_text() for article in document.find_all("article"))
     kept = ("Solution", "answer = 1", "1. Why?", "Because.", "A sentence.")
     assert all(words in text for words in kept)
     assert not any(word in text for word in ("import sys", "plumbing", "Menu", "#"))
-
-
-def test_the_banner_over_synthetic_figures_stays(document: bs4.BeautifulSoup) -> None:
     assert "synthetic records" in document.select_one(".admonition.warning").get_text()
-
-
-def test_pictures_are_found_from_beside_the_pages(document: bs4.BeautifulSoup, small: Path) -> None:
-    source = document.select_one("article img")["src"]
-    assert (small / source).read_text() == "picture"
+    assert (small / document.select_one("article img")["src"]).read_text() == "picture"
 
 
 def test_a_page_that_was_not_rendered_is_named(small: Path) -> None:
@@ -108,14 +101,6 @@ def test_without_a_browser_there_is_a_sentence(
     with pytest.raises(pdf.PrintError, match="Chromium"):
         pdf.print_book(tmp_path / "book.pdf", small)
     assert not (tmp_path / "book.pdf").exists()
-
-
-def test_the_parts_are_those_of_the_contents_file() -> None:
-    captions = [caption for caption, _ in pdf.parts()]
-    pages = [page for _, names in pdf.parts() for page in names]
-    assert captions[0] == ""
-    assert captions[-1] == "Appendices"
-    assert pages[:2] == ["book/intro", "notebooks/00_quickstart"]
 
 
 # The zip ------------------------------------------------------------------------------------------
@@ -163,19 +148,15 @@ def test_the_website_links_what_there_is_to_download(small: Path, tmp_path: Path
     assert (small / "book" / "intro.html").read_text() == f"<nav>Menu</nav>{FRONT}"
 
 
-def test_a_website_is_not_made_without_its_downloads(small: Path, tmp_path: Path) -> None:
+def test_a_website_needs_its_downloads_and_a_place_for_their_links(
+    small: Path, tmp_path: Path
+) -> None:
     with pytest.raises(offline.OfflineError, match="make pdf"):
         offline.make_site(small, (tmp_path / "book.pdf",), tmp_path / "site")
     assert not (tmp_path / "site").exists()
-
-
-def test_a_front_page_without_a_place_for_the_links_is_refused(small: Path, tmp_path: Path) -> None:
     (small / "book" / "intro.html").write_text("<article></article>")
     with pytest.raises(offline.OfflineError):
         offline.make_site(small, (), tmp_path / "site")
-
-
-def test_the_books_front_page_has_one_place_for_the_links() -> None:
     assert (ROOT / "book" / "intro.md").read_text("utf-8").count(offline.MARK) == 1
 
 

@@ -264,11 +264,6 @@ def test_points_and_whiskers_lie_at_their_values():
     assert [x.item() for x in axes.lines[1].get_data()] == [50, 50]
 
 
-def test_the_waves_of_a_beat_are_named_where_they_are():
-    _, axes = draw("conduction").axes
-    assert next(t.get_position() for t in axes.texts if t.get_text() == "R")[0] == 0
-
-
 def test_the_window_and_the_r_peaks_lie_where_they_are():
     slow, fast = draw("beats_in_context").axes
     for axes in (slow, fast):
@@ -279,6 +274,8 @@ def test_the_window_and_the_r_peaks_lie_where_they_are():
     np.testing.assert_allclose(at_s, [-1, -0.5, 0, 0.5, 1], atol=1e-9)
     assert [text.get_text() for text in fast.texts].count("N") == 10  # five beats, two rows
     assert [line.get_marker() for line in slow.lines[1:]] == ["v"]
+    _, axes = draw("conduction").axes
+    assert next(t.get_position() for t in axes.texts if t.get_text() == "R")[0] == 0
 
 
 def test_maps_lie_at_their_time():

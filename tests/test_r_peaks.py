@@ -10,7 +10,6 @@ from ecgkit.data.r_peaks import (
     align_r_peaks,
     describe_candidates,
     detect_r_peaks,
-    drop_close,
     find_candidates,
 )
 
@@ -91,14 +90,7 @@ def test_four_ratios_describe_a_candidate():
     assert np.exp(describe_candidates(table)) == pytest.approx(np.array(expected))
 
 
-def test_of_close_peaks_the_first_is_kept():
-    assert drop_close(np.array([71, 72, 143, 144]), 0).tolist() == [72, 144]
-
-
 # What book/ecgbook/studies/detection.csv states
-
-
-DETECTORS = ("ecgkit", "sleepecg")
 
 
 def test_the_shares_of_errors_are_those_that_the_docstring_states():

@@ -5,19 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 import wfdb
+from conftest import refused
 
-from ecgkit import InputError
 from ecgkit.apply.readers import read_recording
 from ecgkit.data import wfdb_io
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
 WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
-
-
-def refused(word, path, **options):
-    with pytest.raises(InputError, match=word):
-        read_recording(path, **options)
 
 
 # The lead
@@ -82,11 +77,6 @@ def test_a_record_is_found_by_any_of_its_names(write_record, suffix):
     assert not recording.synthetic
 
 
-def test_a_synthetic_record_is_recognized(synthetic_source):
-    name = synthetic_source.records[0]
-    assert read_recording(synthetic_source.directory / name).synthetic
-
-
 @pytest.mark.parametrize("fmt", ["16", "24", "32", "80", "212"])
 @pytest.mark.parametrize("block", [100, 101])
 def test_blocks_make_up_the_signal_in_any_format(tmp_path, monkeypatch, fmt, block):
@@ -143,8 +133,3 @@ def test_a_missing_header(write_record):
 )
 def test_options_that_do_not_fit(write_record, option, value, word):
     refused(word, write_record(), **{option: value})
-
-
-def test_something_else(tmp_path):
-    refused("folder", tmp_path)
-    refused("address", "https://example.org/100")

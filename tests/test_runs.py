@@ -13,7 +13,6 @@ from sklearn.metrics import confusion_matrix
 
 from ecgkit import InputError
 from ecgkit.data import aami, splits
-from ecgkit.data.beats import load_beats
 from ecgkit.data.preparation import Preparation
 from ecgkit.evaluate import runs
 from ecgkit.evaluate.runs import Run, evaluate, split_beats, train_and_test
@@ -244,21 +243,6 @@ def test_validation_leaves_the_test_half_alone_and_its_weights_may_be_tested_the
     assert_array_equal(
         report.confusion_matrix.sum(axis=1), np.bincount(four.labels[halves.test], minlength=4)
     )
-
-
-def test_a_classifier_of_features_and_the_difference_from_the_median_beat(
-    synthetic_source, tmp_path
-):
-    names = ("rr_near", "rr_next", "size")
-    how = Preparation(features=names, relative_to="median", units="patient")
-    beats = load_beats(synthetic_source, how, cached=False).sample(200, rare=30)
-    for model, split in (("resnet", "patients"), ("features", "random")):
-        out = tmp_path / model
-        _, run = train(beats, model, ONE, split=split, out=out)
-        classifier = load_model(out / "model.safetensors")
-        assert classifier.preparation == run.preparation == Run.read(out / "run.json").preparation
-        report = evaluate(classifier, beats, split, device="cpu")
-        assert report.confusion_matrix.tolist() == run.confusion_matrix
 
 
 @pytest.mark.parametrize("split", ["random", "patients"])

@@ -74,10 +74,7 @@ def test_every_preparation_is_streamed(noise, how, chunk):
     whole = prepare_signal(noise[:7000], Preparation(**how))
     streamed = through(Wavelets(Preparation(**how)), noise[:7000], chunk)
     assert np.abs(streamed - whole).max() < 1e-12
-
-
-def test_an_extension_from_the_far_end_cannot_be_streamed():
-    with pytest.raises(InputError, match="periodic"):
+    with pytest.raises(InputError, match="periodic"):  # which would need the far end
         Wavelets(Preparation(extension="periodic"))
 
 
@@ -201,25 +198,12 @@ def test_r_peaks_come_in_order(noise):
             monitor.feed(noise[1000:1100], wrong)
 
 
-def test_beats_near_the_ends_get_no_answer(noise):
-    r_peaks = np.array([50, 99, 100, 5000, 9850, 9851, 9990])
-    found = stream.replay(Monitor(keeper()), noise[:10_000], r_peaks, 100)
-    assert [beat.sample for beat in found] == [100, 5000, 9850]
-
-
-@pytest.mark.parametrize("chunk", [[0.0, np.nan], [[1.0, 2.0]], ["a"], None, [np.inf]])
+@pytest.mark.parametrize("chunk", [[0.0, np.nan], [[1.0, 2.0]], ["a"], None, [0.0, np.inf]])
 def test_what_is_no_chunk_of_one_lead_is_refused(noise, chunk):
     for part in (Monitor(keeper()), Detector()):
         part.feed(noise[:1000])
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match="1001" if np.shape(chunk) == (2,) else None):
             part.feed(chunk)
-
-
-def test_a_missing_sample_is_named(noise):
-    monitor = Monitor(keeper())
-    monitor.feed(noise[:1000])
-    with pytest.raises(InputError, match="1002"):
-        monitor.feed([0.0, 0.0, np.nan, 0.0])
 
 
 def test_a_chunk_that_is_refused_may_be_fed_again_without_what_was_wrong(noise):

@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import wfdb
+from conftest import refused
 
-from ecgkit import InputError
 from ecgkit.apply.readers import read_recording
 from ecgkit.data import wfdb_io
 
@@ -35,11 +35,6 @@ def mark(path, samples, symbols=None, extension="atr", **options):
     symbols = list(symbols or "N" * len(samples))
     about = {"write_dir": str(path.parent), **options}
     wfdb.wrann(path.name, extension, np.array(samples), symbols, **about)
-
-
-def refused(word, path, **options):
-    with pytest.raises(InputError, match=word):
-        read_recording(path, **options)
 
 
 # Headers
