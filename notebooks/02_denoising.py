@@ -332,7 +332,6 @@ tone = np.sin(2 * np.pi * 60 * t)
 tone = pywt.wavedec(tone, "db6", mode="periodization", level=9)
 energy = [np.sum(band**2) for band in tone]
 page.states("93 %", 100 * energy[-2] / sum(energy), within=0.5)
-assert denoising.band_edges_hz(360)["D2"] == (45, 90)
 
 # %% [markdown]
 # ### Exercise 3: another sampling rate
@@ -371,8 +370,9 @@ def split_bands(x, level, h, g):
 x = signal[WANDER]
 bands = split_bands(x, 9, h, g)
 np.testing.assert_allclose(sum(bands.values()), x, atol=1e-9)
-for name, band in denoising.bands(x).items():
-    np.testing.assert_allclose(bands[name], band, atol=1e-9)
+for name, band in bands.items():
+    rest = denoising.denoise(x, [name])
+    np.testing.assert_allclose(x - band, rest, atol=1e-9)
 
 at = start_s[WANDER]
 shown = {name: strip(band, at) for name, band in bands.items()}

@@ -75,8 +75,6 @@ def qrs_amplitude(
     Each within 50 ms of the R peak; the mean of the first 300 beats of :data:`NORMAL_QRS` without
     the largest and smallest 5 %. InputError if there is no such beat.
 
-    Examples
-    --------
     >>> spike = np.zeros(720)
     >>> spike[350:360], spike[360:370] = -0.5, 1.0
     >>> qrs_amplitude(spike, np.array([360]), np.array(["N"]))
@@ -95,8 +93,6 @@ def noise_rms(noise: Signal) -> float:
 
     It is their mean without the largest and smallest 5 %.
 
-    Examples
-    --------
     >>> noise_rms(np.tile([3.0, -1.0], 180 * 10))
     2.0
     """
@@ -110,8 +106,6 @@ def gain(amplitude_mv: float, rms: float, snr_db: float) -> float:
     Solves ``SNR = 10 log10(S / (N a**2))`` for a, with ``S = amplitude**2 / 8``, the power of a
     sinusoid of that peak-to-peak amplitude, and ``N = rms**2``.
 
-    Examples
-    --------
     >>> round(gain(math.sqrt(8), 1.0, 0), 6), round(gain(math.sqrt(8), 1.0, 20), 6)
     (1.0, 0.1)
     """

@@ -50,8 +50,6 @@ class NothingReturnedError(Exception):
 def check(exercise: str, answer: Any) -> Verdict:
     """Check the answer to an exercise, given by page and number; ``...`` is the untouched stub.
 
-    Examples
-    --------
     >>> check("00.1", ...)
     Not yet. Put your answer where the three dots are.
     """

@@ -68,8 +68,6 @@ def spread(values: Sequence[float]) -> Spread:
 def scores(run: Run | ArrayLike) -> dict[str, float]:
     """Compute all scores of a run, or of a confusion matrix, as shares; NaN where not defined.
 
-    Examples
-    --------
     >>> found = scores([[8, 2, 0, 0], [0, 5, 0, 0], [0, 0, 5, 0], [0, 0, 0, 5]])
     >>> found["accuracy"], round(found["binary_accuracy"], 2), found["se_N"], found["ppv_N"]
     (0.92, 0.96, 0.8, 1.0)
@@ -108,8 +106,6 @@ def paired_differences(
 def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: str = "") -> str:
     """Write mean ± standard deviation in per cent, j-kappa as it is; "-" where not defined.
 
-    Examples
-    --------
     >>> format_spread(spread([0.983, 0.985])), format_spread(spread([0.5]), "j_kappa", 1)
     ('98.40 ±\\xa00.14', '0.500')
     """
@@ -123,8 +119,6 @@ def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: s
 def to_markdown(frame: pd.DataFrame) -> str:
     """Write a table of text as Markdown; columns of numbers are aligned to the right.
 
-    Examples
-    --------
     >>> print(to_markdown(pd.DataFrame({"rate": ["1e-4 at first"], "F1": ["0.95 to 1"]})))
     | rate | F1 |
     | --- | ---: |

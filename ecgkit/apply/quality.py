@@ -30,8 +30,6 @@ _SHAPE = np.arange(-90, 147, 3)  # a quarter of a second before an R peak to 0.4
 def find_gaps(signal: Signal) -> NDArray[np.int64]:
     """Begin and end of each run of samples without a value or beyond 1 kV, shape (gaps, 2).
 
-    Examples
-    --------
     >>> find_gaps(np.array([np.nan, 1.0, np.inf, np.nan, 4.0])).tolist()
     [[0, 1], [2, 4]]
     """

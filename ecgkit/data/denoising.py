@@ -21,16 +21,6 @@ WAVELET, LEVEL = Preparation.wavelet, Preparation.level
 EXTENSION, ZEROED = Preparation.extension, Preparation.zeroed
 
 
-def band_edges_hz(fs: float = 360.0, level: int = LEVEL) -> dict[str, tuple[float, float]]:
-    """Nominal band edges in Hz; the wavelet's filters overlap into their neighbours.
-
-    >>> band_edges_hz(360)["D2"]
-    (45.0, 90.0)
-    """
-    details = {f"D{j}": (fs / 2 ** (j + 1), fs / 2**j) for j in range(level, 0, -1)}
-    return {f"A{level}": (0.0, fs / 2 ** (level + 1)), **details}
-
-
 def reach(wavelet: str = WAVELET, level: int = LEVEL) -> int:
     """Samples on either side on which a denoised sample depends.
 
@@ -38,34 +28,6 @@ def reach(wavelet: str = WAVELET, level: int = LEVEL) -> int:
     the 12 of db6 at nine levels, 11 * (1 + 2 + ... + 256) = 11 * 511 = 5621.
     """
     return (pywt.Wavelet(wavelet).dec_len - 1) * (2**level - 1)
-
-
-def _decompose(
-    signal: ArrayLike, level: int, wavelet: str, extension: str
-) -> tuple[int, list[NDArray[np.floating]]]:
-    """Check a signal and transform it; coefficients come in the order of `band_names`."""
-    x = np.asarray(signal)
-    shortest = (pywt.Wavelet(wavelet).dec_len - 1) * 2**level
-    if x.ndim != 1 or len(x) < shortest:
-        raise InputError(
-            f"A signal of shape {x.shape} is too short for {level} levels of {wavelet}: give "
-            f"{shortest} samples of one lead ({shortest / 360:.1f} s at 360 Hz), or fewer levels."
-        )
-    if not np.isfinite(x).all():
-        raise InputError("The signal has missing or infinite values: fill or cut them first.")
-    return len(x), pywt.wavedec(x, wavelet, mode=extension, level=level)
-
-
-def bands(
-    signal: ArrayLike, level: int = LEVEL, wavelet: str = WAVELET, extension: str = EXTENSION
-) -> dict[str, NDArray[np.floating]]:
-    """Split a signal, as :func:`denoise` takes it, into its bands by name, which add up to it."""
-    n, coefficients = _decompose(signal, level, wavelet, extension)
-    split = {}
-    for i, name in enumerate(band_names(level)):
-        alone = [c if j == i else np.zeros_like(c) for j, c in enumerate(coefficients)]
-        split[name] = pywt.waverec(alone, wavelet, mode=extension)[:n]
-    return split
 
 
 def denoise(
@@ -83,11 +45,19 @@ def denoise(
     >>> bool(np.abs(denoise(np.full(10_000, 3.0))).max() < 1e-9)  # constant drift, nothing else
     True
     """
-    names = band_names(level)
+    names, x = band_names(level), np.asarray(signal)
     if unknown := sorted(set(zeroed) - set(names)):
         raise InputError(f"No band {', '.join(unknown)} at {level} levels: use {' '.join(names)}.")
-    n, coefficients = _decompose(signal, level, wavelet, extension)
+    shortest = (pywt.Wavelet(wavelet).dec_len - 1) * 2**level
+    if x.ndim != 1 or len(x) < shortest:
+        raise InputError(
+            f"A signal of shape {x.shape} is too short for {level} levels of {wavelet}: give "
+            f"{shortest} samples of one lead ({shortest / 360:.1f} s at 360 Hz), or fewer levels."
+        )
+    if not np.isfinite(x).all():
+        raise InputError("The signal has missing or infinite values: fill or cut them first.")
+    coefficients = pywt.wavedec(x, wavelet, mode=extension, level=level)
     for name, band in zip(names, coefficients, strict=True):
         if name in zeroed:
             band[:] = 0
-    return pywt.waverec(coefficients, wavelet, mode=extension)[:n]
+    return pywt.waverec(coefficients, wavelet, mode=extension)[: len(x)]

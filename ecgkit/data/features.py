@@ -92,8 +92,6 @@ def previous(values: Values, width: int, statistic: str = "mean") -> NDArray[np.
     ``values``, shape (n,) or (n, m), has one row per beat in the order of time. Missing values
     (NaN) do not count; the result is NaN where there are no previous values.
 
-    Examples
-    --------
     >>> previous(np.array([1.0, 2.0, 6.0, 0.0]), 2).tolist()
     [nan, 1.0, 1.5, 4.0]
     """
@@ -110,8 +108,6 @@ def compute_features(
     Parameters as of :func:`describe_beats`; beats of any unit and of 180 samples; those
     of the means take any multiple of 3.
 
-    Examples
-    --------
     >>> rr = np.array([np.nan, 0.8, 0.8, 0.4, 1.2])  # the fourth beat is early, then a pause
     >>> found = compute_features(np.ones((5, 180)), rr, np.append(rr[1:], np.nan), ("rr_near",))
     >>> found[:, 0].astype(float).round(2).tolist()  # log(0.4 / 0.8) = -0.69

@@ -18,8 +18,6 @@ BEAT_LENGTH = 180  # samples per beat that the networks read
 def band_names(level: int = 9) -> tuple[str, ...]:
     """Names of the wavelet bands, lowest frequency first.
 
-    Examples
-    --------
     >>> band_names(3)
     ('A3', 'D3', 'D2', 'D1')
     """

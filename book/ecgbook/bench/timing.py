@@ -79,8 +79,6 @@ def flop_per_beat(network: nn.Module) -> tuple[float, float]:
     Of a forward pass, and of training, which adds a backward pass of twice as many, less the
     gradient of the beat itself. A multiplication and its addition are two operations.
 
-    Examples
-    --------
     >>> flop_per_beat(nn.Linear(180, 4))  # 180 x 4 multiplications, and as many for the weights
     (1440.0, 2880.0)
     """

@@ -44,8 +44,6 @@ def compare(
     for the right answer and for any other one; ``otherwise`` may hold one hint per part, for the
     first part that is wrong. ``within`` and ``relative`` are tolerances.
 
-    Examples
-    --------
     >>> compare(4, 3, [(4, "Count gaps.")], praise="Three gaps.", otherwise="Draw them.")
     Not yet. Count gaps.
     """

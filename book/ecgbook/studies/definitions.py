@@ -56,8 +56,6 @@ def study_names() -> list[str]:
 def load_study(name: str) -> Study:
     """Read a study; InputError if there is none of that name.
 
-    Examples
-    --------
     >>> study = load_study("new_patients")
     >>> study.rows["focal"].settings.focal, study.rows["focal"].settings.epochs
     (2.0, 2)

@@ -45,8 +45,6 @@ def results(study: str | None = None, row: str | None = None, **equals: Any) -> 
     names further fields of :class:`ecgkit.evaluate.runs.Run`, its settings or its preparation.
     InputError if there is no such study, row or field.
 
-    Examples
-    --------
     >>> [run.seed for run in results("reproduction", "resnet-tcn-ours")][:5]
     [0, 1, 2, 3, 4]
     """
