@@ -1,4 +1,4 @@
-"""How certain a score is, whether two models differ, and whether probabilities are calibrated."""
+"""How certain a score is, and whether probabilities are calibrated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
@@ -29,47 +28,6 @@ def patient_bootstrap(
     picks = np.random.default_rng(seed).integers(m.shape[1], size=(draws, m.shape[1]))
     scores = [[score(total) for total in m[:, pick].sum(axis=1)] for pick in picks]
     return np.array(scores, dtype=float).mean(axis=1)
-
-
-class PairedDifference(NamedTuple):
-    """Mean difference between two models over n seeds, and how certain it is."""
-
-    n: int
-    mean: float
-    sd: float  #: Standard deviation (n - 1). Like the interval, NaN with a single seed.
-    low: float  #: Lower end of Student's 95 % interval of the mean.
-    high: float
-
-
-def paired_difference(differences: ArrayLike) -> PairedDifference:
-    """Summarize the differences between two models, a finite number per seed."""
-    values = np.asarray(differences, dtype=float)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise InputError(f"The differences are {differences!r}: give one finite number per seed.")
-    n, mean = len(values), float(values.mean())
-    sd = float(values.std(ddof=1)) if n > 1 else math.nan
-    half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-    return PairedDifference(n, mean, sd, mean - half, mean + half)
-
-
-class McNemar(NamedTuple):
-    """Beats that only one of two models classifies correctly, and the p of the test."""
-
-    only_first: int
-    only_second: int
-    p: float
-
-
-def mcnemar(first_right: ArrayLike, second_right: ArrayLike) -> McNemar:
-    """Compare two models on the same beats (McNemar 1947, doi:10.1007/BF02295996).
-
-    The arguments, shape (n,), say which beats each classifies correctly. The test is exact.
-    """
-    first, second = np.asarray(first_right, dtype=bool), np.asarray(second_right, dtype=bool)
-    if first.shape != second.shape:
-        raise InputError(f"The shapes {first.shape} and {second.shape} differ: use the same beats.")
-    b, c = int((first & ~second).sum()), int((second & ~first).sum())
-    return McNemar(b, c, float(stats.binomtest(b, max(b + c, 1)).pvalue))
 
 
 class Reliability(NamedTuple):
@@ -112,14 +70,3 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     bounds = math.log(0.05), math.log(20)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return math.exp(found.x)
-
-
-def accuracy_by_coverage(probabilities: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats]:
-    """Coverage and accuracy, shape (n,), of classifying only the most confident 1, 2, ... n beats.
-
-    Beats of equal confidence keep their order (El-Yaniv and Wiener 2010).
-    """
-    p, y = np.asarray(probabilities, dtype=float), np.asarray(labels)
-    right = (p.argmax(axis=1) == y)[np.argsort(-p.max(axis=1), kind="stable")]
-    answered = np.arange(1, len(y) + 1)
-    return answered / len(y), np.cumsum(right) / answered
