@@ -48,6 +48,7 @@ def test_every_part_measures_finite_positive_numbers(monkeypatch, synthetic_sour
         missing = {key for of, key in bench.GOALS if of == part} - {*flat.index}
         assert missing == ({"batch_512.paper_s", "batch_2048.paper_s"} if part == "gpu" else set())
         assert bench.table(part, measured).startswith(part)
+    assert bench.table("gpu", None) == "gpu: no CUDA device"
 
 
 def test_a_part_that_does_not_exist_is_refused():

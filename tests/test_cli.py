@@ -306,6 +306,8 @@ def test_evaluating_the_weights_gives_the_scores_of_their_run(run, trained, tabl
 def test_beats_that_were_trained_on_are_not_tested_on(refused, trained, table, other):
     weights = trained / "model.safetensors"
     assert "trained" in refused("evaluate", "--weights", weights, "--beats", table, *other, *ON_CPU)
+    all_beats = ("--source", "synthetic")  # another split of them
+    assert "trained" in refused("evaluate", "--weights", weights, *all_beats, *ON_CPU)
 
 
 # classify
