@@ -546,6 +546,8 @@ class PlainBlock(nn.Module):
 
 _, plain_losses, plain_score = fit_and_score(PlainBlock)
 print(f"plain: loss {plain_losses[-1]:.2f}, {plain_score:.1f} %")
+page.states("loss of 0.78", plain_losses[-1], within=0.06)
+page.states("68.3 %: without the edges", plain_score, within=6)
 check("07.3", PlainBlock)
 
 # %% [markdown]
@@ -580,10 +582,9 @@ page.states("181 samples, at lags 0 to 180", len(seen), within=0)
 page.states("85,959 at lag 90", paths[90], within=0)
 page.states("last 15 samples", within[0], within=4)
 page.states("last 91 samples", within[1], within=4)
+page.states("is still 76 %", kept, within=15)
 page.states("falls to 0.68", losses[-1], within=0.06)
 page.states("classes, is 73.8 %", score, within=6)
-page.states("loss of 0.78", plain_losses[-1], within=0.06)
-page.states("68.3 %: without the edges", plain_score, within=6)
 page.stamp(
     f"mean sensitivity {score:.1f} % after training on {len(learn):,} beats"
 )
