@@ -7,18 +7,21 @@
 Takes the pages of ``book/_build/html`` in the book's order and puts their articles into one
 document, so that links between pages become links within the PDF. Solutions and answers are printed
 open. Left out is what paper cannot use: navigation, the set-up cell, and the code of cells whose
-input the book folds away. Chromium prints twice: first to learn on which page each chapter begins.
+input the book folds away. Where a page has something to try in the browser stands its address.
+Chromium prints twice: first to learn on which page each chapter begins.
 """
 
 from __future__ import annotations
 
 import html as escaping
+import json
 import posixpath
 import shutil
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import address
 import yaml
 from bs4 import BeautifulSoup, Tag
 from notebook_format import ROOT
@@ -33,6 +36,7 @@ PDF = ROOT / "book" / "_build" / "ecgkit-book.pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 SCREEN_ONLY = ("book/api_", "book/try_it")
+WIDE, LONG = 91, 40  # characters in a line of code, and lines, that print.css sets as they are
 NO_BROWSER = "No Chromium on this machine. On Debian: apt-get install chromium fonts-dejavu."
 
 
@@ -86,20 +90,59 @@ def article(page: str, pages: set[str], html: Path = HTML) -> Tag:
         raise PrintError(f"{path} is missing: render the book first, make html.")
     found = BeautifulSoup(path.read_text("utf-8"), "html.parser").find("article")
     assert isinstance(found, Tag)
-    for useless in found.select(".headerlink, .copybtn, script, .tag_install, .live-frame"):
+    for useless in found.select(".headerlink, .copybtn, script, .tag_install, .begin"):
         useless.decompose()
+    for frame in found.select(".live-frame"):
+        frame.replace_with(_pointer(page))
     for cell in found.select(".tag_hide-input > details"):
         cell.decompose()
     for folded in found.find_all("details"):
         _unfold(folded)
+    for code in found.find_all("pre"):
+        _measure(code)
+    for image in found.select(".cell_output img"):
+        _caption(image)
+    for stamp in found.select(".tag_hide-input")[-1:]:
+        stamp["class"] = "stamp"
     for tag in found.find_all(id=True):
         tag["id"] = anchor(page, tag["id"])
     for image in found.find_all("img"):
         image["src"] = posixpath.normpath(posixpath.join(posixpath.dirname(page), image["src"]))
     for link in found.find_all("a", href=True):
         _redirect(link, page, pages)
-    found["id"] = anchor(page)
+    found["id"], found["style"] = anchor(page), f"page: {anchor(page)}"
     return found
+
+
+def _pointer(page: str) -> Tag:
+    """Stand in for a frame of the live page: the address at which it can be tried."""
+    place = f"{address.forms(address.current(ROOT))[-1]}/{page}.html"
+    return _only(f'<p class="on-screen">On the screen, you can try this: {place}</p>')
+
+
+def _only(text: str) -> Tag:
+    """The one element of a piece of HTML."""
+    found = BeautifulSoup(text, "html.parser").find()
+    assert isinstance(found, Tag)
+    return found
+
+
+def _measure(code: Tag) -> None:
+    """Mark code that is longer than a page may hold together, or wider than its lines are set."""
+    lines = code.get_text().splitlines()
+    wide = ["wide"] if max(map(len, lines), default=0) > WIDE else []
+    code["class"] = [*code.get_attribute_list("class", []), *wide, *["long"][: len(lines) > LONG]]
+
+
+def _caption(image: Tag) -> None:
+    """Join a figure of a cell with its caption, the paragraph in italics that follows the cell."""
+    cell = image.find_parent(class_="cell")
+    assert cell is not None
+    below = cell.find_next_sibling()
+    figure = (image.find_parent("a") or image).wrap(_only("<figure></figure>"))
+    if below is not None and below.name == "p" and below.get_text().startswith("Figure "):
+        below.name = "figcaption"
+        figure.append(below.extract())
 
 
 def _unfold(folded: Tag) -> None:
@@ -121,6 +164,9 @@ def _redirect(link: Tag, page: str, pages: set[str]) -> None:
     """Lead a link to a place in the document, leave it on the web, or make it plain text."""
     url = urlsplit(str(link["href"]))
     if url.scheme:
+        place = f"{url.netloc.removeprefix('www.')}{url.path}".removesuffix("/")
+        if page != "book/references" and place not in link.get_text():
+            link.insert_after(_only(f'<span class="address"> ({place})</span>'))
         return
     there = page
     if url.path:
@@ -143,7 +189,7 @@ def compose(numbers: dict[str, int], html: Path = HTML) -> str:
         Folder of the rendered book.
     """
     pages = {page for _, names in parts() for page in names}
-    contents, body = "", ""
+    contents, body, heads = "", "", ""
     for caption, names in parts():
         contents += f'<p class="part">{escaping.escape(caption)}</p>' if caption else ""
         for page in names:
@@ -158,12 +204,15 @@ def compose(numbers: dict[str, int], html: Path = HTML) -> str:
                 f"<span>{numbers.get(page, '000')}</span></p>\n"
             )
             body += f"{printed}\n"
+            head = json.dumps(" ".join(title.get_text().split()), ensure_ascii=False)
+            heads += f"@page {anchor(page)} {{ @top-left {{ content: {head} }} }}\n"
     config = yaml.safe_load((ROOT / "book" / "_config.yml").read_text("utf-8"))
     return TEMPLATE.format(
         title=config["title"],
         author=config["author"],
         version=ecgkit.__version__,
         url=config["repository"]["url"],
+        heads=heads,
         contents=contents,
         body=body,
     )
@@ -174,6 +223,7 @@ TEMPLATE = """<!DOCTYPE html>
 <title>{title}</title><meta name="author" content="{author}">
 <link rel="stylesheet" href="_static/pygments.css">
 <link rel="stylesheet" href="_static/print.css">
+<style>{heads}</style>
 <script>window.MathJax = {{loader: {{load: ["core", "input/tex", "output/chtml"]}},
 options: {{processHtmlClass: "math"}},
 startup: {{pageReady: () => MathJax.startup.defaultPageReady().then(
