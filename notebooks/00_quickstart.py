@@ -8,8 +8,8 @@
 # > **Time:** 25 minutes to read and try; computes 8 s in the quick profile, 8 s
 # > on two CPU cores in full. Nothing is trained, so a GPU gains nothing.
 # >
-# > **You need:** Python as a visitor reads it: lists, functions, arrays. No
-# > cardiology and no deep learning.
+# > **You need:** basic Python: lists, functions, arrays. No cardiology and no deep
+# > learning.
 
 # %%
 import matplotlib.pyplot as plt

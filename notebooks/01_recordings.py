@@ -49,7 +49,7 @@ print(f"fingerprint {source.fingerprint}")
 # <details><summary>Answer</summary>
 #
 # No. 25 of the 48 records were chosen because they are abnormal. This is the first
-# limit: no share and no score of MIT-BIH holds for an ordinary day.
+# limit: shares and scores of MIT-BIH do not hold for unselected patients.
 #
 # </details>
 #
@@ -306,7 +306,7 @@ check("01.3", rr_before)
 #
 # **Further reading.** PhysioNet's
 # [directory of the records](https://archive.physionet.org/physiobank/database/html/mitdbdir/records.htm)
-# tells each one's story; [WFDB's annotation
+# describes each one; [WFDB's annotation
 # codes](https://archive.physionet.org/physiobank/annotations.shtml) list every symbol.
 
 # %% tags=["hide-input"]

@@ -250,7 +250,7 @@ for name, make in makers.items():
     print(f"{name:8}{n:7,} numbers, output {tuple(make()(batch).shape)}")
 
 # %% [markdown]
-# We train all three on both splits from the first day. In the quick profile every
+# We train all three on both splits. In the quick profile every
 # tenth training beat is used; the numbers in the text are of the full profile, with
 # 3 epochs over the whole training half.
 #

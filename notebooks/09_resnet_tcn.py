@@ -243,7 +243,7 @@ page.states("89.1 %", 100 * accuracy(t + r.mean(dim=0) + b), within=0.5)
 # ## Missing, or only ignored?
 #
 # A vote can be useless for two reasons: the branch has not learnt, or the linear
-# layer does not listen. A *linear probe* tells them apart. We keep the TCN as it
+# layer ignores its features. A *linear probe* tells them apart. We keep the TCN as it
 # is, train a new linear classifier on its 256 features of some training beats, and
 # test that. An untrained TCN shows what 256 random features give.
 #

@@ -352,11 +352,11 @@ print({w: bounds.round(1).tolist() for w, bounds in better.items()})
 #
 # <details><summary>Answer</summary>
 #
-# Almost nothing is left: 2.4 points without record 232, and -1.9 in the other hospital.
+# Almost nothing is left: 2.4 points without record 232, and −1.9 in the other hospital.
 #
 # </details>
 #
-# On DS2 the gain is 38.9 points. Even its interval, from -4 to 53 points, contains zero,
+# On DS2 the gain is 38.9 points. Even its interval, from −4 to 53 points, contains zero,
 # because a draw without record 232 has hardly any gain. This patient has three quarters of
 # DS2's S beats. No model saw DS2 in training. But the *idea* came from errors on DS2, and
 # whoever chooses by a test set has fitted to it.

@@ -340,7 +340,7 @@ chosen = max(clean, key=lambda dose: clean[dose] + noisy[dose])
 #
 # ### Exercise 2: another rule
 #
-# A ward accepts to lose at most `most_lost` points of accuracy without noise. Write
+# A ward accepts a loss of at most `most_lost` points of accuracy without noise. Write
 # `choose(clean, noisy, most_lost)`. Both arguments are dictionaries like those above,
 # from a dose to an accuracy, and have the key `"none"`. Return the dose with the
 # highest noisy accuracy among those whose clean accuracy is at most `most_lost` below
@@ -416,7 +416,7 @@ for dose in ("none", chosen):
 #
 # ### Exercise 3: change the dose and train again
 #
-# In life, noise does not come in one dose. Write `doses(n, low, high, rng)`: `n` doses in
+# Real noise does not come in one dose. Write `doses(n, low, high, rng)`: `n` doses in
 # decibels, drawn evenly between `low` and `high` with the generator `rng`, in an array
 # of shape (n,). Then train with `train_mixed` and compare the validation
 # scores with those of the fixed doses, *not* the test scores. Training takes about 5 s

@@ -219,7 +219,7 @@ print(f"largest difference of the logits: {numpy_gap:.0e}")
 #
 # ## Fewer bits
 #
-# A weight takes 32 bits. Round it to an integer $q$ of 8 bits, from -127 to 127, times
+# A weight takes 32 bits. Round it to an integer $q$ of 8 bits, from −127 to 127, times
 # one scale per output channel:
 #
 # $$ q = \operatorname{round}(w / a), \qquad a = \frac{\max |w|}{2^{8-1} - 1} $$

@@ -104,7 +104,7 @@ def test_the_model_card_puts_the_seeds_of_a_row_into_one_line() -> None:
         matrix[0, 1] = 70 - right
         runs.append(dataclasses.replace(made, seed=seed, confusion_matrix=matrix.tolist()))
     text = appendices.all_runs(runs)
-    assert re.search(r"\| 85\.00 ±.7\.07 \|.*\| 2 \|", text)
+    assert re.search(r"\| 85\.00.±.7\.07 \|.*\| 2 \|", text)
 
 
 # The synthetic records ----------------------------------------------------------------------------

@@ -364,7 +364,7 @@ def test_means_and_spreads_are_those_of_the_seeds():
     values = [16 / 16, 14 / 16, 12 / 16]
     assert (found.mean, found.n) == (statistics.mean(values), 3)
     assert found.sd == pytest.approx(statistics.stdev(values))
-    assert paper_tables.format_spread(found) == "87.50 ±\u00a012.50"
+    assert paper_tables.format_spread(found) == "87.50\u00a0±\u00a012.50"
     undefined = paper_tables.spread([0.5, math.nan])
     assert (undefined.mean, undefined.sd) == (None, None)
     assert paper_tables.format_spread(undefined) == "-"
@@ -390,6 +390,6 @@ def test_a_row_is_compared_with_its_baseline_seed_by_seed():
     table = studies.comparison_table(study, [*rr, *plain], ["accuracy"]).set_index("row")
     assert list(table.index) == ["plain", "rr"]
     # 6, 2 and 4 of 16 beats more: mean 4/16; the baseline has 10, 12 and 11 right: sd 1/16.
-    assert table.loc["rr"].tolist()[-3:] == ["93.75 ±\u00a06.25", "+25.00 ±\u00a012.50 *", "3"]
+    assert table.loc["rr"].tolist()[-3:] == ["93.75\u00a0±\u00a06.25", "+25.00\u00a0±\u00a012.50 *", "3"]
     one = studies.comparison_table(study, [rr[0], plain[0]], ["accuracy"]).set_index("row")
     assert one.loc["rr"].tolist()[-2] == "+37.50"  # one seed, no verdict

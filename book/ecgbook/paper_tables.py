@@ -107,22 +107,22 @@ def format_spread(value: Spread, key: str = "accuracy", digits: int = 2, sign: s
     """Write mean ± standard deviation in per cent, j-kappa as it is; "-" where not defined.
 
     >>> format_spread(spread([0.983, 0.985])), format_spread(spread([0.5]), "j_kappa", 1)
-    ('98.40 ±\\xa00.14', '0.500')
+    ('98.40\\xa0±\\xa00.14', '0.500')
     """
     if value.mean is None:
         return "-"
     scale, digits = (1, digits + 2) if key == "j_kappa" else (100, digits)
     text = f"{scale * value.mean:{sign}.{digits}f}"
-    return text if value.sd is None else f"{text} ±\u00a0{scale * value.sd:.{digits}f}"
+    return text if value.sd is None else f"{text}\u00a0±\u00a0{scale * value.sd:.{digits}f}"
 
 
 def to_markdown(frame: pd.DataFrame) -> str:
-    """Write a table of text as Markdown; columns of numbers are aligned to the right.
+    """Write a table of text as Markdown, with true minus signs; numbers are aligned to the right.
 
-    >>> print(to_markdown(pd.DataFrame({"rate": ["1e-4 at first"], "F1": ["0.95 to 1"]})))
+    >>> print(to_markdown(pd.DataFrame({"rate": ["1e-4 at first"], "F1": ["-0.95 to 1"]})))
     | rate | F1 |
     | --- | ---: |
-    | 1e-4 at first | 0.95 to 1 |
+    | 1e-4 at first | −0.95 to 1 |
     """
     lines = [[str(cell) for cell in row] for row in [list(frame), *frame.itertuples(index=False)]]
     marks = []
@@ -130,7 +130,8 @@ def to_markdown(frame: pd.DataFrame) -> str:
         with_digit = [cell for cell in column if re.search(r"\d", cell)]
         numbers = with_digit and all(_NUMBER.fullmatch(cell) for cell in with_digit)
         marks.append("---:" if numbers else "---")
-    return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
+    text = "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], marks, *lines[1:]])
+    return re.sub(r"(?<![\w.)])-(?=\d)", "−", text)
 
 
 def score_table(

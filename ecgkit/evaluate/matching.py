@@ -80,7 +80,7 @@ def compare_annotations(
 def match_beats(
     reference: NDArray[np.int64], test: NDArray[np.int64], window_samples: int
 ) -> NDArray[np.int64]:
-    """Find the index of the test beat that is the same as each reference beat; -1 if it is missed.
+    """Find the index of the test beat that is the same as each reference beat; ``-1`` if missed.
 
     >>> match_beats(np.array([1000, 2000, 3000]), np.array([1050, 1500, 2990]), 54).tolist()
     [0, -1, 2]
