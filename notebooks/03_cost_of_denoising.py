@@ -51,8 +51,8 @@ FS = 360
 #   2009](http://www.jecgonline.com/article/S0022-0736(09)00324-0/fulltext); the
 #   standards themselves, such as IEC 60601-2-25, are not free to read).
 #
-# By its nominal edge of 0.35 Hz, zeroing A9 would pass the first. Test the second, beside
-# two ordinary high-pass filters that run forward in time: the standard's 0.05 Hz, and
+# By its nominal edge of 0.35 Hz, zeroing A9 meets the first. We test the second, on
+# zeroing A9 and on two ordinary high-pass filters that run forward in time: the standard's 0.05 Hz, and
 # 0.5 Hz as in monitors.
 
 
@@ -155,7 +155,7 @@ for key, moved in change.items():
 # Why does zeroing A9 do so well here and so badly beside the pulse? A regular rhythm of
 # 71 beats per minute consists of its mean and of 71/60 = 1.2 Hz and multiples of it. A9
 # reaches up to 0.35 Hz, so it holds only the mean. Removing it shifts everything,
-# before and after the QRS complex alike. The forward filters know only the past: they
+# before and after the QRS complex alike. The forward filters use only earlier samples: they
 # lower the level after the QRS complex more than the level before it.
 #
 # In record 232, with pauses of up to three seconds, the rhythm has slower parts, and
@@ -529,5 +529,7 @@ check("03.3", answer)
 
 # %% tags=["hide-input"]
 page.stamp(
-    f"pulse {level['A9 zeroed'][0]:.2f} mV, R {-loss['A9 D1 D2'][0]:.1f} %"
+    f"pulse {level['A9 zeroed'][0]:.2f} mV, R {-loss['A9 D1 D2'][0]:.1f} %".replace(
+        "-", "−"
+    )
 )

@@ -1,6 +1,8 @@
 """The book to take along: as one PDF, as a zip, and as a website that offers both."""
 
+import itertools
 import os
+import posixpath
 import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -27,7 +29,10 @@ import sys</details></div>
 </details><div class="cell_output">A sentence.</div></div>
 <div class="cell tag_solution tag_hide-cell"><details class="admonition"><summary>Show the solution
 </summary>answer = 1</details></div>
-<details><summary>1. Why?</summary><p>Because.</p></details></section></article>"""
+<details><summary>1. Why?</summary><p>Because.</p></details>
+<div class="cell"><div class="cell_output"><a href="../_images/b.png"><img src="../_images/b.png"
+alt="b"></a></div></div><p><em>Figure 0.1. A beat.</em></p><div class="live-frame"></div>
+</section></article>"""
 
 
 @pytest.fixture
@@ -86,6 +91,19 @@ def test_solutions_and_answers_are_open_the_plumbing_is_gone_and_the_banner_stay
     assert not any(word in text for word in ("import sys", "plumbing", "Menu", "#"))
     assert "synthetic records" in document.select_one(".admonition.warning").get_text()
     assert (small / document.select_one("article img")["src"]).read_text() == "picture"
+
+
+def test_a_figure_holds_its_caption_and_a_frame_is_replaced_by_its_address(
+    document: bs4.BeautifulSoup,
+) -> None:
+    assert [tag.name for tag in document.figure.find_all(True)] == ["img", "figcaption", "em"]
+    assert document.figcaption.get_text() == "Figure 0.1. A beat."
+    assert not document.select(".live-frame")
+    assert document.select_one(".on-screen").get_text().endswith("/notebooks/00_one.html")
+
+
+def test_addresses_of_links_to_the_web_are_printed(document: bs4.BeautifulSoup) -> None:
+    assert "away (example.org/x)" in document.get_text()
 
 
 def test_a_page_that_was_not_rendered_is_named(small: Path) -> None:
@@ -178,6 +196,8 @@ def test_every_page_of_the_book_is_printed_where_the_contents_say(
     for outlined in printed.outline:  # entries of deeper levels come as lists
         if not isinstance(outlined, list):
             numbers[outlined.title] = printed.get_destination_page_number(outlined) + 1
+    starts = [*sorted(numbers.values()), len(printed.pages) + 1]
+    following = dict(itertools.pairwise(starts))
     contents = " ".join(" ".join(s.extract_text() for s in printed.pages[1:3]).split()) + " "
     for page in (page for _, names in pdf.parts() for page in names):
         soup = bs4.BeautifulSoup((rendered / f"{page}.html").read_text("utf-8"), "html.parser")
@@ -185,7 +205,10 @@ def test_every_page_of_the_book_is_printed_where_the_contents_say(
         number = next(n for outlined, n in numbers.items() if outlined.endswith(title))
         text = " ".join(printed.pages[number - 1].extract_text().split())
         assert title in text
-        assert text.startswith(f"{number} ")  # the sheet's number at its foot is drawn first
+        head = f"{posixpath.basename(page)[:2]} {title}" if "notebooks" in page else title
+        for sheet in range(number, following.get(number, number + 1)):  # head and foot come first
+            found = " ".join(printed.pages[sheet - 1].extract_text().split())
+            assert found.startswith(f"{head} {sheet} ")
         assert f"{title} {number} " in contents
 
 
@@ -210,6 +233,20 @@ def test_the_pdf_is_a4_has_bookmarks_and_no_furniture(printed: pypdf.PdfReader) 
     assert "not a medical device" in " ".join(printed.pages[0].extract_text().split())
     for furniture in ("Search this book", "Show the solution", "Hide code cell", "Link to this"):
         assert furniture not in text
+
+
+@pytest.mark.slow
+def test_code_is_legible_and_nothing_is_wider_than_the_paper(printed: pypdf.PdfReader) -> None:
+    pieces: list[tuple[str, float, float, float]] = []
+
+    def collect(text: str, page: list[float], line: list[float], font: object, px: float) -> None:
+        pieces.append((text, page[0], page[0] * line[4] + page[4], page[0] * px))
+
+    for sheet in printed.pages:
+        sheet.extract_text(visitor_text=collect)
+    assert {scale for text, scale, *_ in pieces if text.strip()} == {0.75}  # px in pt: not shrunk
+    assert all(18 / 25.4 * 72 - 1 < left < 595 - 51 for text, _, left, _ in pieces if text.strip())
+    assert min(size for text, *_, size in pieces if text.startswith('check("')) >= 8.5
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 HTML = pdf.HTML
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
+SMALLEST_CODE = """Math.min(...[...document.querySelectorAll("article :is(pre, code)")].map(
+    (code) => parseFloat(getComputedStyle(code).fontSize)))"""
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,19 @@ def test_nothing_was_left_unrendered(pages: dict[str, Any]) -> None:
         assert not re.search(r"\{(cite|ref|doc|term)[:a-z]*\}|\[@\w", text), name
 
 
+def test_minus_signs_of_text_and_tables_are_minus_signs(pages: dict[str, Any]) -> None:
+    hyphens = []
+    for name, page in pages.items():
+        for text in page.select_one("article, body").find_all(
+            string=re.compile(r"(?<![\w.)/])-\d")
+        ):
+            if not text.find_parent(["pre", "code", "script"]) and not text.find_parent(
+                class_="math"
+            ):
+                hyphens.append(f"{name}: {text}")
+    assert not hyphens
+
+
 def test_images_are_described_in_words(pages: dict[str, Any]) -> None:
     silent = []
     for name, page in pages.items():
@@ -145,6 +160,8 @@ def test_pages_stand_alone_and_fit_the_screen(
             root = "document.documentElement"
             if (over := tab.evaluate(f"{root}.scrollWidth - {root}.clientWidth")) > 0:
                 seen.append(f"is {over} px wider than the screen")
+            if (size := tab.evaluate(SMALLEST_CODE)) < 13:
+                seen.append(f"has code of {size} px")
             faults += [f"{name} {fault}" for fault in seen if not _asks_for_what_is_here(fault)]
     assert not faults
 

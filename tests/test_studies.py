@@ -390,6 +390,10 @@ def test_a_row_is_compared_with_its_baseline_seed_by_seed():
     table = studies.comparison_table(study, [*rr, *plain], ["accuracy"]).set_index("row")
     assert list(table.index) == ["plain", "rr"]
     # 6, 2 and 4 of 16 beats more: mean 4/16; the baseline has 10, 12 and 11 right: sd 1/16.
-    assert table.loc["rr"].tolist()[-3:] == ["93.75\u00a0±\u00a06.25", "+25.00\u00a0±\u00a012.50 *", "3"]
+    assert table.loc["rr"].tolist()[-3:] == [
+        "93.75\u00a0±\u00a06.25",
+        "+25.00\u00a0±\u00a012.50 *",
+        "3",
+    ]
     one = studies.comparison_table(study, [rr[0], plain[0]], ["accuracy"]).set_index("row")
     assert one.loc["rr"].tolist()[-2] == "+37.50"  # one seed, no verdict

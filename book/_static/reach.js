@@ -23,16 +23,6 @@ addEventListener("DOMContentLoaded", () => {
     title.after(line);
   }
 });
-// In tables, lines do not break between a number and its unit.
-addEventListener("DOMContentLoaded", () => {
-  const unit = /(?<=\d) (?=(?:%|[mµ]?V|m?s|k?Hz|dB|[kM]B|pJ|points?)(?!\w))/g;
-  for (const cell of document.querySelectorAll(".bd-article :is(td, th)")) {
-    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-      texts.currentNode.data = texts.currentNode.data.replace(unit, "\u00a0");
-    }
-  }
-});
 addEventListener("load", () => {
   reach();
   addEventListener("resize", reach);

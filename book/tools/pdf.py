@@ -36,7 +36,7 @@ PDF = ROOT / "book" / "_build" / "ecgkit-book.pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 SCREEN_ONLY = ("book/api_", "book/try_it")
-WIDE, LONG = 91, 40  # characters in a line of code, and lines, that print.css sets as they are
+WIDE, LONG = 91, 24  # characters in a line of code, and lines, that print.css sets as they are
 NO_BROWSER = "No Chromium on this machine. On Debian: apt-get install chromium fonts-dejavu."
 
 
@@ -224,6 +224,7 @@ TEMPLATE = """<!DOCTYPE html>
 <link rel="stylesheet" href="_static/pygments.css">
 <link rel="stylesheet" href="_static/print.css">
 <style>{heads}</style>
+<script src="_static/units.js"></script>
 <script>window.MathJax = {{loader: {{load: ["core", "input/tex", "output/chtml"]}},
 options: {{processHtmlClass: "math"}},
 startup: {{pageReady: () => MathJax.startup.defaultPageReady().then(
