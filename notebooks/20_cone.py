@@ -48,7 +48,7 @@ tcn = TCN(squeeze=None).double().eval()
 #
 # <details><summary>Answer</summary>
 #
-# 13. The distances are multiples of 8, from 0 to 12 times 8, and most are reached in
+# There are 13: the distances are multiples of 8, from 0 to 12 times 8, and most are reached in
 # several ways: $7 + 7 - 1 = 13$.
 #
 # </details>
