@@ -529,7 +529,5 @@ check("03.3", answer)
 
 # %% tags=["hide-input"]
 page.stamp(
-    f"pulse {level['A9 zeroed'][0]:.2f} mV, R {-loss['A9 D1 D2'][0]:.1f} %".replace(
-        "-", "−"
-    )
+    f"pulse −{-level['A9 zeroed'][0]:.2f} mV, R −{loss['A9 D1 D2'][0]:.1f} %"
 )

@@ -112,12 +112,10 @@ def test_nothing_was_left_unrendered(pages: dict[str, Any]) -> None:
 def test_minus_signs_of_text_and_tables_are_minus_signs(pages: dict[str, Any]) -> None:
     hyphens = []
     for name, page in pages.items():
-        for text in page.select_one("article, body").find_all(
-            string=re.compile(r"(?<![\w.)/])-\d")
-        ):
-            if not text.find_parent(["pre", "code", "script"]) and not text.find_parent(
-                class_="math"
-            ):
+        for text in page.find_all(string=re.compile(r"(?<![\w.)/])-\d")):
+            around = [*text.parents]
+            is_code = any(tag.name in ("pre", "code", "script", "style") for tag in around)
+            if not is_code and not any("math" in tag.get("class", ()) for tag in around):
                 hyphens.append(f"{name}: {text}")
     assert not hyphens
 
