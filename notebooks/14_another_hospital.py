@@ -352,7 +352,7 @@ print({w: bounds.round(1).tolist() for w, bounds in better.items()})
 #
 # <details><summary>Answer</summary>
 #
-# Almost nothing is left: 2.4 points without record 232, and −1.9 in the other hospital.
+# Almost nothing is left: 2.4 points without record 232, and -1.9 in the other hospital.
 #
 # </details>
 #
