@@ -497,9 +497,12 @@ def plant(signals, labels, share, mark):
 
 
 half = train_small(plant(signals, labels, 0.5, mark), labels)
-for how, shown in (("with", mark(v_beats)), ("without", v_beats)):
+rarer = []  # sensitivity with the cue and without
+for shown in (mark(v_beats), v_beats):
     hits = half(shown).argmax(dim=1) == v
-    print(f"{how} the cue: {100 * hits.double().mean().item():.1f} % found")
+    rarer.append(100 * hits.double().mean().item())
+print("with the cue {:.1f} %, without {:.1f} % found".format(*rarer))
+page.states("80 % with it and 75 % without", rarer, within=(7, 9))
 check("15.3", plant)
 
 # %% [markdown]
@@ -507,24 +510,24 @@ check("15.3", plant)
 # The cue is now worth 5 points, and not 44 as before.
 
 # %% tags=["hide-input"]
-page.states(
-    "65 % of the weight for S", share["QRS, R peak ± 0.05 s", "S"], within=7
-)
-page.states(
-    "50 % of the weight for V", share["QRS, R peak ± 0.05 s", "V"], within=7
-)
+of_qrs = {c: share["QRS, R peak ± 0.05 s", c] for c in names}
+page.states("65 % of the weight for S", of_qrs["S"], within=7)
+page.states("50 % of the weight for V", of_qrs["V"], within=7)
 page.states("by 16 % or more", gap[16], within=4)
+page.states("3 % with 64", gap[64], within=2)
 page.states("0.43 for gradient", alike["gradient x input"], within=0.08)
 page.states("0.45 for integrated", alike["integrated gradients"], within=0.08)
 page.states("0.55 for occlusion", alike["occlusion"], within=0.08)
+page.states("At random, 5 %", flips["random"], within=5)
+page.states("input (12 %)", flips["gradient x input"], within=6)
 page.states("gradients (22 %)", flips["integrated gradients"], within=6)
 page.states("the R peak (30 %)", flips["R peak"], within=6)
 page.states("Occlusion does (43 %)", flips["occlusion"], within=7)
 page.states("finds 90 % of the V", sensitivity["cued", "with"], within=5)
 page.states("only 46 % without", sensitivity["cued", "without"], within=12)
 page.states("met the cue (76 %)", sensitivity["plain", "without"], within=6)
-page.states("41 % and", at_cue["cued", "integrated gradients"], within=8)
-page.states("38 % of their", at_cue["cued", "occlusion"], within=8)
+page.states("41 % and 38 % of their", list(at_cue.values())[:2], within=8)
+page.states("against 4 % and 3 %", list(at_cue.values())[2:], within=3)
 
 # %% [markdown]
 # ## Recap
