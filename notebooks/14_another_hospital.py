@@ -352,7 +352,7 @@ print({w: bounds.round(1).tolist() for w, bounds in better.items()})
 #
 # <details><summary>Answer</summary>
 #
-# Almost nothing is left: 2.4 points without record 232, and -1.9 in the other hospital.
+# Almost nothing is left: 2.4 points without record 232, and −1.9 in the other hospital.
 #
 # </details>
 #
@@ -574,7 +574,7 @@ for text, value in (
     ("27.4 points", at_away_by["median beat"][0]),
     ("24.3 to 63.2 %", [f1["DS2"][0] for f1 in series.values()]),
     ("2.4 points", better["DS2 without 232"][0]),
-    ("-1.9 in the other", better["another hospital"][0]),
+    ("−1.9 in the other", better["another hospital"][0]),
     ("46.3 to 60.5 %", [f1[sizes[i]][0, 6] for i in (0, -1)]),
     ("12.1 points", gain(curve[sizes[1]], scores, fewer)[0, 6]),
     ("23.0 points", gain(mitdb, scores, strangers)[0, 6]),
