@@ -41,7 +41,7 @@ FOLDER = ROOT / "book" / "_static" / "live"
 NETWORKS = {name: name for name in ("paper", "ours", "strangers")}
 """Name on the page to what ``load_model`` loads."""
 NETWORKS["fold"] = str(Path(__file__).with_name("strangers_fold.safetensors"))
-"""Trained as ``strangers``, without the people of most strips: see ``ecgbook.studies.people``."""
+"""Trained as ``strangers``, without the people of most strips: see ``strangers.py``."""
 Layers = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Name to weight, shape (outputs, taps, inputs), and bias, shape (outputs,)."""
 
