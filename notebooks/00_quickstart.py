@@ -5,8 +5,7 @@
 # > prepare its heartbeats, classify them with a trained network, compare the answers
 # > with the cardiologists', and say what an accuracy of 99 % does not tell.
 # >
-# > **Time:** 25 minutes to read and try; computes 8 s in the quick profile, 8 s
-# > on two CPU cores in full. Nothing is trained, so a GPU gains nothing.
+# > **Time:** 35 minutes to read and try; computes 10 s in both profiles, on one CPU core. Nothing is trained, so a GPU gains nothing.
 # >
 # > **You need:** basic Python: lists, functions, arrays. No cardiology and no deep
 # > learning.

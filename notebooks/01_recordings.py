@@ -5,8 +5,7 @@
 # > beats and how, choose a lead by its name, turn symbols into classes, and name
 # > three properties of this database that limit what its scores mean.
 # >
-# > **Time:** 40 minutes to read and try; computes 7 s in the quick profile, 7 s
-# > on two CPU cores in full.
+# > **Time:** 35 minutes to read and try; computes 6 s in both profiles, on one CPU core.
 # >
 # > **You need:** page 00. If the recordings are not on your machine, this page
 # > downloads them: about 90 MB, once.

@@ -6,7 +6,7 @@
 # > frequencies each of its bands holds, and denoise a recording by zeroing bands or
 # > by soft thresholding.
 # >
-# > **Time:** 60 minutes to read and try; computes 6 s in both profiles.
+# > **Time:** 50 minutes to read and try; computes 10 s in both profiles, on one CPU core.
 # >
 # > **You need:** page 01, convolution, and an idea of what a frequency is.
 

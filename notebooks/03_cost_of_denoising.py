@@ -5,8 +5,8 @@
 # > hum and to the R wave, compare it with what standards ask, and test by retraining
 # > whether it helps a classifier.
 # >
-# > **Time:** 60 minutes to read and try; computes 10 s in the quick profile,
-# > 80 s on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 15 s in the quick profile and 58 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 02](02_denoising.ipynb). The last section trains a small
 # > network; [page 05](05_first_network.ipynb) explains how such a network works.

@@ -6,8 +6,8 @@
 # > split beats at random and between patients, and find leaks between training
 # > and test data.
 # >
-# > **Time:** 60 minutes to read and try; computes 11 s in the quick profile, 11 s
-# > on two CPU cores in full.
+# > **Time:** 40 minutes to read and try (30 more for exercise 4); computes 15 s in
+# > the quick profile and 49 s in full, on one CPU core.
 # >
 # > **You need:** pages 01 and 02.
 

@@ -6,8 +6,8 @@
 # > compare oversampling with class weights over several seeds, and find a shortcut
 # > that an augmentation has put into the data.
 # >
-# > **Time:** 60 minutes to read and try; computes 10 s in the quick profile, 3
-# > minutes on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 12 s in the quick profile and 170 s
+# > in full, on one CPU core.
 # >
 # > **You need:** pages 04 and 05.
 

@@ -5,8 +5,8 @@
 # > block and the whole TCN in PyTorch, prove how far its last step sees, and change
 # > a block and train the network again.
 # >
-# > **Time:** 75 minutes to read and try; computes 7 s in the quick profile,
-# > 2 minutes on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 11 s in the quick profile and 72 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 04](04_heartbeats.ipynb) for the beats and the split, and
 # > [page 05](05_first_network.ipynb) for a first network and its training loop.

@@ -6,8 +6,8 @@
 # > stack, and what the first weights do to it; say what batch normalisation
 # > computes in training and in use; change the network and train it again.
 # >
-# > **Time:** 50 minutes to read and try; computes 9 s in the quick profile, 60 s
-# > on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 12 s in the quick profile and 49 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 07](07_tcn.ipynb) for convolutions, and to know what a
 # > gradient and the chain rule are.

@@ -6,8 +6,8 @@
 # > recognise a branch that has stopped learning; change the way the
 # > branches are joined, and train again.
 # >
-# > **Time:** 45 minutes to read and try; computes 7 s in the quick profile,
-# > 75 s on two CPU cores in full.
+# > **Time:** 35 minutes to read and try; computes 11 s in the quick profile and 87 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 07](07_tcn.ipynb) and [page 08](08_resnet.ipynb), which build
 # > the branches.

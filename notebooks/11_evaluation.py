@@ -4,8 +4,8 @@
 # > **You will be able to** compute each score of a confusion matrix, tell which of two
 # > accuracies and two macro F1s a paper reports, and name what each score hides.
 # >
-# > **Time:** 60 minutes to read and try; computes 9 s in the quick profile,
-# > 1 minute on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 11 s in the quick profile and 51 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 04](04_heartbeats.ipynb) for the classes and the split. No
 # > training happens here.

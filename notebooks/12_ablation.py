@@ -5,8 +5,8 @@
 # > the same beats and two methods over several seeds, say what one seed cannot show,
 # > and run an ablation of your own.
 # >
-# > **Time:** 75 minutes to read and try; computes 9 s in the quick profile,
-# > 2 minutes on two CPU cores in full.
+# > **Time:** 40 minutes to read and try (90 more for exercise 4); computes 12 s in
+# > the quick profile and 110 s in full, on one CPU core.
 # >
 # > **You need:** [page 09](09_resnet_tcn.ipynb) for the networks and
 # > [page 11](11_evaluation.ipynb) for the scores.

@@ -5,8 +5,7 @@
 # > test a classifier on people it has never met; choose it without looking at the
 # > test; and report S with and without the one record that decides it.
 # >
-# > **Time:** 60 minutes to read and try; computes 15 s in the quick profile, 2
-# > minutes on two CPU cores in full.
+# > **Time:** 40 minutes to read and try (an afternoon more for exercise 4); computes 18 s in the quick profile and 120 s in full, on one CPU core.
 # >
 # > **You need:** [heartbeats and splits](04_heartbeats.ipynb) and
 # > [evaluation](11_evaluation.ipynb): sensitivity (Se), positive predictive value

@@ -5,8 +5,8 @@
 # > the causes of a loss by changing one thing at a time; recognise a gain that rests on
 # > one patient; measure what more patients are worth.
 # >
-# > **Time:** 60 minutes to read and try; computes 15 s in the quick profile, 160 s on two
-# > CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 17 s in the quick profile and 160 s
+# > in full, on one CPU core.
 # >
 # > **You need:** pages [11](11_evaluation.ipynb) and [13](13_new_patients.ipynb):
 # > sensitivity, P⁺, F1, the split DS1/DS2, record 232.

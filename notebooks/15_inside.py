@@ -5,8 +5,8 @@
 # > answer rests on, by hiding samples and by gradients, and to test whether
 # > the picture you get deserves trust.
 # >
-# > **Time:** 45 minutes to read and try; computes 10 s in the quick profile,
-# > 50 s on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 16 s in the quick profile and 51 s
+# > in full, on one CPU core.
 # >
 # > **You need:** the training loop of [page 05](05_first_network.ipynb) and the
 # > networks of pages 07 to 09. [Page 11](11_evaluation.ipynb) explains sensitivity.

@@ -5,8 +5,8 @@
 # > say, correct them with a temperature, choose the beats that the temperature is
 # > fitted on, and let a classifier decline the beats that it is unsure of.
 # >
-# > **Time:** 45 minutes to read and try; computes 8 s in the quick profile,
-# > 35 s on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 17 s in the quick profile and about 35 s in full
+# > on two CPU cores.
 # >
 # > **You need:** the training loop of [page 05](05_first_network.ipynb), scores from
 # > [page 11](11_evaluation.ipynb) and the split by patients from

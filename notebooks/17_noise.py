@@ -5,8 +5,8 @@
 # > signal-to-noise ratio, measure what it costs a classifier class by class, and
 # > train with noise at a dose that you chose without looking at the test beats.
 # >
-# > **Time:** 45 minutes to read and try; computes 10 s in the quick profile,
-# > 70 s on two CPU cores in full.
+# > **Time:** 40 minutes to read and try; computes 13 s in the quick profile and 68 s
+# > in full, on one CPU core.
 # >
 # > **You need:** denoising from [page 02](02_denoising.ipynb), the training loop
 # > of [page 05](05_first_network.ipynb), and sensitivity from

@@ -6,8 +6,8 @@
 # > denoise and detect while a recording is being made, and weigh causal filters
 # > against wavelets.
 # >
-# > **Time:** 70 minutes to read and try; computes 15 s in the quick profile, 2
-# > minutes on two CPU cores in full.
+# > **Time:** 50 minutes to read and try; computes 15 s in the quick profile and 71 s
+# > in full, on one CPU core.
 # >
 # > **You need:** pages 02 and 04, and from page 11 the standard EC57.
 

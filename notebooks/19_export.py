@@ -6,8 +6,8 @@
 # > nothing has changed, store its weights in 8 bits or fewer, and estimate what a
 # > beat costs a battery.
 # >
-# > **Time:** 60 minutes to read and try; computes 20 s in the quick profile, 3
-# > minutes on two CPU cores in full.
+# > **Time:** 35 minutes to read and try; computes 16 s in the quick profile and 220 s
+# > in full, on one CPU core.
 # >
 # > **You need:** pages 07 to 09.
 

@@ -5,8 +5,8 @@
 # > reads, compute these alone with plain convolutions, show that values and gradients
 # > stay the same, and say when they would not.
 # >
-# > **Time:** 50 minutes to read and try; computes 6 s in the quick profile, 20 s
-# > on two CPU cores in full.
+# > **Time:** 35 minutes to read and try; computes 10 s in the quick profile and 18 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 07](07_tcn.ipynb), whose network is used here.
 

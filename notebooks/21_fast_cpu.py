@@ -5,8 +5,8 @@
 # > convolution as a matrix product, replace PyTorch's dropout by a faster one, fold
 # > batch norms into convolutions, and say what each change gains.
 # >
-# > **Time:** 50 minutes to read and try; computes 9 s in the quick profile,
-# > 45 s on one CPU core in full.
+# > **Time:** 35 minutes to read and try; computes 13 s in the quick profile and 46 s
+# > in full, on one CPU core.
 # >
 # > **You need:** [page 09](09_resnet_tcn.ipynb) for the network and
 # > [page 20](20_cone.ipynb) for the short form of its TCN.
@@ -135,7 +135,6 @@ page.states("10 %", parts["dropout"], within=6)
 # steps. "The rest" is additions, copies, the loss and the profiler itself.*
 #
 # Convolutions take about 70 % of the step, dropout about 10 %.
-
 #
 # ### Exercise 1: the limit of one improvement
 #
