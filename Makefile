@@ -51,21 +51,20 @@ serve: .venv/.installed  ## show the rendered book on localhost (PORT=8000)
 
 # Measuring which lines the tests run adds a fifth to their time: COVERAGE='--cov --cov-report='.
 COVERAGE ?=
-PYTEST := $(PY) -m pytest --numprocesses auto --dist loadfile
 
 test: .venv/.installed  ## linters, types, tests; about 4 minutes
 	@$(FIND_DATA); set -e; \
 	$(PY) -m ruff check .; \
 	$(PY) -m ruff format --check .; \
 	$(PY) -m mypy; \
-	$(PYTEST) -m 'not slow' $(COVERAGE) --junitxml=.check/test.xml; \
+	$(PY) -m pytest --numprocesses auto --dist loadfile -m 'not slow' $(COVERAGE) --junitxml=.check/test.xml; \
 	$(if $(COVERAGE),echo "The tests run $$($(PY) -m coverage report --format=total) % of the lines.";) \
 	$(SAY_DATA); echo "All passed. Report: $(CURDIR)/.check/test.xml"
 
 check: .venv/.installed  ## the slow tests: installed wheel, headless browser, links, MIT-BIH
 	@$(FIND_DATA); set -e; \
 	$(PY) book/tools/render.py; \
-	$(PYTEST) -m slow --junitxml=.check/check.xml; \
+	$(PY) -m pytest -m slow --junitxml=.check/check.xml; \
 	$(SAY_DATA); echo "All passed. Report: $(CURDIR)/.check/check.xml"
 
 notebooks: .venv/.installed  ## run at full scale and store the outputs (PAGE=07: one page)
