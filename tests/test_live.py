@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -50,8 +49,8 @@ CLASSIFY = """async ([name, beats, features, kernel]) => {
 
 
 @pytest.fixture(scope="module")
-def tab(chromium: str) -> Iterator[Any]:
-    """An empty page of Chromium with the engine's scripts."""
+def tab(chromium: str, rendered: Path) -> Iterator[Any]:
+    """An empty page of Chromium with the engine's scripts; rendering wrote the weights."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=pdf.FLAGS)
         tab = browser.new_page()
@@ -83,21 +82,8 @@ def read_script(name: str, folder: Path = live.FOLDER) -> Any:
     return json.loads(text.split(" = ", 1)[1].rstrip(";\n"))
 
 
-def test_all_files_together_have_at_most_four_megabytes():
+def test_all_files_together_have_at_most_four_megabytes(rendered):
     assert sum(path.stat().st_size for path in live.FOLDER.rglob("*")) <= 4e6
-
-
-def test_weights_are_those_of_the_library(tmp_path):
-    def inflate(about: Any) -> Any:  # another zlib deflates to other bytes
-        about["data"] = zlib.decompress(base64.b64decode(about["data"]), wbits=-15)
-        return about | {"trees": inflate(about["trees"]) if "trees" in about else None}
-
-    live.write_weights(tmp_path)
-    for name in live.NETWORKS:
-        made, kept = (
-            inflate(read_script(f"weights_{name}", folder)) for folder in (tmp_path, live.FOLDER)
-        )
-        assert made == kept, f"{name}: run book/tools/live.py"
 
 
 @pytest.mark.parametrize("n", [5632, 10_800, 12_345])

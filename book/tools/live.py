@@ -2,17 +2,15 @@
 
 ::
 
-    python book/tools/live.py             # weights, strips and noise, into book/_static/live
-    python book/tools/live.py --weights   # the weights alone, which need no recordings
+    python book/tools/live.py   # strips and noise, into book/_static/live
 
-Weights are stored as integers of 6 to 12 bits, one scale per output of a layer, and deflated; batch
-norms are multiplied into the convolutions. Strips are stored as integers of the recordings' own
-resolution.
+The weights, which need no recordings, are written each time that the book is rendered: integers of 6
+to 12 bits, one scale per output of a layer, deflated; batch norms are multiplied into the
+convolutions. Strips are stored as integers of the recordings' own resolution.
 """
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import sys
@@ -257,14 +255,7 @@ def write_strips(folder: Path = FOLDER) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write the files of the page Try it.")
-    parser.add_argument("--weights", action="store_true", help="write no strips and no noise")
-    options = parser.parse_args()
-    write_weights()
-    if not options.weights:
-        write_strips()
-    size = sum(path.stat().st_size for path in FOLDER.iterdir())
-    print(f"{size / 1e6:.2f} MB in {FOLDER.relative_to(ROOT)}")
+    write_strips()
     return 0
 
 

@@ -4,7 +4,8 @@
 
     python book/tools/render.py
 
-Writes the page "On this machine" and the computed parts of the appendices first. The notebooks are
+Writes the page "On this machine", the computed parts of the appendices, and the networks of the
+page "Try it" first. The notebooks are
 not run: the pages show the outputs stored in them.
 """
 
@@ -16,6 +17,7 @@ import sys
 
 from appendices import write_generated
 from icons import keep_used_icons
+from live import write_weights
 from notebook_format import ROOT
 from on_this_machine import write_page
 
@@ -27,6 +29,7 @@ def render() -> int:
     """Build from scratch (a warning is shown only when its page is read); jupyter-book's status."""
     write_page()
     write_generated()
+    write_weights()
     for old in ("html", ".doctrees", "jupyter_execute"):
         shutil.rmtree(BUILD / old, ignore_errors=True)
     command = [
