@@ -4,8 +4,8 @@
 
     python book/tools/live.py   # strips and noise, into book/_static/live
 
-The weights, which need no recordings, are written each time that the book is rendered: integers of 6
-to 12 bits, one scale per output of a layer, deflated; batch norms are multiplied into the
+The weights, which need no recordings, are written each time that the book is rendered: integers of
+6 to 12 bits, one scale per output of a layer, deflated; batch norms are multiplied into the
 convolutions. Strips are stored as integers of the recordings' own resolution.
 """
 
