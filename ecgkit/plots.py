@@ -1,4 +1,4 @@
-"""Figures that more than one page draws, and what all figures share.
+"""ECG on paper, and what all figures share.
 
 Every function returns a Matplotlib figure whose label is its alt text; ``synthetic`` marks it as
 one of synthetic records. Colours can be told apart by the colour-blind; each class has its letter.
@@ -7,23 +7,20 @@ one of synthetic records. Colours can be told apart by the colour-blind; each cl
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import PIL.Image  # a dependency of Matplotlib
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ecgkit import InputError, files
 from ecgkit.data import aami
-from ecgkit.evaluate.metrics import CLASSES
 
 WIDTH_IN = 7.0  # of every figure: the book's column, still legible on a telephone
 DPI = 200  # of the files: twice as many pixels as a page shows, for sharp screens
@@ -144,59 +141,3 @@ def ecg_strip(
     said = write_symbols(panels[0, 0], (peaks[inside] - a) / (b - a), letters)
     seen = f"{seconds:g} s of ECG, lead {' and '.join(signals)}, {len(inside)} beats. {said}"
     return finish(figure, title, seen, synthetic)
-
-
-def learning_curves(
-    losses: Mapping[str, Sequence[float]], title: str, *, synthetic: bool = False
-) -> Figure:
-    """Draw the training loss of at most four runs over their epochs."""
-    figure, ((axes,),) = panel_grid(3.2)
-    looks = zip(losses.items(), ("-", "--", ":", "-."), aami.COLORS.values(), strict=False)
-    seen = []
-    for (name, curve), dash, color in looks:
-        epochs = range(1, len(curve) + 1)
-        axes.plot(epochs, curve, dash, color=color, marker="o", markersize=3, label=name)
-        seen.append(f"{name}: training loss {curve[0]:.3g} to {curve[-1]:.3g}")
-    axes.set(xlabel="epoch", ylabel="training loss")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if len(losses) > 1:
-        axes.legend(frameon=False)
-    sns.despine(figure)
-    return finish(figure, title, f"Curves over epochs. {'; '.join(seen)}.", synthetic)
-
-
-def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) -> Figure:
-    """Draw a (4, 4) confusion matrix: counts, and colours for the percentages of the row."""
-    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
-    rows = _heat_map(axes, matrix, alone=True)
-    axes.set(xlabel="model", ylabel="annotators")
-    return finish(figure, title, f"Confusion matrix, rows by annotators: {rows}.", synthetic)
-
-
-def confusion_matrices(
-    matrices: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False
-) -> Figure:
-    """Draw (4, 4) confusion matrices by name in two columns."""
-    n_rows = (len(matrices) + 1) // 2
-    figure, grid = panel_grid(3.3 * n_rows + 0.7, n_rows, 2)
-    seen = []
-    for axes, (name, matrix) in zip(grid.flat, matrices.items(), strict=False):
-        seen.append(f"{name}: {_heat_map(axes, matrix, alone=False)}")
-        axes.set_title(name, loc="left")
-    for axes in grid.flat[len(matrices) :]:
-        axes.remove()
-    figure.supxlabel("model; colour: percentage of the row", size=10)
-    figure.supylabel("annotators", size=12)
-    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}."
-    return finish(figure, title, alt, synthetic)
-
-
-def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
-    """Draw one matrix and return its rows as text; percentages and colour bar only if alone."""
-    counts = pd.DataFrame(matrix, CLASSES, CLASSES)
-    percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    texts = counts.map("{:,}".format) + percent.map("\n{:.2f} %".format if alone else "".format)
-    how = {"annot": texts, "fmt": "", "cmap": "Blues", "vmin": 0, "vmax": 100}
-    sns.heatmap(percent, ax=axes, cbar=alone, cbar_kws={"label": "percentage of the row"}, **how)
-    axes.tick_params(length=0, rotation=0)
-    return "; ".join(f"{name} {' '.join(map(str, row))}" for name, *row in counts.itertuples())

@@ -13,7 +13,7 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-from ecgbook import studies
+from ecgbook import figures, studies
 from ecgbook.page import Page, check
 from ecgkit import load_beats, load_model, plots
 from ecgkit.data import aami
@@ -182,7 +182,7 @@ plots.show(
 matrix = metrics.confusion_matrix(beats.labels, predicted)
 title = f"Record {record.name}, weights strangers"
 plots.show(
-    plots.confusion_matrix(matrix, title, synthetic=source.is_synthetic)
+    figures.confusion_matrix(matrix, title, synthetic=source.is_synthetic)
 )
 
 # %% [markdown]
@@ -233,7 +233,7 @@ check("00.1", surest_mistake)
 # %%
 (run,) = studies.results("reproduction", "resnet-tcn-ours", seed=0)
 published = np.array(run.confusion_matrix)
-plots.show(plots.confusion_matrix(published, "Weights ours, test half"))
+plots.show(figures.confusion_matrix(published, "Weights ours, test half"))
 
 # %% [markdown]
 # *Figure 0.5. Confusion matrix of the test half: 50,339 beats of people whose other

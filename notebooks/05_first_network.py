@@ -14,7 +14,7 @@
 # %%
 import numpy as np
 import torch
-from ecgbook import loop, studies
+from ecgbook import figures, loop, studies
 from ecgbook.page import Page, check, profile
 from ecgkit import load_beats, plots, predict
 from ecgkit.data import splits
@@ -289,7 +289,9 @@ for split, name in [(s, n) for s in always for n in ("always N", *makers)]:
 curves = {n: c for n, c in losses.items() if n.endswith("random")}
 curves["CNN, patients"] = losses["CNN, patients"]
 title = "Training loss of the three networks"
-plots.show(plots.learning_curves(curves, title, synthetic=synthetic))
+axes = range(1, 1 + len(curves["CNN, patients"])), "epoch", "training loss"
+figure = figures.line_panels({"": curves}, *axes, title, synthetic=synthetic)
+plots.show(figure)
 
 # %% [markdown]
 # *Figure 5.1. Mean loss of each epoch on the training beats.*
@@ -304,7 +306,7 @@ plots.show(plots.learning_curves(curves, title, synthetic=synthetic))
 # %%
 title = "The CNN under both splits"
 both = {split: matrices[split, "CNN"] for split in always}
-plots.show(plots.confusion_matrices(both, title, synthetic=synthetic))
+plots.show(figures.confusion_matrices(both, title, synthetic=synthetic))
 
 # %% [markdown]
 # *Figure 5.2. Confusion matrices of the CNN's test beats. Each row is what the

@@ -452,7 +452,9 @@ print(f"{len(learn)} beats, loss {losses[0]:.2f} to {losses[-1]:.2f}")
 print(f"mean sensitivity on {len(held_out)} others: {score:.1f} %")
 
 # %%
-plots.show(plots.learning_curves({"TCN": losses}, "Training the TCN"))
+axes = range(1, len(losses) + 1), "epoch", "training loss"
+curve = {"": {"TCN": losses}}
+plots.show(figures.line_panels(curve, *axes, "Training the TCN"))
 
 # %% [markdown]
 # *Figure 7.5. Mean loss per epoch of the page's TCN. A network that gives each class

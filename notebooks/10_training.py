@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 import torch
-from ecgbook import studies
+from ecgbook import figures, studies
 from ecgbook.page import Page, check, profile
 from ecgkit import Recipe, fit, load_beats, plots
 from ecgkit.data import splits
@@ -320,8 +320,9 @@ level, cycle = compare(constant), compare(one_cycle)
 # %% tags=["hide-input"]
 print("constant", np.round(level[1], 2), "one cycle", np.round(cycle[1], 2))
 curves = {"constant": level[0], "one cycle": cycle[0]}
-title = "Training loss, constant rate and one cycle"
-plots.show(plots.learning_curves(curves, title, synthetic=source.is_synthetic))
+axes = [1, 2, 3, 4], "epoch", "training loss", "Two schedules of the rate"
+marked = {"synthetic": source.is_synthetic}
+plots.show(figures.line_panels({"": curves}, *axes, **marked))
 
 # %% [markdown]
 # *Figure 10.1. Mean loss of each epoch, last seed. The cycle is behind in the first

@@ -75,7 +75,7 @@ runs = {
     "our recipe": np.array([run.confusion_matrix for run in of_ours]),
 }
 first = {f"{name}, seed 0": matrices[0] for name, matrices in runs.items()}
-plots.show(plots.confusion_matrices(first, "Test half of MIT-BIH"))
+plots.show(figures.confusion_matrices(first, "Test half of MIT-BIH"))
 
 # %% [markdown]
 # *Figure 11.1. Confusion matrices of the ResNet-TCN under both recipes. Most errors are

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from ecgbook import paper_tables, studies
+from ecgbook import figures, paper_tables, studies
 from ecgbook.loop import train
 from ecgbook.page import Page, check, profile
 from ecgkit import load_beats, load_model, plots, predict, random_split
@@ -62,7 +62,7 @@ print(table_ii.to_string(float_format="{:.2f}".format))
 
 # %%
 title = "Paper's recipe, seed 0, test half of MIT-BIH"
-plots.show(plots.confusion_matrices(matrices, title))
+plots.show(figures.confusion_matrices(matrices, title))
 
 # %% tags=["hide-input"]
 for text, model in (
@@ -407,9 +407,8 @@ print("mean {:.2f}, s {:.2f}, {:.2f} to {:.2f}".format(*paired_difference(d)))
 # %% tags=["hide-input"]
 found = paired_difference(d)
 page.states("−0.61 to 0.68", found[2:], within=0.5)
-joint, tcn, resnet = (work[k] for k in ("resnet-tcn", "tcn", "resnet"))
-page.states("1.8 times", joint / tcn, within=0.05)
-page.states("2.2 times", joint / resnet, within=0.05)
+page.states("1.8 times", work["resnet-tcn"] / work["tcn"], within=0.05)
+page.states("2.2 times", work["resnet-tcn"] / work["resnet"], within=0.05)
 
 # %% [markdown]
 # The stem's mean contribution is near zero, with an interval from −0.61 to

@@ -14,7 +14,6 @@ from ecgbook import figures
 from ecgkit import InputError, plots
 from ecgkit.data import aami
 from ecgkit.data.splits import Split
-from ecgkit.evaluate import statistics
 
 mpl.use("Agg")
 
@@ -57,7 +56,6 @@ BANDS = {f"D{i}": np.exp(-((np.arange(1, 50) - 8 * i) ** 2) / 9) for i in range(
 CALLS = {
     "confusion_matrix": call(MATRIX, "T"),
     "confusion_matrices": call({"a": MATRIX, "b": np.eye(4, dtype=int), "c": MATRIX}, "T"),
-    "learning_curves": call({"a": [0.5, 0.2], "b": [0.4]}, "T"),
     "line_panels": call(
         {"plain": {"a": [1, 10, 100], "b": [1, 0.1, 0]}, "other": {"a": [2, 3, 4]}},
         [1, 2, 4], "modules", "gradient", "T", log="xy"),
@@ -79,7 +77,7 @@ CALLS = {
     "run_points": call(
         {"": {"stem": [0.1, 0.2, 0.6], "gate": [-0.25], "branch": [0.3]}}, "points", "T"),
     "reliability_diagram": call(
-        {"raw": statistics.reliability([[0.6, 0.4], [0.4, 0.6]], [0, 0], bins=5)}, "T"),
+        {"raw": (np.array([2, 4]), np.array([0.5, 1]), np.array([0.4, 0.9]), 0.1)}, "T"),
     "ecg_panels": call(
         {"one": {"MLII": np.linspace(-1, 1, 1800)},
          "both": {"MLII": np.zeros(1800), "denoised": np.ones(1800)}}, 360, "T", seen="It climbs."),
@@ -181,7 +179,7 @@ def test_ecg_is_drawn_on_ecg_paper(name):
 def test_a_shown_figure_carries_its_alt_text_at_double_resolution(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    figure = plots.confusion_matrix(MATRIX, "Test half")
+    figure = figures.confusion_matrix(MATRIX, "Test half")
     plots.show(figure)
     _, about = shown[0]._repr_png_()
     assert about["alt"] == figure.get_label()
@@ -213,17 +211,12 @@ def test_a_strip_shows_the_signal_at_its_time_with_letters_over_the_r_peaks():
 
 
 def test_a_confusion_matrix_has_the_reference_in_rows_from_the_top():
-    axes = plots.confusion_matrix([[3, 1, 0, 0], [0] * 4, [0, 0, 2, 0], [0] * 4], "Few").axes[0]
+    axes = figures.confusion_matrix([[3, 1, 0, 0], [0] * 4, [0, 0, 2, 0], [0] * 4], "Few").axes[0]
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells[1.5, 0.5] == "1\n25.00 %"  # column S, row N
     assert cells[1.5, 1.5] == "0\n0.00 %"  # no S beat
     assert [axes.get_ylabel(), axes.get_xlabel()] == ["annotators", "model"]
     assert axes.transData.transform((0, 0))[1] > axes.transData.transform((0, 3))[1]
-
-
-def test_learning_curves_start_at_epoch_1():
-    lines = draw("learning_curves").axes[0].lines
-    assert [line.get_xdata().tolist() for line in lines] == [[1, 2], [1]]
 
 
 def test_line_panels_leave_zeros_out_of_a_logarithmic_axis():

@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 from scipy.special import softmax
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from ecgkit import InputError
 from ecgkit.evaluate import statistics
 from ecgkit.evaluate.metrics import accuracy, sensitivity
 
@@ -43,29 +41,6 @@ def beats():
     logits = rng.normal(size=(400, 4)) * 2
     p = softmax(logits, axis=1)
     return logits, p, np.array([rng.choice(4, p=row) for row in p])
-
-
-def test_calibration_error_of_four_beats_worked_by_hand():
-    # Bins of a quarter: two beats at .7 of which one is right, gap .2; two at .9, both right, .1.
-    p = [[0.7, 0.3], [0.3, 0.7], [0.9, 0.1], [0.1, 0.9]]
-    found = statistics.reliability(p, [0, 0, 0, 1], bins=4)
-    assert found.counts.tolist() == [0, 0, 2, 2]
-    np.testing.assert_allclose(found.confidence[2:], [0.7, 0.9])
-    np.testing.assert_allclose(found.accuracy[2:], [0.5, 1.0])
-    assert np.isnan(found.accuracy[:2]).all()
-    assert found.ece == pytest.approx((2 * 0.2 + 2 * 0.1) / 4)
-    assert statistics.reliability([[1.0, 0.0]], [0], bins=3).counts.tolist() == [0, 0, 1]
-    with pytest.raises(InputError):
-        statistics.reliability(p, [0, 0, 0])
-
-
-def test_reliability_agrees_with_scikit_learn(beats):
-    _, p, labels = beats
-    found = statistics.reliability(p, labels, bins=10)
-    theirs = calibration_curve(p.argmax(axis=1) == labels, p.max(axis=1), n_bins=10)
-    full = found.counts > 0
-    np.testing.assert_allclose(found.accuracy[full], theirs[0])
-    np.testing.assert_allclose(found.confidence[full], theirs[1])
 
 
 def test_no_temperature_fits_better_than_the_fitted_one(beats):

@@ -92,10 +92,9 @@ def fit(
     steps_per_epoch = math.ceil(draws / recipe.batch)
     rank, world = rank_and_world()
     graph = graph and can_record(place, dtype) and world == 1
-    # A graph reads the learning rate from the device.
-    rate = torch.tensor(recipe.learning_rate, device=place) if graph else recipe.learning_rate
     how: dict[str, Any] = {"weight_decay": recipe.weight_decay, "fused": True, "capturable": graph}
-    optimizer = AdamW(network.parameters(), rate, **how)
+    optimizer = AdamW(network.parameters(), **how)
+    rate = torch.empty((), device=place)  # a graph reads it from the device
     scaler = torch.amp.GradScaler(place.type, enabled=dtype == torch.float16)
     digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
     digest.update(b"" if features is None else features.tobytes())
@@ -132,7 +131,9 @@ def fit(
         bar = tqdm(batches, name, steps_per_epoch, disable=not progress, leave=False)
         for i, batch in enumerate(bar):
             done = epoch * steps_per_epoch + i
-            _set_rate(optimizer, learning_rate(recipe, done, steps_per_epoch * recipe.epochs))
+            now = learning_rate(recipe, done, steps_per_epoch * recipe.epochs)
+            for group in optimizer.param_groups:
+                group["lr"] = rate.fill_(now) if graph else now
             # Every world-th beat of the batch is this process's; where a last batch is too small
             # for all, one that counts for nothing.
             mine = slice(rank, None, world) if rank < len(batch[-1]) else slice(1)
@@ -148,15 +149,6 @@ def fit(
             about = {"identity": identity, "curve": [asdict(entry) for entry in curve]}
             checkpoints.save(out / CHECKPOINT, network, optimizer, scaler, about)
     return curve
-
-
-def _set_rate(optimizer: AdamW, rate: float) -> None:
-    """Set the learning rate, on the device where it lies there."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
 
 
 def _batches(

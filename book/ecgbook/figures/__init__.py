@@ -21,4 +21,11 @@ from ecgbook.figures.diagrams import (
 )
 from ecgbook.figures.lines import band_signals, ecg_panels, line_panels, steepness_panels
 from ecgbook.figures.networks import feature_maps, mean_attributions
-from ecgbook.figures.scores import precision_recall, reliability_diagram, run_points, score_rows
+from ecgbook.figures.scores import (
+    confusion_matrices,
+    confusion_matrix,
+    precision_recall,
+    reliability_diagram,
+    run_points,
+    score_rows,
+)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +13,7 @@ from sklearn.metrics import precision_recall_curve
 
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
-from ecgkit.evaluate import statistics
+from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.plots import TRACE, finish, panel_grid
 
 
@@ -86,23 +88,28 @@ def run_points(
 
 
 def reliability_diagram(
-    found: Mapping[str, statistics.Reliability], title: str, *, synthetic: bool = False
+    found: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray, float]],
+    title: str,
+    *,
+    synthetic: bool = False,
 ) -> Figure:
     """Draw accuracy over confidence, and below it the number of beats of each confidence.
 
-    ``found`` maps the title of a panel to what :func:`ecgkit.evaluate.statistics.reliability` gave.
+    ``found`` maps the title of a panel to the counts, the accuracies and the mean confidences of
+    equal bins of the confidence, and the expected calibration error.
     """
     style = {"sharex": True, "sharey": "row", "height_ratios": [2.4, 1]}
     figure, grid = panel_grid(4.8, 2, len(found), **style)
     seen = []
     for (top, bottom), (name, bins) in zip(grid.T, found.items(), strict=True):
+        counts, accuracy, confidence, ece = bins
         top.plot([0, 1], [0, 1], ":", color=TRACE, label="perfect calibration")
-        top.plot(bins.confidence, bins.accuracy, "o-", color=COLORS[0], ms=5, label="beats per bin")
+        top.plot(confidence, accuracy, "o-", color=COLORS[0], ms=5, label="beats per bin")
         top.set(xlim=(0, 1), ylim=(0, 1.02))
-        seen.append(f"{name}: ECE {100 * bins.ece:.2f} %")
+        seen.append(f"{name}: ECE {100 * ece:.2f} %")
         top.set_title(seen[-1], loc="left", size=11)
-        width = 0.92 * np.diff(bins.edges)
-        bottom.bar(bins.edges[:-1], bins.counts, width, align="edge", color=COLORS[0])
+        edges = np.linspace(0, 1, len(counts), endpoint=False)
+        bottom.bar(edges, counts, 0.92 / len(counts), align="edge", color=COLORS[0])
         bottom.set_yscale("symlog", linthresh=1)
         bottom.set_ylim(0)
         bottom.minorticks_off()
@@ -113,6 +120,43 @@ def reliability_diagram(
     sns.despine(figure)
     alt = f"Accuracy over confidence beside the diagonal. {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
+
+
+def confusion_matrix(matrix: ArrayLike, title: str, *, synthetic: bool = False) -> Figure:
+    """Draw a (4, 4) confusion matrix: counts, and colours for the percentages of the row."""
+    figure, axes = plt.subplots(figsize=(6.2, 5.2), layout="constrained")
+    rows = _heat_map(axes, matrix, alone=True)
+    axes.set(xlabel="model", ylabel="annotators")
+    return finish(figure, title, f"Confusion matrix, rows by annotators: {rows}.", synthetic)
+
+
+def confusion_matrices(
+    matrices: Mapping[str, ArrayLike], title: str, *, synthetic: bool = False
+) -> Figure:
+    """Draw (4, 4) confusion matrices by name in two columns."""
+    n_rows = (len(matrices) + 1) // 2
+    figure, grid = panel_grid(3.3 * n_rows + 0.7, n_rows, 2)
+    seen = []
+    for axes, (name, matrix) in zip(grid.flat, matrices.items(), strict=False):
+        seen.append(f"{name}: {_heat_map(axes, matrix, alone=False)}")
+        axes.set_title(name, loc="left")
+    for axes in grid.flat[len(matrices) :]:
+        axes.remove()
+    figure.supxlabel("model; colour: percentage of the row", size=10)
+    figure.supylabel("annotators", size=12)
+    alt = f"Confusion matrices, rows by annotators. {'. '.join(seen)}."
+    return finish(figure, title, alt, synthetic)
+
+
+def _heat_map(axes: Axes, matrix: ArrayLike, alone: bool) -> str:
+    """Draw one matrix and return its rows as text; percentages and colour bar only if alone."""
+    counts = pd.DataFrame(matrix, CLASSES, CLASSES)
+    percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    texts = counts.map("{:,}".format) + percent.map("\n{:.2f} %".format if alone else "".format)
+    how = {"annot": texts, "fmt": "", "cmap": "Blues", "vmin": 0, "vmax": 100}
+    sns.heatmap(percent, ax=axes, cbar=alone, cbar_kws={"label": "percentage of the row"}, **how)
+    axes.tick_params(length=0, rotation=0)
+    return "; ".join(f"{name} {' '.join(map(str, row))}" for name, *row in counts.itertuples())
 
 
 def precision_recall(
