@@ -319,10 +319,9 @@ level, cycle = compare(constant), compare(one_cycle)
 
 # %% tags=["hide-input"]
 print("constant", np.round(level[1], 2), "one cycle", np.round(cycle[1], 2))
-curves = {"constant": level[0], "one cycle": cycle[0]}
-axes = [1, 2, 3, 4], "epoch", "training loss", "Two schedules of the rate"
-marked = {"synthetic": source.is_synthetic}
-plots.show(figures.line_panels({"": curves}, *axes, **marked))
+curves = {"": {"constant": level[0], "one cycle": cycle[0]}}, [1, 2, 3, 4]
+words = "epoch", "training loss", "Two schedules of the rate"
+plots.show(figures.line_panels(*curves, *words, synthetic=source.is_synthetic))
 
 # %% [markdown]
 # *Figure 10.1. Mean loss of each epoch, last seed. The cycle is behind in the first
@@ -473,7 +472,8 @@ for name in sorted(share, key=share.get)[:-5:-1]:
 # | 2,048 | float32 | 20.2 | 19.5 |
 # | 2,048 | bfloat16 | 23.3 | 20.4 |
 #
-# (Only the first time includes the optimizer.) With 128 beats the GPU works for a third
+# (Only the first time includes the optimizer.) On a GPU, `fit` records its whole step,
+# with the optimizer; that was not timed. With 128 beats the GPU works for a third
 # of the time or less. bfloat16 shortens its work and lengthens the step. With 2,048
 # beats it works nearly all the time.
 #
