@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-import wfdb
 
 from ecgkit import InputError
 from ecgkit.apply import onnx, stream
@@ -91,10 +90,8 @@ def test_all_paths_give_the_same_probabilities(name, synthetic, tmp_path):
 
 @pytest.mark.parametrize("name", ["plain", "all of it"])
 def test_annotated_beats_are_those_of_the_table_of_beats(synthetic_source, name):
-    classifier, source = (
-        untrained(PREPARATIONS[name]),
-        replace(synthetic_source, records=("syn03",)),
-    )
+    classifier = untrained(PREPARATIONS[name])
+    source = replace(synthetic_source, records=("syn03",))
     table = load_beats(source, classifier.preparation, cached=False)
     found = classify(source.directory / "syn03", classifier, device="cpu")
     assert (found.samples == table.samples).all()
@@ -270,44 +267,17 @@ def test_the_table_has_a_line_for_each_beat(tmp_path):
     ]
 
 
-def test_wfdb_reads_the_annotations_written(tmp_path):
-    result("NVF").write_annotations(tmp_path / "made.net")
-    read = wfdb.rdann(str(tmp_path / "made"), "net")
-    assert (read.sample.tolist(), read.symbol, read.fs) == ([0, 100, 200], list("NVF"), 100)
-
-
 # With the published weights
 
 
-def at_250_hz(recording, bits, folder):
-    """Write a recording at 250 Hz as a WFDB record without annotations and read it."""
-    gain, fmt = (200, "212") if bits == 12 else (5000, "16")
-    x = recording.signal.astype(float)
-    y = scipy.signal.resample_poly(x - x.mean(), 250, 360) + x.mean()
-    wfdb.wrsamp(
-        recording.name,
-        fs=250,
-        units=["mV"],
-        sig_name=["MLII"],
-        d_signal=np.rint(y * gain).astype(np.int64)[:, None],
-        fmt=[fmt],
-        adc_gain=[float(gain)],
-        baseline=[0],
-        write_dir=str(folder),
-    )
-    return read_recording(folder / recording.name)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in (100, 119, 208, 213)]
 
 
-SLOW = [(name, bits) for name in (100, 119, 208, 213, 232) for bits in (12, 16)][:-1]
-
-
-@pytest.mark.parametrize(
-    ("name", "bits"), [(232, 16), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW)]
-)
-def test_at_250_hz_beats_keep_their_class(mitdb, tmp_path, name, bits):
+@pytest.mark.parametrize("name", [232, *SLOW])
+def test_at_250_hz_beats_keep_their_class(mitdb, name):
     recording = read_recording(mitdb.directory / str(name))
     reference = classify(recording, detect=True, device="cpu")
-    found = classify(at_250_hz(recording, bits, tmp_path), device="cpu")
+    found = classify(at_rate(recording, 250), detect=True, device="cpu")
     distance = np.abs(found.time_s[:, None] - reference.time_s)
     matched = distance.min(axis=1) <= 0.15
     same = found.classes[matched] == reference.classes[distance.argmin(axis=1)[matched]]

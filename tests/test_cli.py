@@ -93,15 +93,6 @@ def test_wrong_use_has_status_2_and_prints_no_result(capsys, arguments):
     assert errors.count("\n") == 1
 
 
-def test_counting_beats_needs_no_torch():
-    program = "import sys; from ecgkit.__main__ import main; status = main(sys.argv[1:])"
-    program += "; sys.exit(status or 'torch' in sys.modules)"
-    command = [sys.executable, "-c", program, "data", "--source", "synthetic", "--json"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (found.returncode, found.stderr) == (0, "")
-    assert json.loads(found.stdout)["source"] == "synthetic"
-
-
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
@@ -127,13 +118,15 @@ def test_an_interrupt_promises_only_what_is_kept(run, monkeypatch, tmp_path, arg
 # data
 
 
-def test_data_as_json_has_the_promised_keys(run, synthetic_source):
-    status, output, errors = run("data", "--source", "synthetic", "--json")
-    assert (status, errors, output.count("\n")) == (0, "", 1)
-    found = json.loads(output)
+def test_data_as_json_has_the_promised_keys_and_needs_no_torch(synthetic_source):
+    program = "import sys; from ecgkit.__main__ import main; status = main(sys.argv[1:])"
+    program += "; sys.exit(status or 'torch' in sys.modules)"
+    command = [sys.executable, "-c", program, "data", "--source", "synthetic", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+    found = json.loads(done.stdout)
     assert list(found) == ["source", "records", "counts", "fingerprint"]
-    assert found["source"] == "synthetic"
-    assert tuple(found["records"]) == SYNTHETIC
+    assert (found["source"], tuple(found["records"])) == ("synthetic", SYNTHETIC)
     assert list(found["counts"]) == list("NSVFQ")
     assert found["fingerprint"] == synthetic_source.fingerprint
 
@@ -154,18 +147,12 @@ def test_the_halves_together_are_the_whole(run):
     assert all(every[c] >= whole[c] for c in "NSVFQ")
 
 
-def test_results_of_synthetic_records_stand_under_a_banner(run):
-    status, output, _ = run("data", "--source", "synthetic", "--split", "patients")
+def test_synthetic_records_stand_in_with_a_warning_and_under_a_banner(run):
+    status, output, errors = run("data", "--split", "patients")
     assert status == 0
-    first, *rest = output.splitlines()
+    first, *_, ds1, ds2 = output.splitlines()
     assert "SYNTHETIC" in first
-    assert [line.split()[0] for line in rest[-2:]] == ["DS1", "DS2"]
-
-
-def test_synthetic_records_stand_in_with_a_warning(run):
-    status, output, errors = run("data", "--json")
-    assert status == 0
-    assert json.loads(output)["source"] == "synthetic"
+    assert (ds1.split()[0], ds2.split()[0]) == ("DS1", "DS2")
     assert errors.startswith("ecgkit: SYNTHETIC DATA: ")
     assert errors.count("\n") == 1
 
@@ -179,13 +166,6 @@ def test_a_table_is_saved_under_any_name_and_knows_its_preparation(run, tmp_path
         step=2, features=(*RR_FEATURES, "size"), zeroed=("A9",), mapping="literature"
     )
     assert beats.features.shape == (len(beats), 7)
-
-
-def test_a_wrong_ecgkit_data_is_a_sentence(refused, tmp_path, monkeypatch):
-    monkeypatch.setenv("ECGKIT_DATA", str(tmp_path))
-    assert "132 of 132" in refused("data", "--json")
-    monkeypatch.setenv("ECGKIT_DATA", str(tmp_path / "nowhere"))
-    assert "nowhere" in refused("data", "--json")
 
 
 # train

@@ -31,28 +31,28 @@ def write(tmp_path):
     return call
 
 
-@pytest.mark.parametrize(
-    ("head", "line", "name"),
-    [
-        ("", "{mv}", ""),
-        ("MLII\n", "{mv}", "MLII"),
-        ("time,MLII,V5\n", "{i},{mv},9", "MLII"),
-        ("V5;time (s);II\n", "9;{t:.3f};{mv}", "II"),
-        ("time\tII\n", "{i}\t{mv}", "II"),
-        ("time II\n", "{i} {mv}", "II"),
-        ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{t:06.3f}',{mv}", "MLII"),
-        ("\n\nMLII\n\n", "{mv}", "MLII"),
-        ("sample;MLII\n", "{i};{comma}", "MLII"),
-        ("", "{comma}", ""),
-        ("ECG\n", "{comma}", "ECG"),
-        ("II, mV\n", "{comma}", "II"),
-        *((f"{x},II\n", "{i},{mv}", "II") for x in ("Zeit", "", "Unnamed: 0", "x", "idx", "frame")),
-        *((f"{x},ecg_mV\n", "{t},{mv}", "ecg") for x in ("time_s", "t", "x", "temps", "datetime")),
-        ("Zeit,ecg_mV\n", "{t:.2f},{mv}", "ecg"),
-        ("x,ecg_mV\n", "1700000{t:07.3f},{mv}", "ecg"),
-        ("x,ecg_mV\n", "10:00:{t:06.3f},{mv}", "ecg"),
-    ],
-)
+LAYOUTS = [
+    ("", "{mv}", ""),
+    ("MLII\n", "{mv}", "MLII"),
+    ("time,MLII,V5\n", "{i},{mv},9", "MLII"),
+    ("V5;time (s);II\n", "9;{t:.3f};{mv}", "II"),
+    ("time\tII\n", "{i}\t{mv}", "II"),
+    ("time II\n", "{i} {mv}", "II"),
+    ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{t:06.3f}',{mv}", "MLII"),
+    ("\n\nMLII\n\n", "{mv}", "MLII"),
+    ("sample;MLII\n", "{i};{comma}", "MLII"),
+    ("", "{comma}", ""),
+    ("ECG\n", "{comma}", "ECG"),
+    ("II, mV\n", "{comma}", "II"),
+    *((f"{x},II\n", "{i},{mv}", "II") for x in ("Zeit", "", "Unnamed: 0", "x", "idx", "frame")),
+    *((f"{x},ecg_mV\n", "{t},{mv}", "ecg") for x in ("time_s", "t", "x", "temps", "datetime")),
+    ("Zeit,ecg_mV\n", "{t:.2f},{mv}", "ecg"),
+    ("x,ecg_mV\n", "1700000{t:07.3f},{mv}", "ecg"),
+    ("x,ecg_mV\n", "10:00:{t:06.3f},{mv}", "ecg"),
+]
+
+
+@pytest.mark.parametrize(("head", "line", "name"), LAYOUTS)
 @pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
 def test_a_csv_may_be_laid_out_in_many_ways(write, monkeypatch, head, line, name):
     monkeypatch.setattr("ecgkit.apply.csv_reader.BLOCK", 999)

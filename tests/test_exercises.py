@@ -419,14 +419,9 @@ def test_profile_is_full_only_with_a_gpu(monkeypatch):
         profile()
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    found = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: found.append(data))
-    return found
-
-
-def test_a_stamp_says_which_data_it_is_of(shown):
+def test_a_stamp_says_which_data_it_is_of(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     page = Page("00_quickstart")
     with pytest.raises(InputError, match="uses"):
         page.stamp("98 %")

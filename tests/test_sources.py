@@ -4,10 +4,7 @@ import hashlib
 import http.server
 import shutil
 import socket
-import subprocess
-import sys
 import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -296,27 +293,19 @@ def test_without_leave_to_download_no_address_is_asked(archive, server):
     assert not server.asked
 
 
-@pytest.mark.parametrize("kind", ["silent", "no name server"])
-def test_no_network_costs_seconds(archive, monkeypatch, kind):
-    over = threading.Event()
+def test_a_name_server_that_does_not_answer_is_not_waited_for(archive, monkeypatch):
+    over, waited = threading.Event(), []
 
     def hang(*_, **__):
-        over.wait(30)
+        waited.append(over.wait(30))
         raise socket.gaierror("no such name")
 
     monkeypatch.setattr(sources, "PROBE_TIMEOUT_S", 0.3)
-    with socket.socket() as listener:  # takes connections and never says anything
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        if kind == "no name server":
-            address = "http://mitdb.invalid/"
-            monkeypatch.setattr(socket, "getaddrinfo", hang)
-        monkeypatch.setattr(sources, "ADDRESSES", (address, address))
-        start = time.monotonic()
-        with pytest.warns(UserWarning, match="SYNTHETIC"):
-            find_source()
-        assert time.monotonic() - start < 10
+    monkeypatch.setattr(sources, "ADDRESSES", 2 * ("http://mitdb.invalid/",))
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with pytest.warns(UserWarning, match="SYNTHETIC"):
+        find_source()
+    assert not waited
     over.set()
 
 
@@ -351,19 +340,6 @@ def test_every_database_is_downloaded_from_its_own_folder(archive, server, svdb)
     source = find_source("svdb")
     assert source.directory == sources.cache_directory() / "svdb-1.0.0"
     assert sums_of(source.directory) == sums_of(svdb)
-    assert server.address.endswith("/{name}/{version}/")
-
-
-def test_files_already_right_are_kept_and_wrong_ones_replaced(archive, server, place):
-    place.mkdir(parents=True)
-    for name in ("100.hea", "100.dat", "101.atr"):
-        shutil.copy(archive / name, place)
-    (place / "101.dat").write_bytes(b"half of what it should be")
-    before = (place / "100.dat").stat().st_mtime_ns
-    find_source()
-    assert set(server.asked) - {"100.hea"} == {"100.atr", "101.dat", "101.hea"}  # and the probe
-    assert (place / "100.dat").stat().st_mtime_ns == before
-    assert sums_of(place) == DATABASES["mitdb"].sums(["100", "101"])
 
 
 @pytest.mark.parametrize("name", [None, "mitdb"])
@@ -392,14 +368,6 @@ def test_a_download_that_breaks_off_leaves_complete_files_and_can_be_run_again(
     assert set(server.asked) == {*WANTED - set(complete), "100.hea"}
 
 
-def test_a_fault_that_passes_is_not_noticed(archive, server, place, monkeypatch):
-    server.faults["100.dat"] = "cut short"
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: server.faults.clear()))
-    assert find_source().name == "mitdb"
-    assert server.asked.count("100.dat") == 2
-    assert sums_of(place) == DATABASES["mitdb"].sums(["100", "101"])
-
-
 @pytest.mark.filterwarnings("error")
 def test_the_second_address_is_taken_where_the_first_is_dead(
     archive, server, place, dead_address, monkeypatch
@@ -426,16 +394,3 @@ def test_one_synthetic_record_can_be_asked_for_and_all_stand_in_for_one_of_mit_b
     assert find_source(records=["syn03"]).fingerprint != source.fingerprint
     # A page asks for one record of MIT-BIH by name; it must run where only synthetic ones are.
     assert find_source("synthetic", ["223"]) == source
-
-
-# What is imported
-
-
-def test_heavy_libraries_are_imported_only_when_they_are_needed():
-    program = (
-        "import sys, ecgkit.data.sources; print({'wfdb', 'pooch', 'requests'} & {*sys.modules})"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "set()"
