@@ -16,6 +16,7 @@ from ecgkit.data import beats, sources
 
 GIVEN = os.environ.get("ECGKIT_DATA")
 """Where MIT-BIH lies, as the person who started the tests said."""
+WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
 
 
 def refused(word, path, **options):
@@ -114,7 +115,7 @@ def write_record(tmp_path):
 
     def write(
         name="one", n_samples=7200, leads=("MLII", "V1"), r_peaks=(1000, 1360), symbols="NN", fs=360
-    ) -> Path:
+    ):
         rng = np.random.default_rng(len(name))
         adu = 1024 + rng.integers(-400, 400, (n_samples, len(leads)))
         wfdb.wrsamp(
@@ -132,3 +133,20 @@ def write_record(tmp_path):
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def write_csv(tmp_path):
+    """A function that writes a head and a line per sample, with its values in the line's fields."""
+
+    def call(head, line="{t:.3f},{mv}", encoding="utf-8", keep=None, end="\n", name="ecg.csv"):
+        t, uv = np.arange(3000) / 250, np.rint(1000 * WAVE).astype(int)
+        columns = {"i": range(3000), "t": t, "mv": WAVE, "uv": uv, "adc": uv // 5 + 512}
+        columns |= {"min": t / 60, "ns": 4_000_000 * np.arange(3000) + 599_616_000_123_456_789}
+        columns["comma"] = [str(x).replace(".", ",") for x in WAVE]
+        which = range(3000) if keep is None else np.flatnonzero(keep)
+        lines = [line.format(**{name: x[i] for name, x in columns.items()}) for i in which]
+        (tmp_path / name).write_bytes((head + "\n".join(lines) + end).encode(encoding))
+        return tmp_path / name
+
+    return call

@@ -29,7 +29,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 # The map from paper to code -----------------------------------------------------------------------
 
 
-def test_every_symbol_that_an_appendix_names_exists() -> None:
+def test_every_symbol_that_an_appendix_names_exists():
     pattern = r"`((?:data|nn|train|evaluate|apply|plots|ecgbook)(?:\.\w+)+)(?:\([^`]*\))?`"
     named = {name for text in PAGES.values() for name in re.findall(pattern, text)}
     assert len(named) > 50
@@ -37,13 +37,13 @@ def test_every_symbol_that_an_appendix_names_exists() -> None:
         pkgutil.resolve_name(name if name.startswith("ecgbook") else f"ecgkit.{name}")
 
 
-def test_every_file_of_tests_that_an_appendix_names_exists() -> None:
+def test_every_file_of_tests_that_an_appendix_names_exists():
     named = {name for text in PAGES.values() for name in re.findall(r"`(test_\w+)`", text)}
     assert len(named) > 10
     assert all((ROOT / "tests" / f"{name}.py").is_file() for name in named), sorted(named)
 
 
-def test_the_api_pages_hold_every_module_and_every_name_of_the_front_door() -> None:
+def test_the_api_pages_hold_every_module_and_every_name_of_the_front_door():
     for folder in ("data", "nn", "train", "evaluate", "apply", "plots"):
         shown = set(re.findall(r"automodule:: ecgkit\.\w+\.(\w+)", PAGES[f"api_{folder}"]))
         modules = {path.stem for path in (ROOT / "ecgkit" / folder).glob("*.py")} - {"__init__"}
@@ -53,19 +53,7 @@ def test_the_api_pages_hold_every_module_and_every_name_of_the_front_door() -> N
         pkgutil.resolve_name(path)
 
 
-def test_the_map_has_every_equation_table_figure_and_section_of_the_paper() -> None:
-    numbered = [f"equation ({i})" for i in range(1, 7)] + ["Table I", "Table II"]
-    numbered += [f"Fig. {i}" for i in range(1, 7)]
-    glance = MAP[: MAP.index("## Abstract")]
-    for thing in numbered:
-        assert f"\n| {thing} |" in glance
-        assert thing.lower() in MAP[MAP.index("## Abstract") :].lower()
-    headings = " ".join(re.findall("^## (.*)$", MAP, re.M))
-    sections = ["section I:", "II-A", "II-B", "II-C", "III-A", "III-B", "III-C", "IV-A", "IV-B"]
-    assert not {section for section in (*sections, "IV-C", "V:") if section not in headings}
-
-
-def test_table_i_ranks_the_paper_as_the_map_says() -> None:
+def test_table_i_ranks_the_paper_as_the_map_says():
     *others, paper = (np.array(row) for row in paper_tables.TABLE_I.values())
     columns = dict(zip(paper_tables.COLUMNS_I, (paper > np.array(others)).sum(axis=0), strict=True))
     assert columns["accuracy"] == 4
@@ -79,7 +67,7 @@ def test_table_i_ranks_the_paper_as_the_map_says() -> None:
 # The model card -----------------------------------------------------------------------------------
 
 
-def test_the_model_card_shows_each_model_with_its_own_scores() -> None:
+def test_the_model_card_shows_each_model_with_its_own_scores():
     text = appendices.model_card()
     for name in model_names():
         card = text[text.index(f"## {name}\n") :]
@@ -95,7 +83,7 @@ def test_the_model_card_shows_each_model_with_its_own_scores() -> None:
         assert v > max(s, f), "the model card says that V is found most often"
 
 
-def test_the_model_card_puts_the_seeds_of_a_row_into_one_line() -> None:
+def test_the_model_card_puts_the_seeds_of_a_row_into_one_line():
     # 90 and 80 of 100 beats are right: mean 85, standard deviation sqrt(50) = 7.07.
     (made,) = studies.results("reproduction", "tcn-paper", seed=0)
     runs = []
@@ -110,7 +98,7 @@ def test_the_model_card_puts_the_seeds_of_a_row_into_one_line() -> None:
 # The synthetic records ----------------------------------------------------------------------------
 
 
-def test_pictures_of_synthetic_records_say_so(tmp_path: Path) -> None:
+def test_pictures_of_synthetic_records_say_so(tmp_path):
     text = appendices.synthetic_records(tmp_path)
     pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", text)
     assert len(pictures) == 2
@@ -122,7 +110,7 @@ def test_pictures_of_synthetic_records_say_so(tmp_path: Path) -> None:
 # The data sheet -----------------------------------------------------------------------------------
 
 
-def test_the_data_sheet_counts_47_people_as_the_directory_does() -> None:
+def test_the_data_sheet_counts_47_people_as_the_directory_does():
     # MIT-BIH's directory: 25 men aged 32 to 89 and 22 women aged 23 to 89.
     text = appendices.RECORDS.read_text("utf-8")
     assert "47 people: 25 men from 32 to 89 years" in text
@@ -130,7 +118,7 @@ def test_the_data_sheet_counts_47_people_as_the_directory_does() -> None:
     assert len(re.findall(r"^\| \d{3} \|", text, re.M)) == 48
 
 
-def test_the_data_sheet_is_what_the_recordings_say(mitdb) -> None:
+def test_the_data_sheet_is_what_the_recordings_say(mitdb):
     # The folder may lack the paced 102, 104, 107 and 217: then neither their lines nor the people,
     # whom the first line counts, can be compared.
     sheet = appendices.RECORDS.read_text("utf-8").splitlines()
@@ -143,9 +131,7 @@ def test_the_data_sheet_is_what_the_recordings_say(mitdb) -> None:
 
 
 @pytest.mark.parametrize(("name", "speed", "hum_hz"), [("109", "x1", 60), ("121", "x2", 30)])
-def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
-    mitdb, name: str, speed: str, hum_hz: int
-) -> None:
+def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(mitdb, name, speed, hum_hz):
     path = str(mitdb.directory / name)
     assert wfdb.rdheader(path).comments[0].split()[-1] == speed
     lead = wfdb.rdrecord(path, sampto=360 * 300).p_signal[:, 0]
@@ -158,7 +144,7 @@ def test_hum_is_at_30_hz_where_the_tape_was_played_at_twice_its_speed(
 # Formats and devices ------------------------------------------------------------------------------
 
 
-def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist() -> None:
+def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist():
     page = PAGES["formats"]
     unread = {
         suffix for *_, suffixes, advice in readers.FORMATS if advice for suffix in suffixes.split()
@@ -172,7 +158,7 @@ def test_the_page_of_formats_names_what_is_not_read_and_options_that_exist() -> 
 
 
 @pytest.mark.parametrize("row", ["resnet-tcn-paper", "resnet-tcn-ours", "resnet-tcn-ours-1s"])
-def test_the_scores_of_the_readme_are_those_of_published_runs(row) -> None:
+def test_the_scores_of_the_readme_are_those_of_published_runs(row):
     scores = [run.report().scores() for run in studies.results("reproduction", row)]
     cells = [in_words([s[key] for s in scores], 2) for key in ("accuracy", "f1_of_means")]
     assert f" | {' | '.join(cells)} | {len(scores)} |\n" in README
@@ -189,9 +175,7 @@ def test_the_scores_of_the_readme_are_those_of_published_runs(row) -> None:
         ("people svdb", "strangers", (), 2),
     ],
 )
-def test_the_scores_of_the_readme_on_new_people_are_published(
-    protocol, row, without, digits
-) -> None:
+def test_the_scores_of_the_readme_on_new_people_are_published(protocol, row, without, digits):
     found = [one.matrices(without=without).sum(axis=0) for one in people.outcomes(protocol, row)]
     found = found[:1] if row == "ours" else found  # one network, whatever the seed
     f1 = [metrics.class_f1(m) for m in found]
@@ -200,7 +184,7 @@ def test_the_scores_of_the_readme_on_new_people_are_published(
     assert f" | {' | '.join(cells)} | {len(found)} |" in README
 
 
-def in_words(shares: list[float], digits: int) -> str:
+def in_words(shares, digits):
     values = 100 * np.array(shares)
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{spread}"

@@ -23,7 +23,7 @@ RAW = Preparation(zeroed=())
 COLUMNS = ("signals", "features", "symbols", "records", "samples", "rr_before_s", "rr_after_s")
 
 
-def same(one: Beats, other: Beats) -> bool:
+def same(one, other):
     for name in (field.name for field in fields(Beats)):
         a, b = getattr(one, name), getattr(other, name)
         if not isinstance(a, np.ndarray):
@@ -35,7 +35,7 @@ def same(one: Beats, other: Beats) -> bool:
 
 
 @pytest.fixture
-def tiny(write_record) -> Source:
+def tiny(write_record):
     """Two records of 20 s.
 
     Of the first's six beats the first is 95 samples from the start and the last 140 from the end;
@@ -236,7 +236,7 @@ def test_a_damaged_cache_is_made_again(tiny, unread, damage):
 
 
 @pytest.fixture
-def table(tiny) -> Beats:
+def table(tiny):
     how = Preparation(step=2, features=("rr_near", "size"), relative_to="mean")
     return load_beats(tiny, how, cached=False)
 

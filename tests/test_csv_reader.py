@@ -5,30 +5,12 @@ import json
 
 import numpy as np
 import pytest
-from conftest import refused
+from conftest import WAVE, refused
 
 from ecgkit.apply.csv_reader import find_jumps
 from ecgkit.apply.readers import read_recording
 
-WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
-UV = np.rint(1000 * WAVE).astype(int)
 T = np.arange(3000) / 250  # s
-
-
-@pytest.fixture
-def write(tmp_path):
-    """A function that writes a head and a line per sample, with its values in the line's fields."""
-
-    def call(head, line="{t:.3f},{mv}", encoding="utf-8", keep=None, end="\n", name="ecg.csv"):
-        columns = {"i": range(3000), "t": T, "mv": WAVE, "uv": UV, "adc": UV // 5 + 512}
-        columns |= {"min": T / 60, "ns": 4_000_000 * np.arange(3000) + 599_616_000_123_456_789}
-        columns["comma"] = [str(x).replace(".", ",") for x in WAVE]
-        which = range(3000) if keep is None else np.flatnonzero(keep)
-        lines = [line.format(**{name: x[i] for name, x in columns.items()}) for i in which]
-        (tmp_path / name).write_bytes((head + "\n".join(lines) + end).encode(encoding))
-        return tmp_path / name
-
-    return call
 
 
 LAYOUTS = [
@@ -54,9 +36,9 @@ LAYOUTS = [
 
 @pytest.mark.parametrize(("head", "line", "name"), LAYOUTS)
 @pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
-def test_a_csv_may_be_laid_out_in_many_ways(write, monkeypatch, head, line, name):
+def test_a_csv_may_be_laid_out_in_many_ways(write_csv, monkeypatch, head, line, name):
     monkeypatch.setattr("ecgkit.apply.csv_reader.BLOCK", 999)
-    recording = read_recording(write(head, line), fs=250)
+    recording = read_recording(write_csv(head, line), fs=250)
     assert (recording.name, recording.lead, recording.fs) == ("ecg", name, 250)
     assert recording.signal.dtype == np.float32
     assert np.array_equal(recording.signal, WAVE)
@@ -173,43 +155,43 @@ HEADS = {  # the lines above the table; one of its lines; the lead
 
 @pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.filterwarnings("ignore:.*chooses another")
-def test_a_head_states_names_units_and_rate(write, kind):
+def test_a_head_states_names_units_and_rate(write_csv, kind):
     head, (line, lead) = HEADS[kind]
     raw = {"gain": 200, "baseline": 512} if "adc" in line else {}
-    recording = read_recording(write(head, line), fs=250 if kind == "Kaggle" else None, **raw)
+    recording = read_recording(write_csv(head, line), fs=250 if kind == "Kaggle" else None, **raw)
     assert (recording.fs, recording.lead) == (250, lead)
     assert np.abs(recording.signal - WAVE).max() < (0.006 if raw else 0.001)
 
 
 @pytest.mark.parametrize("kind", ["OpenSignals", "Kaggle"])
-def test_integers_of_a_converter_are_refused_until_its_gain_is_told(write, kind):
-    path, fs = write(HEADS[kind][0], HEADS[kind][1][0]), 250
+def test_integers_of_a_converter_are_refused_until_its_gain_is_told(write_csv, kind):
+    path, fs = write_csv(HEADS[kind][0], HEADS[kind][1][0]), 250
     refused("--gain", path, fs=fs)
     refused("--gain", path, fs=fs, baseline=512)
     refused("without --units", path, fs=fs, gain=200, units="uV")
     refused("another number", path, fs=fs, gain=0)
     assert np.ptp(read_recording(path, fs=fs, units="uV").signal) == pytest.approx(0.4)
     assert np.median(read_recording(path, fs=fs, gain=200).signal) == 0
-    refused("states a unit", write("II (mV)\n", "{mv}"), fs=fs, gain=200)
+    refused("states a unit", write_csv("II (mV)\n", "{mv}"), fs=fs, gain=200)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("end", ["\n", "\r\n\n \n", "\n\x1a", "\0" * 999])
-def test_encodings_and_ends(write, encoding, end):
-    path = write("sep=;\nZeit (s);II (µV)\n", "{t};{uv}", encoding, end=end)
+def test_encodings_and_ends(write_csv, encoding, end):
+    path = write_csv("sep=;\nZeit (s);II (µV)\n", "{t};{uv}", encoding, end=end)
     recording = read_recording(path)
     assert (recording.fs, recording.lead, len(recording.signal)) == (250, "II", 3000)
     assert np.abs(recording.signal - WAVE).max() < 0.001
 
 
 @pytest.mark.parametrize("end", ["\n12.0", "\n12.000,-"])
-def test_a_last_line_that_is_cut_is_left_out(write, end):
+def test_a_last_line_that_is_cut_is_left_out(write_csv, end):
     with pytest.warns(UserWarning, match="last line"):
-        assert len(read_recording(write("t,II (mV)\n", end=end)).signal) == 3000
+        assert len(read_recording(write_csv("t,II (mV)\n", end=end)).signal) == 3000
 
 
-def test_gzip(write):
-    path = write("t,II (mV)\n", end="\n12.0")
+def test_gzip(write_csv):
+    path = write_csv("t,II (mV)\n", end="\n12.0")
     packed = path.with_suffix(".csv.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
     with pytest.warns(UserWarning, match=f"^{packed}: its last line"):
@@ -239,10 +221,10 @@ def test_times_give_the_rate(tmp_path, name, scale, digits, fs):
 
 @pytest.mark.parametrize("line", ["{t:.3f},{mv}", "{i},{mv}", "23:59:{t:06.3f},{mv}"])
 @pytest.mark.parametrize("n", [1, 300])
-def test_samples_that_the_times_miss_are_read_as_gaps(write, line, n):
+def test_samples_that_the_times_miss_are_read_as_gaps(write_csv, line, n):
     keep = np.ones(3000, bool)
     keep[1000 : 1000 + n] = False
-    path = write("t,II (mV)\n", line, keep=keep)
+    path = write_csv("t,II (mV)\n", line, keep=keep)
     with pytest.warns(UserWarning, match=f"at sample 1000 .* {n} missing samples"):
         signal = read_recording(path, fs=250).signal
     assert np.array_equal(signal, np.where(keep, WAVE, np.nan), equal_nan=True)

@@ -12,7 +12,7 @@ from ecgkit.data.preparation import band_names
 FS = 360
 
 
-def lowpass(omega: float) -> float:
+def lowpass(omega):
     """Share of a sine's power that db6's low-pass filter lets through, after Daubechies (1988).
 
     |m0(w)|^2 = c^6 P(1 - c) with c = cos^2(w / 2) and P(y) the sum over k = 0..5 of
@@ -22,7 +22,7 @@ def lowpass(omega: float) -> float:
     return c**6 * sum(comb(5 + k, k) * (1 - c) ** k for k in range(6))
 
 
-def shares(hz: float) -> dict[str, float]:
+def shares(hz):
     """Share of a long sine's power per band: each level doubles the sine's angular frequency."""
     omega, rest, found = 2 * pi * hz / FS, 1.0, {}
     for j in range(1, 10):
@@ -31,16 +31,16 @@ def shares(hz: float) -> dict[str, float]:
     return {**found, "A9": rest}
 
 
-def sine(hz: float, seconds: float = 100) -> np.ndarray:
+def sine(hz, seconds=100):
     return np.sin(2 * pi * hz * np.arange(int(seconds * FS)) / FS)
 
 
-def power(x: np.ndarray) -> float:
+def power(x):
     """Mean power, 10 s at either end left out: there the signal is extended."""
     return np.mean(x[10 * FS : -10 * FS] ** 2)
 
 
-def noise(n: int, seed: int = 0) -> np.ndarray:
+def noise(n, seed=0):
     return np.random.default_rng(seed).normal(size=n)
 
 

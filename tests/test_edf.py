@@ -5,12 +5,12 @@ import tracemalloc
 import edfio
 import numpy as np
 import pytest
+from conftest import WAVE
 
 from ecgkit import InputError
 from ecgkit.apply import edf_reader
 from ecgkit.apply.readers import read_recording
 
-WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
 DIGITAL = np.arange(-100, 100)  # 4 records of 50 samples; a step is 0.01 mV
 
 

@@ -18,12 +18,17 @@ import scipy.io
 import wfdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_csv_reader import HEADS
 from test_foreign import AECG, DICOM, DIGITAL
 
 from ecgkit import InputError
 from ecgkit.apply.quality import check_recording
 from ecgkit.apply.readers import read_recording
+from ecgkit.data.beats import Beats
+from ecgkit.data.preparation import Preparation
 from ecgkit.data.wfdb_io import read_annotation_file
+from ecgkit.nn.models import build
+from ecgkit.train.weights import Classifier, Provenance, load_model, save_model
 
 BY_HAND = int(os.environ.get("ECGKIT_FUZZ", "0"))
 ROOM = 4 << 30  # bytes of address space that reading may ask for
@@ -182,21 +187,14 @@ def test_any_csv(fuzz, recordings, read, options):
     fuzz(strategy, lambda content: read("one.csv", *options, csv=content))
 
 
-HEADS = (  # of LabChart, AcqKnowledge, OpenSignals, Shimmer and Apple Watch
-    "Interval=\t0.004 s\nChannelTitle=\tECG\tRSP\nRange=\t10.00 mV\t1.000 V\n",
-    "4 msec/sample\n2 channels\nECG\nmV\nRSP\nVolts\nmin\tCH1\tCH2\n\t9\t9\n",
-    '# {"d": {"column": ["nSeq", "I", "A"], "label": ["A"], "sensor": ["ECG"]}}\n# End\n',
-    "sep=\t\nTimestamp\tECG LL-RA\tStatus\nCAL\tRAW\tCAL\nms\tmV\tno units\n",
-    "Sample Rate,512 hertz\nLead,Lead I\nUnit,µV\n\n",
+@pytest.mark.parametrize(
+    "kind", ["LabChart", "AcqKnowledge", "OpenSignals", "Shimmer", "Apple Watch"]
 )
-
-
-@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("n", [1, 40])
-def test_any_head_of_a_csv(fuzz, read, head, n):
-    line = "{}.5\n" if "hertz" in head else "{}\t{}\t{}\n"
-    content = head + "".join(line.format(i, i * i % 7, i % 5) for i in range(n))
-    fuzz(words_changed(content.encode()), lambda content: read("one.csv", None, 250, csv=content))
+def test_any_head_of_a_csv(fuzz, write_csv, read, kind, n):
+    head, (line, _) = HEADS[kind]
+    content = write_csv(head, line, keep=np.arange(3000) < n).read_bytes()
+    fuzz(words_changed(content), lambda content: read("one.csv", None, 250, csv=content))
 
 
 def test_any_edf(fuzz, recordings, read):
@@ -236,9 +234,6 @@ def test_any_other_format(fuzz, others, read, tmp_path, suffix):
 
 
 def test_any_table_of_beats(fuzz, tmp_path):
-    from ecgkit.data.beats import Beats
-    from ecgkit.data.preparation import Preparation
-
     row, n = np.zeros(8, np.float32), np.arange(8)
     text, signals = np.array(["N"] * 8), np.zeros((8, 180), np.float32)
     columns = (signals, signals[:, :0], row.astype(np.int8), text, text, n, row, row)
@@ -253,10 +248,6 @@ def test_any_table_of_beats(fuzz, tmp_path):
 
 
 def test_any_weights_file(fuzz, tmp_path):
-    from ecgkit.data.preparation import Preparation
-    from ecgkit.nn.models import build
-    from ecgkit.train.weights import Classifier, Provenance, load_model, save_model
-
     text = dict.fromkeys(("source", "fingerprint", "split_hash", "ecgkit", "note"), "none")
     provenance = Provenance("tcn", "paper", "random", seed=0, trained_on=("100",), **text)
     path = tmp_path / "tcn.safetensors"

@@ -12,7 +12,7 @@ BY_RECORD = {mapping: {"100": EASY, "232": HARD} for mapping in ("literature", "
 OUTCOMES = [Outcome("ds1-ds2", "trees", seed, "clean", BY_RECORD) for seed in range(2)]
 
 
-def test_scores_with_and_without_one_record() -> None:
+def test_scores_with_and_without_one_record():
     records = np.repeat(["100", "232"], 10)
     labels, predicted = (
         np.repeat([0, 1, 0, 1], [8, 2, 4, 6]),
@@ -24,7 +24,7 @@ def test_scores_with_and_without_one_record() -> None:
     assert line[-1] == "3 of 4"
 
 
-def test_intervals_over_people_reach_from_the_hard_to_the_easy_one() -> None:
+def test_intervals_over_people_reach_from_the_hard_to_the_easy_one():
     mean, low, high = new_patients.with_interval(OUTCOMES)
     assert mean == pytest.approx([100 * 16 / 30, 100 * 2 / 3, 100 * 4 / 13])
     assert (low[0], high[0]) == pytest.approx((100 / 15, 100))  # one of them twice
@@ -32,6 +32,6 @@ def test_intervals_over_people_reach_from_the_hard_to_the_easy_one() -> None:
     assert "3 of 4" in new_patients.outcome_table({"trees": OUTCOMES}).to_string()
 
 
-def test_the_table_of_ec57_has_both_mappings() -> None:
+def test_the_table_of_ec57_has_both_mappings():
     line = new_patients.ec57_table(OUTCOMES).loc["SVEB Se"].tolist()
     assert line == ["25.0 (0.0 to 100.0)", "50.0"] * 2  # gross 2 of 8, average of 1 and 0

@@ -49,18 +49,6 @@ def test_each_model_can_be_exported(name, tmp_path):
     assert onnx.predict(opened, none, none[:, :2]).shape == (0, 4)
 
 
-def test_a_network_stays_as_it_is():
-    classifier = load_model("ours")
-    names = list(classifier.network.state_dict())
-    plain = onnx._fold_weight_norm(classifier.network)
-    assert list(classifier.network.state_dict()) == names
-    assert any("parametrizations" in name for name in names)
-    assert not any("parametrizations" in name for name in plain.state_dict())
-    beats = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 180)).astype(np.float32))
-    with torch.inference_mode():
-        torch.testing.assert_close(plain(beats), classifier.network(beats))
-
-
 def test_the_file_is_one_and_says_what_it_expects(exported):
     classifier, path = exported
     said = {entry.key: entry.value for entry in onnx_format.load(path).metadata_props}

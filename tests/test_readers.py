@@ -12,9 +12,6 @@ from ecgkit.data import wfdb_io
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
-WAVE = np.round(np.sin(np.arange(3000) / 20), 4).astype(np.float32)
-
-
 # The lead
 
 

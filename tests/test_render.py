@@ -1,13 +1,8 @@
 """The rendered book: readable on a phone and on a desk, light and dark, and alone on a machine."""
 
 import re
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import bs4
@@ -27,7 +22,7 @@ SMALLEST_CODE = """Math.min(...[...document.querySelectorAll("article :is(pre, c
 
 
 @pytest.fixture(scope="module")
-def pages(rendered: Path) -> dict[str, Any]:
+def pages(rendered):
     """Every rendered page, parsed, by its path."""
     paths = sorted(p for p in HTML.rglob("*.html") if "_static" not in p.parts)
     return {
@@ -37,7 +32,7 @@ def pages(rendered: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
+def browser(chromium):
     """The system's Chromium, driven by playwright."""
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=pdf.FLAGS)
@@ -46,11 +41,11 @@ def browser(chromium: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def look(pages: dict[str, Any], browser: Any) -> Callable[..., Any]:
+def look(pages, browser):
     """A context manager that opens a page with its formulas: the tab, and what was noticed."""
 
     @contextmanager
-    def look(name: str, width: int, scheme: str) -> Iterator[tuple[Any, list[str]]]:
+    def look(name, width, scheme):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         tab, seen = context.new_page(), list[str]()
         tab.on("request", lambda request: seen.append(f"asks for {request.url}"))
@@ -65,28 +60,13 @@ def look(pages: dict[str, Any], browser: Any) -> Callable[..., Any]:
     return look
 
 
-@pytest.fixture
-def served(pages: dict[str, Any]) -> Iterator[str]:
-    """The address of a server of the rendered book on this machine."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def test_every_source_page_is_rendered(pages: dict[str, Any]) -> None:
+def test_every_source_page_is_rendered(pages):
     toc = (ROOT / "book" / "_toc.yml").read_text()
     wanted = {f"{name}.html" for name in re.findall(r"(?:root|file): *(\S+)", toc)}
     assert wanted <= pages.keys()
 
 
-def test_links_within_the_book_lead_somewhere(pages: dict[str, Any]) -> None:
+def test_links_within_the_book_lead_somewhere(pages):
     dead = []
     for name, page in pages.items():
         for link in page.find_all("a", href=True):
@@ -103,13 +83,13 @@ def test_links_within_the_book_lead_somewhere(pages: dict[str, Any]) -> None:
     assert not dead
 
 
-def test_nothing_was_left_unrendered(pages: dict[str, Any]) -> None:
+def test_nothing_was_left_unrendered(pages):
     for name, page in pages.items():
         text = page.find("article").get_text() if page.find("article") else ""
         assert not re.search(r"\{(cite|ref|doc|term)[:a-z]*\}|\[@\w", text), name
 
 
-def test_minus_signs_of_text_and_tables_are_minus_signs(pages: dict[str, Any]) -> None:
+def test_minus_signs_of_text_and_tables_are_minus_signs(pages):
     hyphens = []
     for name, page in pages.items():
         for text in page.find_all(string=re.compile(r"(?<![\w.)/])-\d")):
@@ -120,7 +100,7 @@ def test_minus_signs_of_text_and_tables_are_minus_signs(pages: dict[str, Any]) -
     assert not hyphens
 
 
-def test_images_are_described_in_words(pages: dict[str, Any]) -> None:
+def test_images_are_described_in_words(pages):
     silent = []
     for name, page in pages.items():
         for image in page.find_all("img"):
@@ -130,7 +110,7 @@ def test_images_are_described_in_words(pages: dict[str, Any]) -> None:
     assert not silent
 
 
-def test_colab_buttons_open_the_notebooks_of_this_repository(pages: dict[str, Any]) -> None:
+def test_colab_buttons_open_the_notebooks_of_this_repository(pages):
     config = (ROOT / "book" / "_config.yml").read_text()
     repository = re.search(r"^  url: https://github\.com/(\S+)$", config, re.M)
     branch = re.search(r"^  branch: (\S+)$", config, re.M)
@@ -147,9 +127,7 @@ def test_colab_buttons_open_the_notebooks_of_this_repository(pages: dict[str, An
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_stand_alone_and_fit_the_screen(
-    pages: dict[str, Any], look: Callable[..., Any], width: int, scheme: str
-) -> None:
+def test_pages_stand_alone_and_fit_the_screen(pages, look, width, scheme):
     faults: list[str] = []
     for name in pages:
         with look(name, width, scheme) as (tab, seen):
@@ -166,8 +144,8 @@ def test_pages_stand_alone_and_fit_the_screen(
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_pages_can_be_read_with_weak_eyes_a_screen_reader_and_a_keyboard(
-    pages: dict[str, Any], look: Callable[..., Any], width: int, scheme: str
-) -> None:
+    pages, look, width, scheme
+):
     faults = []
     for name, page in pages.items():
         if page.find("meta", attrs={"http-equiv": re.compile("refresh", re.I)}):
@@ -179,19 +157,8 @@ def test_pages_can_be_read_with_weak_eyes_a_screen_reader_and_a_keyboard(
     assert not faults
 
 
-def _asks_for_what_is_here(fault: str) -> bool:
+def _asks_for_what_is_here(fault):
     url = urlsplit(fault.removeprefix("asks for "))
     if url.scheme == "file":
         return Path(unquote(url.path)).is_file()
     return url.scheme in ("data", "blob")
-
-
-def test_search_finds_pages_without_a_network(browser: Any, served: str) -> None:
-    tab = browser.new_page()
-    hosts = set()
-    tab.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    tab.goto(f"{served}/search.html?q=heartbeat", wait_until="load")
-    tab.wait_for_selector("#search-results ul.search li", timeout=10_000)
-    assert tab.locator("#search-results ul.search li").count() >= 3
-    assert hosts == {urlsplit(served).netloc}
-    tab.close()

@@ -24,7 +24,7 @@ _2XX = "200 201 202 203 205 207 208 209 210 212 213 214 215 219 220 221 222 223 
 FORTY_FOUR = {*_1XX.split(), *_2XX.split(), "233", "234"}
 
 
-def rows(*numbers: int) -> np.ndarray:
+def rows(*numbers):
     return np.array(numbers, dtype=np.int64)
 
 

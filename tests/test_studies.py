@@ -248,16 +248,6 @@ def test_what_makes_no_run_is_refused_before_anything_is_read(options, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["study", "none"], ["study", "reproduction", "--seeds", "0"], ["publish", "/nowhere"]],
-)
-def test_the_command_refuses_in_one_sentence(command, capsys, monkeypatch):
-    monkeypatch.setattr(os, "nice", lambda _: None)
-    assert main(command) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-
-
 # Publishing -------------------------------------------------------------------------------------
 
 

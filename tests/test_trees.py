@@ -17,7 +17,7 @@ from ecgkit.train.boosting import fit_trees, thin_out
 from ecgkit.train.fit import predict
 
 
-def by_hand() -> dict[str, torch.Tensor]:
+def by_hand():
     """One round of four trees: that of S asks whether feature 1 is at most 0.5."""
     integers = {"feature": [0, 1, 0, 0, 0, 0], "left": [0, 2, 2, 3, 4, 5]}
     integers |= {"right": [0, 3, 2, 3, 4, 5], "root": [0, 1, 4, 5]}
@@ -27,7 +27,7 @@ def by_hand() -> dict[str, torch.Tensor]:
     return state | {name: torch.tensor(x) for name, x in numbers.items()}
 
 
-def test_a_beat_walks_to_the_leaf_that_its_features_lead_to() -> None:
+def test_a_beat_walks_to_the_leaf_that_its_features_lead_to():
     trees = Trees(2, depth=1)
     trees.load_state_dict(by_hand())
     features = torch.tensor([[9.0, 0.5], [9.0, 0.6]])  # at most the threshold goes left
@@ -43,14 +43,14 @@ def test_a_beat_walks_to_the_leaf_that_its_features_lead_to() -> None:
         ("value", [1.0]),
     ],
 )
-def test_trees_that_lead_nowhere_are_refused(name: str, wrong: list[float]) -> None:
+def test_trees_that_lead_nowhere_are_refused(name, wrong):
     state = by_hand()
     state[name] = torch.tensor(wrong, dtype=state[name].dtype)
     with pytest.raises(RuntimeError, match="not there"):
         Trees(2).load_state_dict(state)
 
 
-def table(n: int = 900) -> Beats:
+def table(n=900):
     """Beats whose class follows from the signs of two of three random features."""
     rng = np.random.default_rng(0)
     features = rng.standard_normal((n, 3)).astype(np.float32)
@@ -63,13 +63,13 @@ def table(n: int = 900) -> Beats:
     return Beats(signals, features, labels, symbols, records, *times, how, "mitdb", "none")
 
 
-def test_fitted_trees_answer_as_scikit_learn_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fitted_trees_answer_as_scikit_learn_does(monkeypatch):
     import sklearn.ensemble
 
     kept = []
 
     class Keeper(sklearn.ensemble.HistGradientBoostingClassifier):  # type: ignore[misc]
-        def fit(self, *args: object, **kwargs: object) -> Keeper:
+        def fit(self, *args, **kwargs):
             kept.append(self)
             return super().fit(*args, **kwargs)
 
@@ -81,7 +81,7 @@ def test_fitted_trees_answer_as_scikit_learn_does(monkeypatch: pytest.MonkeyPatc
     assert (answers.argmax(axis=1) == beats.labels).mean() > 0.97
 
 
-def test_all_beats_but_n_are_kept_and_those_of_n_stand_for_the_others() -> None:
+def test_all_beats_but_n_are_kept_and_those_of_n_stand_for_the_others():
     beats = table()
     rows, counts = thin_out(beats, most=30)
     thin = beats.select(rows)
@@ -91,7 +91,7 @@ def test_all_beats_but_n_are_kept_and_those_of_n_stand_for_the_others() -> None:
     assert counts[thin.labels == 0].sum() == pytest.approx((beats.labels == 0).sum())
 
 
-def test_a_mixture_is_the_mean_of_both_probabilities() -> None:
+def test_a_mixture_is_the_mean_of_both_probabilities():
     torch.manual_seed(0)
     trees = Trees(2)
     trees.load_state_dict(by_hand())
@@ -106,7 +106,7 @@ def test_a_mixture_is_the_mean_of_both_probabilities() -> None:
     assert (softer.max(dim=1)[0] < mean.max(dim=1)[0]).all()
 
 
-def test_features_relative_to_medians_worked_out_by_hand() -> None:
+def test_features_relative_to_medians_worked_out_by_hand():
     rr = np.array([np.nan, 1.0, 1.0, 1.0, 0.5, 1.5])  # the fifth beat is early, then a pause
     x = np.tile(np.sin(np.arange(180) / 10), (6, 1))
     x[4] *= -2  # and upside down, twice as large
@@ -127,14 +127,14 @@ def test_features_relative_to_medians_worked_out_by_hand() -> None:
     assert found["distance"][3] == pytest.approx(0, abs=1e-6)
 
 
-def test_one_person_is_in_one_fold_and_folds_are_of_one_size() -> None:
+def test_one_person_is_in_one_fold_and_folds_are_of_one_size():
     records = np.array([*(str(n) for n in range(100, 111)), "201", "202"])
     folds = strangers.draw_folds(records)
     assert folds[-1] == folds[-2]  # 201 and 202 are one man
     assert np.bincount(folds[:-1], minlength=strangers.FOLDS).tolist() == [2] * strangers.FOLDS
 
 
-def test_expected_scores_are_those_of_all_people_together() -> None:
+def test_expected_scores_are_those_of_all_people_together():
     one, other = np.diag([8, 1, 1, 0]), np.diag([7, 0, 1, 1])
     other[0, 1] = 1
     found = strangers.expected_scores(np.array([one, other]))
@@ -144,7 +144,7 @@ def test_expected_scores_are_those_of_all_people_together() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["people mitdb", "people svdb"])
-def test_published_outcomes_count_every_beat_once(protocol: str) -> None:
+def test_published_outcomes_count_every_beat_once(protocol):
     totals = {o.matrices().sum() for row in people.ROWS for o in people.outcomes(protocol, row)}
     (total,) = totals
     assert total == {"people mitdb": 100_677, "people svdb": 95_090}[protocol]
@@ -152,7 +152,7 @@ def test_published_outcomes_count_every_beat_once(protocol: str) -> None:
     assert metrics.accuracy(always) == always[0, 0] / total
 
 
-def test_strangers_is_the_default_and_says_what_to_expect() -> None:
+def test_strangers_is_the_default_and_says_what_to_expect():
     from ecgkit import load_model
 
     classifier = load_model()
