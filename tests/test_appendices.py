@@ -13,7 +13,7 @@ import wfdb
 from scipy import signal
 
 import ecgkit
-from ecgbook import paper_tables, studies
+from ecgbook import studies
 from ecgbook.studies import people
 from ecgkit.apply import readers
 from ecgkit.cli import parser
@@ -53,17 +53,6 @@ def test_the_api_pages_hold_every_module_and_every_name_of_the_front_door():
         pkgutil.resolve_name(path)
 
 
-def test_table_i_ranks_the_paper_as_the_map_says():
-    *others, paper = (np.array(row) for row in paper_tables.TABLE_I.values())
-    columns = dict(zip(paper_tables.COLUMNS_I, (paper > np.array(others)).sum(axis=0), strict=True))
-    assert columns["accuracy"] == 4
-    assert [int(columns[f"se_{c}"]) for c in "NSVF"] == [3, 3, 4, 1]
-    assert columns["ppv_S"] == 0
-    gains = 100 * (paper[0] - np.array(others)[:, 0])
-    assert gains.min() == pytest.approx(0.2)
-    assert gains.max() == pytest.approx(4.8)
-
-
 # The model card -----------------------------------------------------------------------------------
 
 
@@ -93,18 +82,6 @@ def test_the_model_card_puts_the_seeds_of_a_row_into_one_line():
         runs.append(dataclasses.replace(made, seed=seed, confusion_matrix=matrix.tolist()))
     text = appendices.all_runs(runs)
     assert re.search(r"\| 85\.00.±.7\.07 \|.*\| 2 \|", text)
-
-
-# The synthetic records ----------------------------------------------------------------------------
-
-
-def test_pictures_of_synthetic_records_say_so(tmp_path):
-    text = appendices.synthetic_records(tmp_path)
-    pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", text)
-    assert len(pictures) == 2
-    for alt, path in pictures:
-        assert alt.startswith("Synthetic data")
-        assert (tmp_path.parent / path).read_bytes().startswith(b"\x89PNG")
 
 
 # The data sheet -----------------------------------------------------------------------------------

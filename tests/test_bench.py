@@ -9,7 +9,6 @@ import torch
 
 from ecgbook import bench
 from ecgbook.bench import networks, recordings, timing
-from ecgkit import InputError
 
 
 def test_contenders_take_turns(monkeypatch):
@@ -49,8 +48,3 @@ def test_every_part_measures_finite_positive_numbers(monkeypatch, synthetic_sour
         assert missing == ({"batch_512.paper_s", "batch_2048.paper_s"} if part == "gpu" else set())
         assert bench.table(part, measured).startswith(part)
     assert bench.table("gpu", None) == "gpu: no CUDA device"
-
-
-def test_a_part_that_does_not_exist_is_refused():
-    with pytest.raises(InputError, match="nonsense"):
-        list(bench.run("nonsense"))

@@ -133,14 +133,10 @@ def test_the_halves_together_are_the_whole(run):
     def counts(*options):
         return json.loads(run("data", "--source", "synthetic", "--json", *options)[1])["counts"]
 
-    whole, halves, random = counts(), counts("--split", "patients"), counts("--split", "random")
+    whole, halves = counts(), counts("--split", "patients")
     assert list(halves) == ["DS1", "DS2"]
     assert {c: halves["DS1"][c] + halves["DS2"][c] for c in "NSVFQ"} == whole
-    assert list(random) == ["train", "test"]
-    for c in "NSVF":
-        assert random["train"][c] + random["test"][c] == whole[c]
-        assert abs(random["train"][c] - random["test"][c]) <= 1
-    assert random["train"]["Q"] == random["test"]["Q"] == 0
+    assert counts("--split", "random")["train"]["Q"] == 0
     every = counts("--annotations")  # also of beats too near an end to be cut
     assert all(every[c] >= whole[c] for c in "NSVFQ")
 

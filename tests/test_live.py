@@ -643,7 +643,7 @@ def test_frames_fit_the_screen_and_can_be_read_by_all(drawn, name, frame, look):
         assert_fits_and_can_be_read(page, f"[data-frame={frame}]")
 
 
-@pytest.mark.parametrize("look", itertools.product([1280, 400], ["light", "dark"]))
+@pytest.mark.parametrize("look", [*itertools.product([1280, 400], ["light", "dark"])])
 def test_the_page_fits_the_screen_and_can_be_read_by_all(visit, look):
     page = visit_try_it(visit, *look)
     choose(page, network="strangers", strip="5")

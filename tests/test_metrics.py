@@ -181,13 +181,3 @@ def test_j_kappa_weighs_kappa_and_the_four_scores_of_s_and_v():
     kappa = (0.93 - 0.681) / (1 - 0.681)
     j = 0.6 + 0.75 + 0.9 + 1
     assert metrics.j_kappa(m) == pytest.approx(kappa / 2 + j / 8)
-
-
-def test_matrices_by_record_add_up():
-    rng = np.random.default_rng(0)
-    names, labels, called = rng.choice(list("abc"), 90), *rng.integers(4, size=(2, 90))
-    each = metrics.by_record(names, labels, called)
-    assert list(each) == ["a", "b", "c"]
-    total = np.sum(list(each.values()), axis=0)
-    assert total.tolist() == metrics.confusion_matrix(labels, called).tolist()
-    json.dumps(each)

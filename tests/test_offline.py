@@ -71,6 +71,7 @@ def test_links_between_pages_lead_to_places_in_the_one_document(document):
     assert len(ids) == len(set(ids))
     assert {"notebooks-00_one--start", "book-intro--start"} <= set(ids)
     assert "search" in document.get_text()
+    assert "away (example.org/x)" in document.get_text()
 
 
 def test_contents_name_the_pages_in_order_with_their_numbers(document):
@@ -94,16 +95,6 @@ def test_a_figure_holds_its_caption_and_a_frame_is_replaced_by_its_address(docum
     assert document.figcaption.get_text() == "Figure 0.1. A beat."
     assert not document.select(".live-frame")
     assert document.select_one(".on-screen").get_text().endswith("/notebooks/00_one.html")
-
-
-def test_addresses_of_links_to_the_web_are_printed(document):
-    assert "away (example.org/x)" in document.get_text()
-
-
-def test_a_page_that_was_not_rendered_is_named(small):
-    (small / "notebooks" / "00_one.html").unlink()
-    with pytest.raises(pdf.PrintError, match="00_one"):
-        pdf.compose({}, small)
 
 
 # The zip ------------------------------------------------------------------------------------------

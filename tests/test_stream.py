@@ -115,18 +115,6 @@ def test_causal_filters_remove_an_offset_and_keep_a_tone_of_10_hz_in_its_place()
 # The monitor: test_classify.py compares its probabilities for every preparation
 
 
-@pytest.mark.parametrize("chunk", [97, 5000, 20_000])
-def test_given_the_same_r_peaks_the_beats_are_those_of_the_table(
-    synthetic_source, synthetic_beats, chunk
-):
-    for name in synthetic_source.records[:2]:
-        record, classifier = synthetic_source.read(name), keeper()
-        found = list(stream.replay(Monitor(classifier), record.lead(), record.r_peaks, chunk))
-        table = synthetic_beats.select(synthetic_beats.records == name)
-        assert [beat.sample for beat in found] == table.samples.tolist()
-        assert (np.concatenate(classifier.network.seen) == table.signals).all()
-
-
 @pytest.mark.parametrize(("r_peak", "delay"), [(934, 5711), (935, 6222), (1112, 6045)])
 def test_a_beat_waits_for_the_block_that_ends_it_and_for_the_look_ahead(noise, r_peak, delay):
     # Its last sample is r + 89; the block of 512 that holds it ends at a multiple of 512 and is
