@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import branches  # of book/tools
 import numpy as np
 import pytest
 import safetensors
@@ -415,3 +416,16 @@ def test_probabilities_are_the_softmax_of_the_plain_networks_logits(n, n_feature
     network.float()
     for batch in (7, 1000):
         np.testing.assert_allclose(predict(network, *given, batch=batch), found, atol=1e-6)
+
+
+def test_a_faster_branch_moves_ten_times_as_far():
+    """Adam's first step is as long as the learning rate, whatever the gradient."""
+    network = branches.Joined(factor=10)
+    faster = network.branches["tcn"]
+    before = {name: 10 * p.detach() for name, p in faster.branch.named_parameters()}
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-20)
+    network(torch.randn(8, 180)).square().sum().backward()
+    optimizer.step()
+    for name, parameter in faster.branch.named_parameters():
+        moved = (10 * parameter.detach() - before[name]).abs()
+        torch.testing.assert_close(moved.max(), torch.tensor(1e-2), atol=1e-5, rtol=0)
