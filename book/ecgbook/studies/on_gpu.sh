@@ -20,13 +20,16 @@ mkdir -p "$out" "$work"
 export PYTHONPATH=.:book${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1
 end=$((SECONDS + limit - (limit > 60 ? 30 : 5)))  # packing and stopping take a few seconds
 
-study() {  # NAME OPTION ...: until it is done or the time is up, as Ctrl-C would stop it
+train() {  # COMMAND ...: until it is done or the time is up, as Ctrl-C would stop it
     local left=$((end - SECONDS))
     ((left > 0)) || return 0
-    # shellcheck disable=SC2086
-    timeout --signal=INT --kill-after=10 "$left" "${PYTHON:-python3}" -m ecgbook study "$1" --beats $beats \
-        --device "${DEVICE:-cuda}" --out "$work/$1" "${@:2}" ${options[@]+"${options[@]}"}
+    timeout --signal=INT --kill-after=10 "$left" "${PYTHON:-python3}" "$@" --device "${DEVICE:-cuda}"
     echo "on_gpu: $1 ${*:2} ended with $? after $SECONDS s" >&2
+}
+
+study() {  # NAME OPTION ...
+    # shellcheck disable=SC2086
+    train -m ecgbook study "$1" --beats $beats --out "$work/$1" "${@:2}" ${options[@]+"${options[@]}"}
 }
 
 pack() {  # all records; checkpoints of unfinished runs, then weights by seed, up to 45 MB
@@ -34,7 +37,7 @@ pack() {  # all records; checkpoints of unfinished runs, then weights by seed, u
     local total=0 size file name path
     for path in "$work"/*/; do
         name=$(basename "$path")
-        (cd "$work" && find "$name" -name run.json -o -name summary.md | sort) \
+        (cd "$work" && find "$name" -name run.json -o -name summary.md -o -name branches.csv | sort) \
             | tar -C "$work" -czf "$out/$name.tar.gz" -T -
     done
     (
@@ -61,6 +64,7 @@ echo "on_gpu: bench ended with $? after $SECONDS s" >&2
 paper=(resnet-tcn-paper tcn-paper resnet-paper tcn-no-se-paper resnet-no-inception-paper)
 ours=("${paper[@]/%-paper/-ours}")
 study reproduction --rows "${paper[@]}" --seeds 3
+train book/tools/branches.py "$work/branches" --beats "${beats%% *}"
 study reproduction --rows "${paper[@]}" --seeds 5
 study reproduction --rows "${ours[@]}" --seeds 5
 study new_patients --test --seeds 5
