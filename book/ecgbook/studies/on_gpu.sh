@@ -37,7 +37,7 @@ pack() {  # all records; checkpoints of unfinished runs, then weights by seed, u
     local total=0 size file name path
     for path in "$work"/*/; do
         name=$(basename "$path")
-        (cd "$work" && find "$name" -name run.json -o -name summary.md -o -name branches.csv | sort) \
+        (cd "$work" && find "$name" -name run.json -o -name summary.md -o -name trials.csv | sort) \
             | tar -C "$work" -czf "$out/$name.tar.gz" -T -
     done
     (
@@ -64,7 +64,7 @@ echo "on_gpu: bench ended with $? after $SECONDS s" >&2
 paper=(resnet-tcn-paper tcn-paper resnet-paper tcn-no-se-paper resnet-no-inception-paper)
 ours=("${paper[@]/%-paper/-ours}")
 study reproduction --rows "${paper[@]}" --seeds 3
-train book/tools/branches.py "$work/branches" --beats "${beats%% *}"
+train book/tools/trials.py paper "$work/trials" --epochs 10 --beats "${beats%% *}"
 study reproduction --rows "${paper[@]}" --seeds 5
 study reproduction --rows "${ours[@]}" --seeds 5
 study new_patients --test --seeds 5
