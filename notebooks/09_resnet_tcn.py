@@ -293,7 +293,7 @@ page.states("95.9 %", 100 * probes["ours"], within=2)
 # The linear layer does not overlook good features: there are none yet. Is the TCN
 # unable to learn? Trained *alone* by the paper's recipe it has an accuracy of 98.78 %,
 # the joint network 98.31 % and the ResNet alone 97.79 %. These are stored training
-# runs, one seed each: they show that the TCN can learn, but do not settle the order of
+# runs of seed 0: they show that the TCN can learn, but do not settle the order of
 # the three. Page 12 compares seeds.
 
 # %% tags=["hide-input"]
