@@ -419,9 +419,9 @@ def test_probabilities_are_the_softmax_of_the_plain_networks_logits(n, n_feature
 
 def test_a_faster_branch_moves_ten_times_as_far():
     """Adam's first step is as long as the learning rate, whatever the gradient."""
-    import trials  # of book/tools; processes that other tests start lack its folder
+    import branches  # of book/tools; processes that other tests start lack its folder
 
-    network = trials.Joined(factor=10)
+    network = branches.Joined(factor=10)
     faster = network.branches["tcn"]
     before = {name: 10 * p.detach() for name, p in faster.branch.named_parameters()}
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, eps=1e-20)

@@ -37,13 +37,13 @@ pack() {  # all records; checkpoints of unfinished runs, then weights by seed, u
     local total=0 size file name path
     for path in "$work"/*/; do
         name=$(basename "$path")
-        (cd "$work" && find "$name" -name run.json -o -name summary.md -o -name trials.csv | sort) \
+        (cd "$work" && find "$name" -name run.json -o -name summary.md -o -name branches.csv | sort) \
             | tar -C "$work" -czf "$out/$name.tar.gz" -T -
     done
     (
         cd "$work" || exit
         for path in */*/; do
-            [ -e "${path}run.json" ] || find "$path" -name 'checkpoint.safetensors'
+            [[ -e ${path}run.json || $path == branches/* ]] || find "$path" -name 'checkpoint.safetensors'
         done
         find . -name model.safetensors | awk -F'[-/]' '{print $(NF-1), $0}' | sort -n | cut -d' ' -f2-
     ) | while read -r file; do
@@ -64,7 +64,7 @@ echo "on_gpu: bench ended with $? after $SECONDS s" >&2
 paper=(resnet-tcn-paper tcn-paper resnet-paper tcn-no-se-paper resnet-no-inception-paper)
 ours=("${paper[@]/%-paper/-ours}")
 study reproduction --rows "${paper[@]}" --seeds 3
-train book/tools/trials.py paper "$work/trials" --epochs 10 --beats "${beats%% *}"
+train book/tools/branches.py "$work/branches" --beats "${beats%% *}"
 study reproduction --rows "${paper[@]}" --seeds 5
 study reproduction --rows "${ours[@]}" --seeds 5
 study new_patients --test --seeds 5

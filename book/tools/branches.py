@@ -1,15 +1,13 @@
-"""Train the joint network by a recipe and with one change each, and measure its two branches.
+"""Ask why the joint network of the paper's recipe leaves its TCN unused, and what changes that.
 
 ::
 
-    python book/tools/trials.py paper OUT [--epochs N] [--seeds N ...] [--changes NAME ...]
-    python book/tools/trials.py ours OUT ...
+    python book/tools/branches.py OUT [--epochs N] [--seeds N ...] [--changes NAME ...]
 
-The first asks why the joint network of the paper's recipe leaves its TCN unused, and what changes
-that; the second looks for a better recipe than ours. Both train on the training half of a seed
-without the beats that no published test half holds, and measure on these after each epoch. What is
-missing in the folder OUT is made; ``trials.csv`` there has a row per change, seed and epoch.
-The paper's learning rate is constant, so that 10 epochs are the first of its 50.
+Trains the joint network by the paper's recipe and with one change each, on the training half of a
+seed without the beats that no published test half holds, and after each epoch measures its branches
+on these. What is missing in the folder OUT is made; ``branches.csv`` there has a row per change,
+seed and epoch. The recipe's learning rate is constant: the default's 10 epochs are the first of 50.
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ from ecgkit.train.device import describe_device, pick_device, pick_precision
 from ecgkit.train.fit import fit
 from ecgkit.train.recipe import RECIPES, Recipe, loss
 
-PAPER, OURS = RECIPES["paper"], RECIPES["ours"]
+PAPER = RECIPES["paper"]
 TESTED = 5  # seeds whose test halves are published
 
 
@@ -61,15 +59,8 @@ class Faster(nn.Module):
 class Joined(ResNetTCN):
     """The joint network with a change of the features before the linear layer."""
 
-    def __init__(
-        self,
-        norm: bool = False,
-        dropout: float = 0.0,
-        factor: float = 1.0,
-        tcn_dropout: float = 0.3,
-    ) -> None:
-        tcn = TCN(dropout=tcn_dropout)
-        super().__init__(ResNet(), tcn if factor == 1 else Faster(tcn, factor))
+    def __init__(self, norm: bool = False, dropout: float = 0.0, factor: float = 1.0) -> None:
+        super().__init__(ResNet(), TCN() if factor == 1 else Faster(TCN(), factor))
         self.norm = nn.BatchNorm1d(self.linear.in_features) if norm else nn.Identity()
         self.dropout = dropout
 
@@ -82,14 +73,14 @@ class Joined(ResNetTCN):
 
 @dataclass(frozen=True)
 class Change:
-    """A network and a recipe that differ from the first of their kind in one thing."""
+    """What differs from the joint network of the paper's recipe."""
 
     make: Callable[[], ResNetTCN] = Joined
     recipe: Recipe = PAPER
     tcn_first: bool = False
 
 
-PAPER_CHANGES = {
+CHANGES = {
     "none": Change(),
     "loss per branch": Change(recipe=replace(PAPER, each_branch=0.25)),
     "TCN at ten times the rate": Change(lambda: Joined(factor=10)),
@@ -97,17 +88,6 @@ PAPER_CHANGES = {
     "dropout of half of the ResNet's features": Change(lambda: Joined(dropout=0.5)),
     "TCN trained alone first": Change(tcn_first=True),
 }
-OUR_CHANGES = {
-    "none": Change(recipe=OURS),
-    "twice the epochs": Change(recipe=replace(OURS, epochs=2 * OURS.epochs)),
-    "half the batch": Change(recipe=replace(OURS, batch=OURS.batch // 2)),
-    "no label smoothing": Change(recipe=replace(OURS, label_smoothing=0.0)),
-    "five times the weight decay": Change(recipe=replace(OURS, weight_decay=0.05)),
-    "hardly any crops": Change(recipe=replace(OURS, shortest_crop=0.95)),
-    "no noise, no gain": Change(recipe=replace(OURS, gain=0.0, noise_mv=0.0)),
-    "a third of the dropout": Change(lambda: Joined(tcn_dropout=0.1), OURS),
-}
-CHANGES = {"paper": PAPER_CHANGES, "ours": OUR_CHANGES}
 
 
 def split(labels: NDArray[np.int8], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -123,7 +103,7 @@ def measure(network: nn.Module, recipe: Recipe, trained: Beats, tested: Beats) -
     A vote alone has the other's mean beside it. The share of the TCN is that of its vote's
     variance, summed over the classes; gradients are those of the mean loss of the trained beats.
     """
-    votes, classes = [], range(4)
+    votes = []
     network.eval()
     with torch.no_grad():
         for part in _signals(tested, network).split(1024):
@@ -139,11 +119,9 @@ def measure(network: nn.Module, recipe: Recipe, trained: Beats, tested: Beats) -
         answers = logits.argmax(dim=1).numpy()
         report = metrics.report(metrics.confusion_matrix(tested.labels, answers))
         found |= {f"{name}accuracy": report.accuracy, f"{name}mean_f1": report.macro.mean_f1}
-    target = torch.from_numpy(tested.labels.astype(np.int64))
-    found["log_loss"] = float(F.cross_entropy(resnet + tcn + bias, target))
     spread = [float(vote.var(dim=0).sum()) for vote in (resnet, tcn)]
     found["tcn_share"] = spread[1] / max(sum(spread), 1e-30)
-    rows = np.concatenate([np.flatnonzero(trained.labels == c)[:256] for c in classes])
+    rows = np.concatenate([np.flatnonzero(trained.labels == c)[:256] for c in range(4)])
     sample = trained.select(rows)
     signals = _signals(sample, network)
     target = torch.from_numpy(sample.labels.astype(np.int64)).to(signals.device)
@@ -162,17 +140,12 @@ def _signals(beats: Beats, network: nn.Module) -> Tensor:
 
 
 def train(
-    name: str,
-    change: Change,
-    seed: int,
-    beats: Beats,
-    out: Path,
-    epochs: int | None,
-    how: dict[str, str],
+    name: str, seed: int, beats: Beats, out: Path, epochs: int, how: dict[str, str]
 ) -> list[dict[str, object]]:
     """Train with one change, from its checkpoint on; one row per epoch."""
+    change = CHANGES[name]
     trained, tested = (beats.select(rows) for rows in split(beats.labels, seed))
-    recipe = replace(change.recipe, epochs=epochs or change.recipe.epochs)
+    recipe = replace(change.recipe, epochs=epochs)
     folder = out / f"{name.replace(' ', '-')}-{seed}"
     options = {"seed": seed, "resume": True, **how}
     data = trained.signals, trained.labels
@@ -199,24 +172,20 @@ def train(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing and write the table after each run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("recipe", choices=CHANGES)
-    parser.add_argument("out", type=Path, help="folder of the runs and of trials.csv")
+    parser.add_argument("out", type=Path, help="folder of the runs and of branches.csv")
     parser.add_argument("--beats", type=Path, help="a table that `ecgkit data --save` wrote")
-    parser.add_argument("--changes", nargs="+", help="only these")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--changes", nargs="+", choices=CHANGES, default=[*CHANGES])
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     for name in ("device", "precision"):
         parser.add_argument(f"--{name}", default="auto")
     given = parser.parse_args(arguments)
     beats = (Beats.load(given.beats) if given.beats else load_beats()).without_q()
-    changes, rows = CHANGES[given.recipe], []
-    if unknown := set(given.changes or ()) - set(changes):
-        parser.error(f"there is no change {unknown.pop()!r}: use some of {', '.join(changes)}")
+    how, rows = {"device": given.device, "precision": given.precision}, []
     for seed in given.seeds:
-        for name in given.changes or changes:
-            how = {"device": given.device, "precision": given.precision}
-            rows += train(name, changes[name], seed, beats, given.out, given.epochs, how)
-            with atomic_write(given.out / "trials.csv") as draft:
+        for name in given.changes:
+            rows += train(name, seed, beats, given.out, given.epochs, how)
+            with atomic_write(given.out / "branches.csv") as draft:
                 pd.DataFrame(rows).to_csv(draft, index=False, lineterminator="\n")
             print(f"{name}, seed {seed}: {rows[-1]}", flush=True)
 
