@@ -53,7 +53,7 @@ class Run:
     validation_accuracy: list[float] = field(default_factory=list)  #: Empty unless tested on it.
     validation_mean_f1: list[float] = field(default_factory=list)
     by_record: dict[str, dict[str, list[list[int]]]] = field(default_factory=dict)  #: By mapping.
-    predictions: str = ""  #: See :meth:`predicted`; empty in runs of the first edition.
+    predictions: str = ""  #: See :meth:`predicted`; empty in older runs.
     study: str = ""
     row: str = ""
     note: str = ""  #: What a reader of the record has to know.

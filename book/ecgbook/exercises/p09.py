@@ -19,20 +19,14 @@ linear_parameters = expect(
 
 draw = torch.Generator().manual_seed(0)
 fair = expect_function(
-    lambda vote, silenced, bias: vote + silenced.mean(axis=0) + bias,
+    lambda v, s, b: v + s.mean(axis=0) + b,  # vote, silenced, bias
     [tuple(1 + torch.randn(n, generator=draw) for n in ((5, 4), (5, 4), 4))],
     [
-        (lambda vote, silenced, bias: vote + bias, "That sets the silenced vote to zero."),
-        (lambda vote, silenced, bias: vote + silenced + bias, "Nobody is silenced: average first."),
-        (lambda vote, silenced, bias: vote + silenced.mean(axis=0), "The bias is missing."),
-        (
-            lambda vote, silenced, bias: vote + silenced.mean(axis=1)[:, None] + bias,
-            "That is each beat's mean over the classes: average over the beats.",
-        ),
-        (
-            lambda vote, silenced, bias: vote.mean(axis=0) + silenced + bias,
-            "That silences the other branch: `silenced` is the one to average.",
-        ),
+        (lambda v, s, b: v + b, "That sets the silenced vote to zero."),
+        (lambda v, s, b: v + s + b, "Nobody is silenced: average first."),
+        (lambda v, s, b: v + s.mean(axis=0), "The bias is missing."),
+        (lambda v, s, b: v + s.mean(axis=1)[:, None] + b, "Average over beats, not over classes."),
+        (lambda v, s, b: v.mean(axis=0) + s + b, "Average `silenced`: you silence the other one."),
     ],
     praise="The constant part of the silenced vote stays, and what varies is gone.",
     otherwise="Add three things: the vote, one row of four means, and the bias.",

@@ -16,10 +16,7 @@ persons_usual = expect(
     [
         ((0.55, ANY), "That is the accuracy of always N: the rule answers S for Ben."),
         ((ANY, 0.7), "That is P+ of S. F1 counts Anna's S beats, which are missed, as well."),
-        (
-            (ANY, 700 / 900),
-            "That is Se of S. F1 counts Ben's N beats, which are called S, as well.",
-        ),
+        ((ANY, 7 / 9), "That is Se of S. F1 counts Ben's N beats, which are called S, as well."),
     ],
     praise="The rule looks at no beat, and its F1 of S would pass for a method.",
     otherwise=(
@@ -63,23 +60,14 @@ less_usual = expect_function(
     [(np.array([[4.0, 0], [2, 2], [9, 1], [0, 5]]), 2)],
     [
         (lambda x, width: _less_usual(x, width)[1:], "The first beat is missing: it is zeros."),
-        (
-            lambda x, width: np.r_[x[:1], _less_usual(x, width)[1:]],
-            "The first beat has none before it: give zeros.",
-        ),
+        (lambda x, n: np.r_[x[:1], _less_usual(x, n)[1:]], "Nothing is before beat 0: give zeros."),
         (_in_place, "These means are of beats already changed: do not change x itself."),
         (lambda x, width: x - x.mean(axis=0), "That mean contains later beats."),
-        (
-            partial(_less_usual, fixed=True),
-            "Before beat 2 there is only one: divide by 1.",
-        ),
+        (partial(_less_usual, fixed=True), "Before beat 2 there is only one: divide by 1."),
         (partial(_less_usual, own=1), "The mean contains the beat itself: leave it out."),
         (lambda x, width: _less_usual(x, len(x)), "Take the last `width` beats, not all."),
         (lambda x, width: -_less_usual(x, width), "Subtract the mean from the beat."),
-        (
-            lambda x, width: x - np.r_[x[:1], x[:-1]].mean(axis=1, keepdims=True),
-            "Average over beats (axis 0), sample by sample, not within a beat.",
-        ),
+        (lambda x, n: x - np.r_[x[:1], x[:-1]].mean(axis=1)[:, None], "Average over axis 0."),
     ],
     praise="What is left of a usual beat is near zero, whoever the patient is.",
     otherwise="Average x[max(i - width, 0) : i] over axis 0 and subtract it from x[i].",

@@ -20,18 +20,9 @@ share_inside = expect_function(
     _share,
     [(_maps, _inside)],
     [
-        (
-            lambda m, i: m[:, i].sum(axis=1) / m.sum(axis=1),
-            "Positive and negative values cancel: take absolute values first.",
-        ),
-        (
-            lambda m, i: np.abs(m[:, i]).sum() / np.abs(m).sum(),
-            "That is one share for all beats: return one per beat.",
-        ),
-        (
-            lambda m, i: np.abs(m)[:, i].mean(axis=1) / np.abs(m).mean(axis=1),
-            "That compares means: a share is a sum over a sum.",
-        ),
+        (lambda m, i: m[:, i].sum(axis=1) / m.sum(axis=1), "Signs cancel: take absolute values."),
+        (lambda m, i: abs(m[:, i]).sum() / abs(m).sum(), "One share for all: return one per beat."),
+        (lambda m, i: abs(m)[:, i].mean(axis=1) / abs(m).mean(axis=1), "Divide sums, not means."),
     ],
     praise="Compare such a share with the share of the samples: a fifth, for the QRS complex.",
     otherwise="Per beat: the sum of absolute values inside, over the sum of all of them.",

@@ -11,10 +11,7 @@ from ecgbook.page import Verdict, right, wrong
 error_by_hand = expect(
     0.09,
     [
-        (
-            0.03,
-            "That is the gap of the means: within it, the two bins cancel. Take each bin's gap.",
-        ),
+        (0.03, "That is the gap of the means, in which the bins cancel. Take each bin's gap."),
         (0.1125, "Weigh the two gaps by the number of beats: 0.8 and 0.2."),
         (0.15, "That is the largest gap: take the mean, weighted by the number of beats."),
         (0.075, "That is the first bin's gap: add the second one's, both weighted."),

@@ -16,17 +16,14 @@ lengths = expect(
     [57, 53, 25, 21, 9, 5, 1],
     [
         ([57, 53, 49, 45, 41, 37, 33], "Each block hands on every second position only."),
-        (
-            [57, 27, 23, 10, 6, 1, 1],
-            "The second convolution of a block has the stride, not the first.",
-        ),
+        ([57, 27, 23, 10, 6, 1, 1], "A block's second convolution has the stride, not the first."),
         (
             [1, 5, 9, 21, 25, 53, 57],
-            "Right, but from the last position back: start with the input.",
+            "Right, but backwards: start with the input.",
         ),
         (
             [57, 53, 24, 20, 8, 4, 1],
-            "A stride of 2 on 49 positions, from first to last, leaves 25.",
+            "Stride 2 on 49 positions, from first to last, leaves 25.",
         ),
     ],
     praise="The last step needs 9 of the second block's positions, and 25 of the first's.",
@@ -105,14 +102,8 @@ as_matrix = expect_function(
     lambda x, weight, bias: F.linear(x.flatten(1), weight.flatten(1), bias),
     [tuple(torch.randn(shape, generator=_generator) for shape in _shapes)],
     [
-        (
-            lambda x, weight, bias: F.linear(x.mT.flatten(1), weight.flatten(1), bias),
-            "Input and weights are flattened in different orders.",
-        ),
-        (
-            lambda x, weight, bias: F.linear(x.flatten(1), weight.flatten(1)),
-            "The bias is missing.",
-        ),
+        (lambda x, w, b: F.linear(x.mT.flatten(1), w.flatten(1), b), "Flatten both in one order."),
+        (lambda x, w, b: F.linear(x.flatten(1), w.flatten(1)), "The bias is missing."),
         (F.conv1d, "The values are right; the shape should be (b, c_out), without a time axis."),
     ],
     praise="One matrix product of (b, 28) with (28, 5), and no loop over positions.",
