@@ -165,3 +165,12 @@ def in_words(shares, digits):
     values = 100 * np.array(shares)
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return f"{values.mean():.{digits}f}{spread}"
+
+
+def test_pictures_of_synthetic_records_say_so(tmp_path):
+    text = appendices.synthetic_records(tmp_path)
+    pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", text)
+    assert len(pictures) == 2
+    for alt, path in pictures:
+        assert alt.startswith("Synthetic data")
+        assert (tmp_path.parent / path).read_bytes().startswith(b"\x89PNG")

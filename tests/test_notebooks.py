@@ -22,11 +22,11 @@ PAGES = sorted(notebook_format.NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 pages = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 
 
-def stored(path: Path) -> nbformat.NotebookNode:
+def stored(path):
     return nbformat.read(path.with_suffix(".ipynb"), as_version=4)
 
 
-def code_cells(nb: nbformat.NotebookNode, tag: str | None = None) -> list[nbformat.NotebookNode]:
+def code_cells(nb, tag=None):
     cells = [cell for cell in nb.cells if cell.cell_type == "code"]
     return [c for c in cells if tag is None or tag in c.metadata.get("tags", [])]
 
@@ -35,12 +35,12 @@ def code_cells(nb: nbformat.NotebookNode, tag: str | None = None) -> list[nbform
 
 
 @pages
-def test_stored_notebook_is_what_its_source_and_the_results_make(path: Path) -> None:
+def test_stored_notebook_is_what_its_source_and_the_results_make(path):
     assert notebook_format.stale(path) is None
 
 
 @pages
-def test_source_renders_the_same_in_colab_on_github_and_in_the_book(path: Path) -> None:
+def test_source_renders_the_same_in_colab_on_github_and_in_the_book(path):
     nb = notebook_format.source_notebook(path)
     notebook_format.title(nb)
     for cell in nb.cells:
@@ -52,7 +52,7 @@ def test_source_renders_the_same_in_colab_on_github_and_in_the_book(path: Path) 
             assert not long, f"Lines of more than 79 characters: {long}"
 
 
-def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks() -> None:
+def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     cell = notebook_format.install_cell()
     assert set(cell.metadata["tags"]) == {"install", "hide-cell"}
@@ -73,7 +73,7 @@ def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks() -> 
     assert not missing
 
 
-def test_a_page_depends_on_the_studies_that_it_names() -> None:
+def test_a_page_depends_on_the_studies_that_it_names():
     code = 'a = results("one", "row")\nb = studies.results(study="two")\nload_study("three").rows'
     assert notebook_format.studies_read(code) == {"one", "two", "three"}
     assert notebook_format.studies_read('people.outcomes("ds1-ds2", row)') == {"people"}
@@ -82,7 +82,7 @@ def test_a_page_depends_on_the_studies_that_it_names() -> None:
 
 
 @pages
-def test_at_least_three_exercises_each_with_stub_check_and_folded_solution(path: Path) -> None:
+def test_at_least_three_exercises_each_with_stub_check_and_folded_solution(path):
     nb = notebook_format.source_notebook(path)
     exercises: list[list[nbformat.NotebookNode]] = []
     inside = False
@@ -108,7 +108,7 @@ def test_at_least_three_exercises_each_with_stub_check_and_folded_solution(path:
 
 
 @pages
-def test_a_page_is_one_lesson(path: Path) -> None:
+def test_a_page_is_one_lesson(path):
     nb = notebook_format.source_notebook(path)
     prose = [
         re.sub(r"```.*?```|^\|.*$|\]\([^)]*\)", "", c.source, flags=re.S | re.M)
@@ -133,7 +133,7 @@ def test_a_page_is_one_lesson(path: Path) -> None:
 
 
 @pages
-def test_stored_outputs_are_clean_described_and_stamped(path: Path) -> None:
+def test_stored_outputs_are_clean_described_and_stamped(path):
     nb = stored(path)
     for number, cell in enumerate(nb.cells):
         for output in cell.get("outputs", []):
@@ -151,7 +151,7 @@ def test_stored_outputs_are_clean_described_and_stamped(path: Path) -> None:
 
 
 @pages
-def test_the_text_says_what_the_page_measured(path: Path) -> None:
+def test_the_text_says_what_the_page_measured(path):
     nb = stored(path)
     text = " ".join(" ".join(c.source.split()) for c in nb.cells if c.cell_type == "markdown")
     statements = notebook_format.stamp(nb)["statements"]
@@ -159,7 +159,7 @@ def test_the_text_says_what_the_page_measured(path: Path) -> None:
     assert {said for said, _, _ in statements if said not in text} == set()
 
 
-def test_a_number_in_the_text_that_was_not_measured_is_refused() -> None:
+def test_a_number_in_the_text_that_was_not_measured_is_refused():
     said = "all but 1,204.5 of them"
     run_notebooks.check_statements([(said, 1204, 1)], "00_x")
     for value in (1203, float("nan")):
@@ -167,7 +167,7 @@ def test_a_number_in_the_text_that_was_not_measured_is_refused() -> None:
             run_notebooks.check_statements([(said, value, 1)], "00_x")
 
 
-def test_a_text_with_several_numbers_ties_each_to_its_value() -> None:
+def test_a_text_with_several_numbers_ties_each_to_its_value():
     page = Page("00_x")
     page.states("F1 rises from 44 to 1,054 of 3", (43, 1060), within=(1, 2))
     first, second = page._statements
@@ -180,14 +180,14 @@ def test_a_text_with_several_numbers_ties_each_to_its_value() -> None:
         page.states("only 1", (1, 2), within=0)
 
 
-def test_notebooks_are_at_most_a_megabyte_and_400_kilobytes_on_average() -> None:
+def test_notebooks_are_at_most_a_megabyte_and_400_kilobytes_on_average():
     sizes = {path.stem: path.with_suffix(".ipynb").stat().st_size for path in PAGES}
     assert not {stem for stem, size in sizes.items() if size > 1_000_000}
     assert sum(sizes.values()) <= 400_000 * len(sizes)
 
 
 @pytest.mark.slow
-def test_notebooks_run_against_the_wheel_from_an_empty_folder() -> None:
+def test_notebooks_run_against_the_wheel_from_an_empty_folder():
     command = [sys.executable, ROOT / "book" / "tools" / "run_notebooks.py", "--isolated"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -227,7 +227,7 @@ display({STAMP: data, "text/plain": "Data: mitdb abc."}, raw=True)
 
 
 @pytest.fixture
-def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def page(tmp_path, monkeypatch):
     """The source of a page in a folder of its own; the tools write there and nowhere else."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
@@ -239,13 +239,13 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def edit(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
 
 
-def test_storing_twice_writes_the_same_bytes(page: Path) -> None:
+def test_storing_twice_writes_the_same_bytes(page):
     assert run_notebooks.main(["--store"]) == 0
     first = page.with_suffix(".ipynb").read_bytes()
     assert run_notebooks.main(["--store", "--page", "00"]) == 0
@@ -259,7 +259,7 @@ def test_storing_twice_writes_the_same_bytes(page: Path) -> None:
     assert "execution" not in code_cells(nb)[0].metadata
 
 
-def test_edits_are_noticed_and_text_edits_keep_the_outputs(page: Path) -> None:
+def test_edits_are_noticed_and_text_edits_keep_the_outputs(page):
     assert notebook_format.stale(page) is not None
     assert run_notebooks.main(["--store"]) == 0
     assert notebook_format.stale(page) is None
@@ -273,9 +273,7 @@ def test_edits_are_noticed_and_text_edits_keep_the_outputs(page: Path) -> None:
     assert not notebook_format.sync_text(page)
 
 
-def test_another_install_cell_is_renewed_without_running_the_page(
-    page: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_install_cell_is_renewed_without_running_the_page(page, monkeypatch):
     assert run_notebooks.main(["--store"]) == 0
     monkeypatch.setattr(notebook_format, "INSTALL", "# {packages}".replace("{packages}", "new"))
     assert notebook_format.stale(page) is not None
@@ -284,14 +282,14 @@ def test_another_install_cell_is_renewed_without_running_the_page(
     assert code_cells(stored(page))[0].source == "# new"
 
 
-def test_a_source_with_an_install_cell_of_its_own_is_refused(page: Path) -> None:
+def test_a_source_with_an_install_cell_of_its_own_is_refused(page):
     edit(page, "# %%\nimport os", '# %% tags=["install"]\nimport os')
     with pytest.raises(notebook_format.FormatError, match="install cell"):
         notebook_format.source_notebook(page)
 
 
-def test_a_page_is_stale_when_the_results_that_it_reads_change_and_no_others(page: Path) -> None:
-    def publish(*runs: tuple[str, int]) -> None:
+def test_a_page_is_stale_when_the_results_that_it_reads_change_and_no_others(page):
+    def publish(*runs: tuple[str, int]):
         lines = (json.dumps({"study": study, "seed": seed}) + "\n" for study, seed in runs)
         notebook_format.RESULTS.write_text("".join(lines))
 
@@ -310,7 +308,7 @@ def test_a_page_is_stale_when_the_results_that_it_reads_change_and_no_others(pag
     assert notebook_format.made_from(notebook_format.source_notebook(page)) != before
 
 
-def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
+def test_a_stub_is_checked_and_then_prints_nothing(page):
     shows = 'display({"text/plain": "Not yet. ..."}, raw=True)'
     edit(page, "# %%\nPNG", f'# %% tags=["exercise"]\n{shows}\n\n# %%\nPNG')
     assert run_notebooks.main(["--store"]) == 0
@@ -319,18 +317,14 @@ def test_a_stub_is_checked_and_then_prints_nothing(page: Path) -> None:
     assert run_notebooks.main(["--store"]) == 1
 
 
-def test_synthetic_data_is_refused_and_nothing_written(
-    page: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_synthetic_data_is_refused_and_nothing_written(page, capsys):
     edit(page, '"source": "mitdb"', '"source": "synthetic"')
     assert run_notebooks.main(["--store"]) == 1
     assert not page.with_suffix(".ipynb").exists()
     assert "synthetic" in capsys.readouterr().out
 
 
-def test_a_failing_page_is_reported_and_the_next_one_still_runs(
-    page: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_failing_page_is_reported_and_the_next_one_still_runs(page, capsys):
     page.with_name("01_next.py").write_text(NOTEBOOK)
     edit(page, 'print("one")', 'raise ValueError("no such lead")')
     assert run_notebooks.main(["--quick"]) == 1
@@ -350,14 +344,14 @@ def test_a_failing_page_is_reported_and_the_next_one_still_runs(
         ("{STAMP: data, ", "{", "stamp"),
     ],
 )
-def test_what_the_book_cannot_show_fails(page: Path, old: str, new: str, word: str) -> None:
+def test_what_the_book_cannot_show_fails(page, old, new, word):
     edit(page, old, new)
     result, _ = run_notebooks.run(page, "quick")
     assert not result.passed
     assert word in str(result.error)
 
 
-def test_progress_bars_are_dropped_and_printed_text_is_joined() -> None:
+def test_progress_bars_are_dropped_and_printed_text_is_joined():
     def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
         return nbformat.v4.new_output("stream", name=name, text=text)
 
@@ -367,14 +361,12 @@ def test_progress_bars_are_dropped_and_printed_text_is_joined() -> None:
     assert [(o.name, o.text) for o in nb.cells[0].outputs] == [("stdout", "a\nb\n")]
 
 
-def test_a_page_that_does_not_exist_is_named(
-    page: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_page_that_does_not_exist_is_named(page, capsys):
     assert run_notebooks.main(["--quick", "--page", "42"]) == 1
     assert "'42'" in capsys.readouterr().err
 
 
-def test_the_page_on_this_machine_lists_what_ran_and_warns_of_synthetic_data() -> None:
+def test_the_page_on_this_machine_lists_what_ran_and_warns_of_synthetic_data():
     assert "Not run yet" in on_this_machine.page_text(None)
     run = run_notebooks.Result("00_tiny", "A | page", True, 2.5, "synthetic", "abc", "cpu", "Acc 1")
     text = on_this_machine.page_text([vars(run)])

@@ -7,12 +7,14 @@ import torch
 
 from ecgkit import InputError
 from ecgkit.apply import stream
+from ecgkit.apply.classify import classify
+from ecgkit.apply.readers import read_recording
 from ecgkit.apply.stream import Biquads, Detector, Monitor, Wavelets
 from ecgkit.data.cutting import prepare_signal
 from ecgkit.data.features import FEATURES
 from ecgkit.data.preparation import Preparation
 from ecgkit.data.r_peaks import REFRACTORY
-from ecgkit.train.weights import Classifier, Provenance
+from ecgkit.train.weights import Classifier, Provenance, load_model
 
 pytestmark = pytest.mark.usefixtures("nothing_given")
 
@@ -242,3 +244,16 @@ def test_with_a_detector_beats_come_within_their_delay(synthetic_source):
     waited = [beat.delay_s for beat in slow if 934 <= beat.sample < ended - 7000]
     assert min(waited) >= 5711 / 360
     assert max(waited) <= (5711 + 512 + 36) / 360
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "chunk"), [("114", 1013), ("208", 361), ("232", 77_777)])
+def test_on_mit_bih_streamed_labels_are_the_offline_ones(mitdb, name, chunk):
+    recording, classifier = read_recording(mitdb.directory / name), load_model()
+    offline = classify(recording, classifier, device="cpu")
+    monitor = Monitor(classifier)
+    found = list(stream.replay(monitor, recording.signal, recording.r_peaks, chunk))
+    assert [beat.sample for beat in found] == offline.samples.tolist()
+    assert [beat.label for beat in found] == offline.classes.tolist()
+    ours = np.array([beat.probabilities for beat in found])
+    assert np.abs(ours - offline.probabilities).max() < 1e-5

@@ -352,3 +352,11 @@ def test_a_row_is_compared_with_its_baseline_seed_by_seed():
     ]
     one = studies.comparison_table(study, [rr[0], plain[0]], ["accuracy"]).set_index("row")
     assert one.loc["rr"].tolist()[-2] == "+37.50"  # one seed, no verdict
+
+
+def test_results_are_written_as_a_whole_or_not_at_all(shelf, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    with pytest.raises(InputError):
+        studies.publish(shelf / "runs", results=shelf / "results.jsonl")
+    assert (shelf / "results.jsonl").read_text("utf-8") == LINES[0] + "\n"
+    assert len(list(shelf.iterdir())) == 2
