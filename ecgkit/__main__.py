@@ -112,7 +112,6 @@ def _train(options: argparse.Namespace) -> None:
     from ecgkit.data.beats import Beats, load_beats
     from ecgkit.evaluate.runs import train_and_test
     from ecgkit.nn.models import build
-    from ecgkit.train.device import join_processes, rank_and_world
     from ecgkit.train.recipe import find_recipe
 
     recipe = find_recipe(options.recipe, options.epochs, options.batch)
@@ -121,16 +120,13 @@ def _train(options: argparse.Namespace) -> None:
     build(options.model, preparation.n_features)  # refuses a wrong name before anything is read
     names = ("split", "seed", "validation", "out", "resume", "device", "precision")
     settings = {name: getattr(options, name) for name in names}
-    with join_processes():
-        first = rank_and_world()[0] == 0
-        if beats is None:
-            beats = load_beats(_source(options), preparation)
-        settings["progress"] = first and not options.json and sys.stderr.isatty()
-        _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
-    if first:
-        lines = _report(run.report())
-        lines.append(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
-        _show(options, json.loads(run.to_json()), run.source == "synthetic", lines)
+    if beats is None:
+        beats = load_beats(_source(options), preparation)
+    settings["progress"] = not options.json and sys.stderr.isatty()
+    _, run = train_and_test(beats, options.model, options.recipe, recipe, **settings)
+    lines = _report(run.report())
+    lines.append(f"tested on the {run.tested_on} part; trained in {run.seconds:.0f} s")
+    _show(options, json.loads(run.to_json()), run.source == "synthetic", lines)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

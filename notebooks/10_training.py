@@ -260,8 +260,7 @@ for place in ["cpu", "cuda"] if torch.cuda.is_available() else []:
 # %% [markdown]
 # `fit` also augments (page 06), smooths labels, adds a loss per branch, and refuses
 # invalid beats. Its checkpoints are *safetensors* files, which hold numbers only; a
-# pickle from an unknown source can run any program. Under `torchrun` it divides each batch among
-# several GPUs.
+# pickle from an unknown source can run any program.
 #
 # ## Stop and resume
 #

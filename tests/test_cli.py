@@ -1,7 +1,6 @@
 """The command line: JSON for programs, status 0, or 2 with one sentence."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -222,24 +221,6 @@ def test_a_classifier_with_features_goes_through_every_command(
     assert json.loads(output)["largest_difference"] < 1e-4
     inputs = {x.name: x.shape[1] for x in onnx.session(tmp_path / "a.onnx").get_inputs()}
     assert inputs == {"beats": 180, "features": 12}
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_run_and_go_on(table, tmp_path):
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    command = ("-m", "ecgkit", "train", "--beats", str(table), *TRAIN, *ON_CPU)
-    command = [sys.executable, *torchrun, *command, "--out", str(tmp_path / "run")]
-    for options in ([], ["--resume"]):
-        done = subprocess.run(
-            [*command, *options],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
-        run = json.loads(done.stdout)  # once, not twice
-        assert run == json.loads((tmp_path / "run" / "run.json").read_text())
 
 
 # evaluate

@@ -193,7 +193,7 @@ def train_and_test(
         study=study,
         row=row,
     )
-    if out is not None and devices.rank_and_world()[0] == 0:
+    if out is not None:
         save_model(out / WEIGHTS, classifier)
         with atomic_write(out / RUN) as draft:
             draft.write_text(run.to_json() + "\n", "utf-8")

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import platform
-from collections.abc import Iterator
 from importlib.metadata import version
 
 import torch
-from torch import distributed
 
 from ecgkit import InputError, __version__
 
@@ -45,27 +41,6 @@ def pick_precision(device: torch.device, name: str = "auto") -> torch.dtype:
     if name not in PRECISIONS or (name == "float16" and device.type != "cuda"):
         raise InputError(f"No precision {name!r} on {device.type}: use auto, float32 or bfloat16.")
     return PRECISIONS[name]
-
-
-@contextlib.contextmanager
-def join_processes() -> Iterator[None]:
-    """Join the processes that ``torchrun`` started, if it did, for the time of the block."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        yield
-        return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group()
-    try:
-        yield
-    finally:
-        distributed.destroy_process_group()
-
-
-def rank_and_world() -> tuple[int, int]:
-    """This process's number, and of how many that train together: (0, 1) without torchrun."""
-    joined = distributed.is_available() and distributed.is_initialized()
-    return (distributed.get_rank(), distributed.get_world_size()) if joined else (0, 1)
 
 
 def describe_device(device: torch.device) -> str:

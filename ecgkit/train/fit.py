@@ -2,8 +2,7 @@
 
 The beats (72 MB) stay on the device, where they are sampled and augmented. Each epoch draws its
 random numbers from the run's seed and its own number: a run that is resumed after its last complete
-epoch ends in the same weights as one that was never cut off. Under ``torchrun`` each process takes
-its share of every batch, so steps are those of one process, except that batch norm sees shares.
+epoch ends in the same weights as one that was never cut off.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, nn
 from torch.optim import AdamW
 from tqdm import tqdm
 
@@ -29,7 +27,7 @@ from ecgkit.nn.fast import fast, fold_norms
 from ecgkit.train import checkpoints
 from ecgkit.train.augmentation import disturb, epoch_order, random_crops, target_counts
 from ecgkit.train.checkpoints import CHECKPOINT
-from ecgkit.train.device import pick_device, pick_precision, rank_and_world
+from ecgkit.train.device import pick_device, pick_precision
 from ecgkit.train.graph import GraphedStep, can_record
 from ecgkit.train.recipe import Recipe, class_weights, learning_rate, loss
 
@@ -90,8 +88,7 @@ def fit(
     draws = int(target_counts(torch.bincount(y), recipe.balance).sum())
     weights = class_weights(y, recipe)
     steps_per_epoch = math.ceil(draws / recipe.batch)
-    rank, world = rank_and_world()
-    graph = graph and can_record(place, dtype) and world == 1
+    graph = graph and can_record(place, dtype)
     how: dict[str, Any] = {"weight_decay": recipe.weight_decay, "fused": True, "capturable": graph}
     optimizer = AdamW(network.parameters(), **how)
     rate = torch.empty((), device=place)  # a graph reads it from the device
@@ -99,22 +96,21 @@ def fit(
     digest = hashlib.sha256(signals.tobytes() + y.numpy(force=True).tobytes())
     digest.update(b"" if features is None else features.tobytes())
     identity = {"recipe": asdict(recipe), "seed": seed, "beats": digest.hexdigest()[:16]}
-    identity |= {"network": repr(network), "dtype": str(dtype), "processes": world}
+    identity |= {"network": repr(network), "dtype": str(dtype)}
     curve: list[Epoch] = []
     if resume and out is not None and (out / CHECKPOINT).exists():
         entries = checkpoints.restore(out / CHECKPOINT, network, optimizer, scaler, identity)
         curve = [Epoch(**entry) for entry in entries]
-    trained: nn.Module = DistributedDataParallel(network) if world > 1 else network
     each = {"each": True} if recipe.each_branch else {}
 
-    def make_step(n: int, *inputs: Tensor) -> Tensor:
-        """Train on this process's share of a batch of n; the sum of its losses, ()."""
+    def make_step(*inputs: Tensor) -> Tensor:
+        """Train on a batch; the sum of its losses, ()."""
         *values, target = inputs
         with fast(place), torch.autocast(place.type, dtype, enabled=dtype != torch.float32):
-            logits = trained(*values, **each).float()
-        losses = loss(logits, target, recipe, weights) * (rank < n)
+            logits = network(*values, **each).float()
+        losses = loss(logits, target, recipe, weights)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(losses * (world / n)).backward()
+        scaler.scale(losses / len(target)).backward()
         scaler.step(optimizer)
         scaler.update()
         return losses.detach()
@@ -122,8 +118,7 @@ def fit(
     step = GraphedStep(make_step) if graph else make_step
     for epoch in range(len(curve), recipe.epochs):
         start = time.perf_counter()
-        # A CPU's generator takes the lower 32 bits of a seed alone: the rank has to show in them.
-        torch.manual_seed(seed * 1_000_003 + epoch + rank * 1_234_567_891)
+        torch.manual_seed(seed * 1_000_003 + epoch)
         network.train()
         total = torch.zeros((), device=place)  # stays on the device: reading it would wait for it
         batches = _batches(x, z, y, recipe, seed, epoch)
@@ -134,18 +129,13 @@ def fit(
             now = learning_rate(recipe, done, steps_per_epoch * recipe.epochs)
             for group in optimizer.param_groups:
                 group["lr"] = rate.fill_(now) if graph else now
-            # Every world-th beat of the batch is this process's; where a last batch is too small
-            # for all, one that counts for nothing.
-            mine = slice(rank, None, world) if rank < len(batch[-1]) else slice(1)
-            total += step(len(batch[-1]), *(values[mine] for values in batch))
-        if world > 1:
-            distributed.all_reduce(total)
+            total += step(*batch)
         mean_loss = total.item() / draws
         if not math.isfinite(mean_loss):
             raise InputError(f"The loss of {name} is {mean_loss}: lower the learning rate.")
         seconds = round(time.perf_counter() - start, 3)
         curve.append(Epoch(epoch + 1, mean_loss, seconds, evaluate(network) if evaluate else {}))
-        if out is not None and rank == 0:
+        if out is not None:
             about = {"identity": identity, "curve": [asdict(entry) for entry in curve]}
             checkpoints.save(out / CHECKPOINT, network, optimizer, scaler, about)
     return curve

@@ -17,7 +17,7 @@ def can_record(device: torch.device, dtype: torch.dtype) -> bool:
 class GraphedStep:
     """A training step that runs as it is three times, is recorded, and from then on is replayed.
 
-    ``step(n, *inputs)`` trains on ``n`` beats and returns their loss, a number on the device. It
+    ``step(*inputs)`` trains on a batch and returns its loss, a number on the device. It
     must not read from the device, and what changes from step to step, such as the learning rate,
     must lie there in tensors that stay. Inputs of other shapes than the first, such as those of a
     last, smaller batch, run as they are; so do all if recording fails, and a warning says so.
@@ -33,13 +33,13 @@ class GraphedStep:
         self.inputs: list[Tensor] = []
         self.loss = torch.empty(0)
 
-    def __call__(self, n: int, *inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Tensor:
         """Make one step; the next one overwrites the loss that is returned."""
         if not self.inputs:
             self.inputs = [given.clone() for given in inputs]
         whole = [t.shape for t in inputs] == [t.shape for t in self.inputs]
         if whole and self.warm_up == 0:
-            self._record(n)
+            self._record()
         self.warm_up -= whole
         if whole and self.graph is not None:
             for kept, given in zip(self.inputs, inputs, strict=True):
@@ -48,16 +48,16 @@ class GraphedStep:
             return self.loss
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
-            loss = self.step(n, *inputs)
+            loss = self.step(*inputs)
         torch.cuda.current_stream().wait_stream(self.stream)
         return loss
 
-    def _record(self, n: int) -> None:
+    def _record(self) -> None:
         """Record the step's kernels; they do not run."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
-                self.loss = self.step(n, *self.inputs)
+                self.loss = self.step(*self.inputs)
             self.graph = graph
         except RuntimeError as error:
             why = str(error).partition("\n")[0]
