@@ -5,10 +5,14 @@
 # > prepare its heartbeats, classify them with a trained network, compare the answers
 # > with the cardiologists', and say what an accuracy of 99 % does not tell.
 # >
-# > **Time:** 35 minutes to read and try; computes 10 s in both profiles, on one CPU core. Nothing is trained, so a GPU gains nothing.
+# > **Time:** 35 minutes to read and try; computes 10 s, on one CPU core. Nothing is trained, so a GPU gains nothing.
 # >
 # > **You need:** basic Python: lists, functions, arrays. No cardiology and no deep
 # > learning.
+# >
+# > **Profiles:** the pages run in one of two. *Quick* uses less data and is the default
+# > without a GPU; *full* gives the numbers in the text: set the environment variable
+# > `ECGKIT_PROFILE` to `full` before you start. On this page both are the same.
 
 # %%
 import matplotlib.pyplot as plt
@@ -142,10 +146,11 @@ plots.show(plots.finish(figure, title, seen, source.is_synthetic))
 #
 # ## The default weights
 #
-# The library brings three sets of trained weights. `load_model()` without a name loads
-# `strangers`, which is made for people whom no training has seen. Besides the 180
-# samples it receives 54 numbers on the rhythm and on how a beat differs from the
-# patient's own. `load_beats` prepares both, as the weights ask for it.
+# The library brings three trained models. `load_model()` without a name loads
+# `strangers`, which is made for people who are not in the training data. It averages
+# the probabilities of a network and of decision trees. Besides the 180 samples it
+# receives 54 numbers on the rhythm and on how a beat differs from the patient's other
+# beats. `load_beats` prepares both, as the model asks for it.
 
 # %%
 classifier = load_model()
@@ -189,17 +194,19 @@ plots.show(
 # *Figure 0.4. Confusion matrix of the record.*
 #
 # 98.7 % of the 2,605 beats get the annotators' class. Do not believe this number: the
-# weights were trained on record 223, too. What they do for *new* people was measured
-# by leaving people out of training. There the expected accuracy is 95.7 %. The weights
-# find 90 % of V, 54 % of S, and next to no F. Page 13 shows how this is
+# model was trained on record 223, too. What it does for *new* people was measured
+# by leaving people out of training. There the expected accuracy is 95.7 %. The model
+# finds 90 % of V, 54 % of S, and next to no F. (Its settings were chosen on the same
+# people, so these scores may be slightly too high. It counts the escape beats `e` and
+# `j` as N; the paper and `ours` below count them as S.) Page 13 shows how this is
 # measured and why it is so much less.
 #
 # ### Exercise 1: the surest mistake
 #
 # Write `surest_mistake(probabilities, labels)`: for probabilities of shape (n, 4) and
 # labels of shape (n,), the row number of the wrongly classified beat with the highest
-# probability for its wrong class, or `None` if there is no mistake. Then look at that
-# beat of record 223.
+# probability for its wrong class, or `None` if there is no mistake. Then draw that
+# beat of record 223 as in Figure 0.3: its time in seconds is `beats.samples[row] / 360`.
 
 
 # %% tags=["exercise"]
@@ -226,9 +233,9 @@ check("00.1", surest_mistake)
 # ## Known patients
 #
 # The paper that this book follows does not ask about new people. It divides the *beats*
-# of all recordings at random into a training half and a test half. The weights `ours`
-# were trained in this way: the paper's network, trained otherwise (page 10). This is
-# the stored result of that run on the test half, under that split only:
+# of all recordings at random into a training half and a test half. `ours` is the
+# paper's network, trained on such a training half with another recipe (page 10). This
+# is its stored result on the test half:
 
 # %%
 (run,) = studies.results("reproduction", "resnet-tcn-ours", seed=0)
@@ -260,7 +267,8 @@ for name, scores, row in zip(
 # | our run of the paper's recipe, seed 0 | 98.31 % |
 # | `ours`: the same network, trained otherwise, seed 0 | 99.04 % |
 #
-# (One setting of `ours` was first seen on the test half: page 10.)
+# (Scores on the test half first suggested one setting of `ours`, so 99.04 % may be
+# slightly too high: page 10.)
 #
 # **Predict:** the beats of the test half were not trained on. Why is 99.04 % still
 # more than a new patient can expect?

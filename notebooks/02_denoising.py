@@ -443,8 +443,10 @@ plots.show(figure)
 #
 # Why before cutting? One number of A9 depends on many samples: the 12 coefficients
 # reach 11 samples back at level 1, 22 at level 2, and so on, in all
-# $11 \cdot (1 + 2 + \dots + 256) = 5{,}621$ samples, 15.6 s, to each side. A beat has
-# 180 samples, enough for 4 levels. The rest would be its own mirror images.
+# $11 \cdot (1 + 2 + \dots + 256) = 5{,}621$ samples, or 15.6 s. Synthesis spreads this
+# number over as many samples again, so a denoised sample depends on 15.6 s of the
+# recording on each side of it. A beat has 180 samples, enough for 4 levels. The rest
+# would be its own mirror images.
 
 # %%
 assert denoising.reach() == 11 * (2**9 - 1) == 5621
@@ -495,7 +497,8 @@ check("02.4", denoise_with)
 # With $\lambda = 0.10$ a coefficient of 0.30 becomes 0.20, and one of −0.05 becomes 0.
 # How large are the coefficients of noise? White noise of standard deviation $\sigma$
 # has coefficients of the same $\sigma$ in every band. D1 holds hardly any heart, so
-# its median absolute value, divided by 0.6745, estimates $\sigma$. Of $n$ random
+# its median absolute value estimates $\sigma$: for normally distributed noise this
+# median is $0.6745\,\sigma$, so we divide by 0.6745. Of $n$ random
 # numbers hardly one exceeds $\lambda = \sigma\sqrt{2 \ln n}$: for $\sigma = 0.02$ mV and
 # $n = 108{,}000$ that is 0.096 mV.
 
@@ -545,8 +548,10 @@ for (method, size), (qrs, rest) in error.items():
 # <details><summary>Answer</summary>
 #
 # At the QRS complexes. With noise of 0.02 mV, zeroing is wrong by 59 µV there and
-# soft thresholding by 36 µV. Elsewhere D1 and D2 hold only noise, both methods remove
-# it, and the errors are 15 and 14 µV.
+# soft thresholding by 36 µV. Elsewhere D1 and D2 hold only noise, and both methods
+# remove it. The errors that remain are 15 and 14 µV: a quarter of the power of the added
+# noise lies in the bands that are kept ($20 \cdot \sqrt{1/4} = 10$ µV), and the recording's
+# own noise in D1 and D2 is removed too, but counts as truth here.
 #
 # </details>
 

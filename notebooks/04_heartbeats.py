@@ -113,7 +113,8 @@ for name in ("signals", "labels", "symbols", "records", "samples"):
 print("rr_before_s ", everything.rr_before_s[:4])
 
 # %% [markdown]
-# The first beat of a record has no beat before it, so its interval is `nan`.
+# The first beat of a record has no beat before it, so its interval is `nan`. Here it is
+# missing: it lies too close to the start to be cut, as the next section explains.
 #
 # ## Which beats are kept?
 #
@@ -151,7 +152,7 @@ print("100 and 150:", kept[100, 150], " 90 and 90:", kept[90, 90])
 #
 # </details>
 #
-# So the counts rule out the bare window, but not which of 810 rules the paper used.
+# So the counts rule out the bare window, but do not tell which of the 810 rules the paper used.
 # This book uses 100 and 150.
 #
 # ## Five classes
@@ -161,7 +162,7 @@ print("100 and 150:", kept[100, 150], " 90 and 90:", kept[90, 90])
 #
 # | class | symbols | what happened |
 # | --- | --- | --- |
-# | N | `N` `L` `R` `B` | started in the sinus node; with `L`, `R` or `B` a bundle branch is blocked |
+# | N | `N` `L` `R` `B` | in none of the other classes: mostly started in the sinus node, but also the beats of atrial fibrillation; with `L`, `R` or `B` a bundle branch is blocked |
 # | S | `A` `S` `J` `a` `e` `j` `n` | started above the ventricles, but not in the sinus node |
 # | V | `V` `E` `r` | started in a ventricle |
 # | F | `F` | fusion: a normal and a ventricular activation met |
@@ -259,7 +260,8 @@ plots.show(
 # half second only. Triangles mark R peaks.*
 #
 # The window cuts off the T wave unless the heart is fast. It excludes the
-# neighbouring beats, and so the rhythm. Yet rhythm is what defines S. Call a beat
+# neighbouring beats, and so the rhythm. Yet most S beats differ from N mainly in their
+# timing. Call a beat
 # *early* if its [RR interval](../book/glossary.md#term-RR-interval) is less than
 # 85 % of the usual one in its record:
 
@@ -283,8 +285,10 @@ page.states("734 of the 802", two.sum(), within=0)
 page.states("245 beats", np.isin(beats.symbols, ["e", "j"]).sum(), within=0)
 
 # %% [markdown]
-# 88 % of S and 7 % of N are early. One number that the window leaves out would
-# separate most S from most N. The paper's network does not receive it; page 13 adds it.
+# 88 % of S and 7 % of N are early. So one number that the window leaves out separates
+# most S from most N. It is not enough: N is thirty times as frequent, so there are more
+# than twice as many early N as early S. The paper's network does not receive it; page 13
+# adds it.
 #
 # ### Exercise 1: a longer window
 #
@@ -434,7 +438,8 @@ plots.show(
 # - every class is in both.
 #
 # If a class has beats of one person only, raise a `ValueError`. Scikit-learn's
-# `StratifiedGroupKFold` helps. Try at most a hundred seeds.
+# `StratifiedGroupKFold` helps. Its seed matters only where people have equal counts;
+# there try up to a hundred.
 
 
 # %% tags=["exercise"]
@@ -458,7 +463,7 @@ def split_by_person(records, labels):
             split = splits.Split(train, test)
             splits.check_patients(split, records)  # raises if one is shared
             return split
-    raise ValueError("A class has beats of one person only.")
+    raise ValueError("No split with every class in both halves was found.")
 
 
 check("04.3", split_by_person)
@@ -514,7 +519,8 @@ page.states("98.2 %", 100 * accuracy, within=0.3)
 # 2. Predict which one changes the mean F1 most. Then repair each alone and measure.
 # 3. Repair all of them. Write `halves(records, labels)`, which returns the rows of
 #    the training part (rare classes, labels above 0, three times) and of the test
-#    part. Use the solution of exercise 3 or DS1 and DS2, if every record is in them.
+#    part. Use the solution of exercise 3, or `splits.patient_split(records,
+#    strict=True)` if every record is in DS1 or DS2.
 # 4. Write the sentence with which the study should report its result.
 #
 # | points | for |
@@ -548,7 +554,7 @@ def repaired(beats, after=False, scale=False, people=False, ks=(1, 3, 5, 7)):
     rows = rows if after else np.r_[rows, rare, rare]
     split = splits.random_split(labels[rows], seed=0)
     if people:
-        split = splits.patient_split(beats.records[rows])
+        split = splits.patient_split(beats.records[rows], strict=True)
     train, test = rows[split.train], rows[split.test]
     if after:
         rare = train[labels[train] > 0]
@@ -592,8 +598,11 @@ check("04.4", halves)
 # | report $k = 1$ instead of the best | 95.0 % | the test half chose $k$; here it would have chosen 1 anyway |
 # | the first three | 44.9 % | |
 #
-# A leak need not change the score to be a leak: with another data set the second or
-# the fourth would. A fair report: "With $k$ nearest neighbours, $k$ chosen on
+# The differences cannot be added. Copying after the split also takes the copies out of
+# the test half, where they made rare classes three times as frequent and their F1
+# higher. The split by person also undoes the first leak: all copies of a beat stay with
+# their person. And a leak need not change the score to be a leak: with another data set
+# the second or the fourth would. A fair report: "With $k$ nearest neighbours, $k$ chosen on
 # validation patients of DS1, the mean F1 on the patients of DS2 is ..."
 #
 # </details>
@@ -603,9 +612,9 @@ check("04.4", halves)
 # - A beat is a row of 180 samples around the R peak, cut from a denoised record.
 # - 810 pairs of margins give the paper's counts; this book keeps beats with 100
 #   samples before and 150 after.
-# - The AAMI classes say where a beat started. Nine beats in ten are N: always
+# - The AAMI classes say roughly where a beat started. Nine beats in ten are N: always
 #   answering N has an accuracy of 0.892 and a mean F1 of 0.236.
-# - Half a second hides the rhythm, and rhythm is what defines S.
+# - Half a second hides the rhythm, and most S beats differ from N mainly in their timing.
 # - The random split puts every person into both halves. DS1 and DS2 separate
 #   all but one.
 # - Choices are made on a part of the training half.

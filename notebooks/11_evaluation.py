@@ -253,13 +253,14 @@ for name, text in {
 #
 # Two claims of the paper do not follow from its Table I. The gain in accuracy over
 # other works is given as "1%–4.8%"; over Gai's 98.6 % it is 0.2 points. The
-# sensitivity of F, 78.3 %, is above that of one work of four. And the works differ in
+# sensitivity of each class is called "greater than most works"; that of F, 78.3 %, is
+# above one of four. And the works differ in
 # classes, beats and splits: the table is no ranking of methods.
 #
 # ## What the scores hide: base rates
 #
-# An S beat is premature, but the network sees half a second, often without the beat
-# before. Could a clock correct its answers? Call a beat *early* if the
+# Most S beats are premature (not the escape beats `e` and `j`), but the network sees only
+# 0.25 s before the R peak, and so not the R peak before it. Could a clock correct its answers? Call a beat *early* if the
 # [RR interval](../book/glossary.md#term-RR-interval) before it is below 0.9 of its
 # record's median. Among the S beats that `ours` calls N, 75 % are early. Among the N
 # beats that it gets right, 10 % are.

@@ -81,7 +81,9 @@ assert score(nn.Identity(), four, torch.tensor([3])) == 2
 # *Occlusion* ([glossary](../book/glossary.md#term-occlusion)) is an experiment: hide
 # a part of the beat and see how far the score falls. We hide 18 samples, 50 ms,
 # behind a straight line between their two neighbours. Zeros would put two steps into
-# the beat, and the network might react to the steps.
+# the beat, and the network might react to the steps. The result, one number per sample,
+# is an [attribution](../book/glossary.md#term-attribution); drawn under the beat it is a
+# *map*.
 
 
 # %%
@@ -120,8 +122,9 @@ assert nothing.abs().max() < 1e-3
 #
 # <details><summary>Answer</summary>
 #
-# For S and F the QRS complex counts most. V is the class with the most weight outside
-# of it: a ventricular beat is wide, and it has no P wave before it.
+# For F: its score falls most, then that of S, N and, far behind, V. V is the class with
+# the most weight outside of the QRS complex. A ventricular beat is wide and has no P
+# wave before it; this experiment does not show whether that is the reason.
 #
 # </details>
 
@@ -308,8 +311,9 @@ check("15.2", integrated)
 # map for a network with random weights. Where the two agree, the map shows the beat and
 # not what the network has learnt.
 #
-# We compare sizes by rank: 1 if both networks put the samples in the same order, 0
-# if the orders have nothing in common.
+# We rank the samples of both maps by size and correlate the ranks (*Spearman's rank
+# correlation*): 1 if both networks put the samples in the same order, 0 if the orders
+# have nothing in common.
 
 # %%
 torch.manual_seed(0)
@@ -356,9 +360,8 @@ plots.show(figure)
 # *Figure 15.2. One F beat and two maps of it, each scaled to its largest value. Left: the
 # trained network. Right: a network with random weights.*
 #
-# In the order of their samples, the maps of the trained and of the untrained network have
-# a correlation of 0.43 for gradient times input, 0.45 for integrated gradients and 0.55
-# for occlusion. One of the two networks has learnt nothing, so what they share does not
+# The rank correlation of the maps of the trained and of the untrained network is 0.43 for
+# gradient times input, 0.45 for integrated gradients and 0.55 for occlusion. One of the two networks has learnt nothing, so what they share does not
 # come from learning. It comes from the beat and from how the network is built.
 #
 # ## Test 2: hide what the map points at
@@ -399,9 +402,9 @@ for name, percent in flips.items():
 # At random, 5 % of the answers change. Gradient times input (12 %) and integrated
 # gradients (22 %) find better places than chance, but neither beats the R peak (30 %),
 # which needs no map at all. Occlusion does (43 %), and has an advantage: it has tried
-# all places before. With 120 beats the standard error is about 4 points. For this
-# network, the gradient maps are a worse guide to what an answer depends on than the
-# plain rule "look at the R peak".
+# all places before. With 120 beats the standard error is about 4 points. So gradient
+# times input is clearly a worse guide than the plain rule "look at the R peak"; the 8
+# points of integrated gradients are less than two standard errors of a difference.
 #
 # ## Test 3: a cue that we planted
 #
@@ -540,7 +543,7 @@ page.states("against 4 % and 3 %", list(at_cue.values())[2:], within=3)
 # - A map is a claim. Test it with random weights, by hiding what it points at beside a
 #   rival that needs no map, and on a cue that you planted.
 # - A map says what the network uses. Whether that is a good reason is another
-#   question, and nothing outside of the 180 samples, such as an early beat, can show.
+#   question, and nothing outside of the 180 samples, such as an early beat, can appear in it.
 #
 # ## What next
 #

@@ -38,8 +38,8 @@ marks = record.r_peaks[record.r_peaks < len(x)]
 # %% [markdown]
 # Until now cardiologists marked the R peaks, and the whole recording was there. At a
 # bed, a program has to find the beats, and the next second does not exist yet. The
-# published network has seen some of these people, so we measure what
-# *changes* between a file and a bed, not an accuracy to expect.
+# published network has seen all of these people and half of their beats, so we measure
+# what *changes* between a file and a bed, not an accuracy to expect.
 #
 # ## Where are the beats?
 #
@@ -64,7 +64,8 @@ def steepness(x):
 
 # %% [markdown]
 # Every local maximum of the steepness is a *candidate*: nothing within 54 samples
-# (0.15 s) is steeper. For each candidate we also note what lies around it, and where
+# (0.15 s) is steeper. For each candidate we also note the greatest steepness within 1.1 s
+# (`highest`), the steepness 0.2 and 0.15 s away, and where
 # annotators would put their mark: `align_r_peaks` moves it by at most 27 samples to
 # the largest deflection.
 
@@ -228,8 +229,8 @@ print(mitdb.sum(), mitdb.nlargest(5, "ecgkit_missed"), sep="\n\n")
 # </details>
 #
 # Missed and extra beats are 0.20 % in the 26 records that had no part in the fit.
-# [SleepECG](https://sleepecg.readthedocs.io), an adaptive threshold run on six minutes
-# at a time, misses 641, adds 660.
+# [SleepECG](https://sleepecg.readthedocs.io) uses an adaptive threshold. Run on six
+# minutes at a time, it misses 641 beats and adds 660.
 #
 # ### Which beats are missed?
 
@@ -278,7 +279,14 @@ plots.show(
 # to the ratios `train`, shape (n, k), and return for each row of `test` whether it is
 # a beat. Fit it to DS1 with some of the four ratios, and count wrong candidates in DS2.
 # Which ratio is best alone? Which can be left out? Leave out record 207: nobody marked
-# beats in its flutter.
+# beats in its flutter. The candidates of a record, with their ratios `1` to `4`:
+#
+# ```python
+# rows = r_peaks.find_candidates(source.read(name).lead("MLII"))
+# rows[list("1234")] = r_peaks.describe_candidates(rows)
+# j = match_beats(source.read(name).r_peaks, rows["r_peak"].to_numpy(), 54)
+# rows["is_beat"] = np.isin(np.arange(len(rows)), j)
+# ```
 
 
 # %% tags=["exercise"]
@@ -482,7 +490,7 @@ plots.show(
 # *Figure 18.3. The same second, denoised in two ways.*
 #
 # The price: a causal filter delays each frequency differently, so the shape, the sum of
-# all waves, changes. Cardiologists know the effect as a false ST segment, so
+# all waves, changes. Cardiologists know the effect as a false ST deviation, so
 # recommendations allow a causal high-pass of 0.05 Hz only ([Kligfield et al.
 # 2007](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)).
 #
@@ -526,16 +534,17 @@ print(f"{changed.shape[1]:,} beats:", 100 * changed.mean(axis=1), "%")
 #
 # <details><summary>Answer</summary>
 #
-# The detector. It waits two to three seconds for its confirmation.
+# No single one. A beat ends 0.25 s after its R peak, the look-ahead is 1.4 s, and a block
+# of 512 samples takes up to 1.4 s to fill: 1.7 to 3.1 s. The detector takes 2 to 3 s.
 #
 # </details>
 #
 # ### Exercise 4: filter a stream
 #
 # Write `fir(chunks, h)`: `chunks` yields arrays of any length, also shorter than
-# the filter `h`, also empty. Yield for each as many causal outputs,
-# $y_n = \sum_{i=0}^{k-1} h_i x_{n-i}$ with zeros before the first sample, so that put
-# together they are `np.convolve(x, h)[:len(x)]`.
+# the filter `h`, which has $k$ numbers, also empty. For each chunk yield as many causal
+# outputs as it has samples, $y_n = \sum_{i=0}^{k-1} h_i x_{n-i}$ with zeros before the
+# first sample, so that put together they are `np.convolve(x, h)[:len(x)]`.
 
 
 # %% tags=["exercise"]
@@ -578,15 +587,17 @@ for beats in (exact, live):
 
 # %% [markdown]
 # All labels of the stream are those of the file, and an answer comes 15.9 to 17.5 s
-# after its R peak (first line). With biquads and the live detector it comes after 2.1 to
-# 3.2 s (second line). A look-ahead of 1.4 s would fit into that.
+# after its R peak (first line): 0.25 s until the beat ends, 15.6 s of look-ahead, up to
+# 1.4 s until a block of 512 samples is full, and up to 0.2 s for a chunk. With biquads
+# and the live detector it comes after 2.1 to 3.2 s (second line); wavelets with a
+# look-ahead of 1.4 s would need about as long.
 #
 # ## What is still missing
 #
 # - **New patients.** Page 13 measures what they cost.
 # - **A signal that is not an ECG.** This monitor does not notice a fallen electrode.
-# - **Proof.** Device software has rules (IEC 62304, IEC 60601-2-47), and a benefit to
-#   patients is shown in a study. This model is **not a medical device**.
+# - **Proof.** Device software has rules (IEC 62304; IEC 60601-2-27 for monitors, -2-47
+#   for ambulatory recorders), and a benefit to patients is shown in a study. This model is **not a medical device**.
 #
 # ## Recap
 #

@@ -269,7 +269,7 @@ print(f"dense / cone within FastCPU: {dense_s / fast_s:.1f}")
 #
 # ### Exercise 2: the cone of two blocks
 #
-# `last_step(first, second, x)` gets two temporal blocks (kernel size 7, dilations 1 and 2)
+# `last_step_of_two(first, second, x)` gets two temporal blocks (kernel size 7, dilations 1 and 2)
 # and x of shape (b, c, n) with n at least 37. Return what `second(first(x))[..., -1]`
 # returns, shape (b, c'), and compute nothing that this step does not read. Write it
 # without `decimated` and without dropout. The lengths are 37, 31, 13, 7, 1. The check
@@ -353,8 +353,8 @@ with torch.no_grad():
         assert (difference > 1e-9) == (n < 175)
 
 # %% [markdown]
-# With `squeeze="time"` the gates need every position of the last block, so this reading
-# of the paper has no cone.
+# With `squeeze="time"` the gates need every position of the last block, so this
+# interpretation of the paper has no cone.
 #
 # ## Related work
 #

@@ -254,7 +254,7 @@ plots.show(plots.finish(figure, title, alt))
 # [Dropout](../book/glossary.md#term-dropout) needs one random decision per activation.
 # Sixteen random bits are enough: of their $2^{16} = 65{,}536$ values, 45,875 mean
 # "keep", which makes the rate 19,661/65,536 instead of 0.3, a difference of
-# $6 \cdot 10^{-6}$. One 64-bit random number then serves four activations.
+# $3 \cdot 10^{-6}$. One 64-bit random number then serves four activations.
 
 
 # %%
@@ -300,8 +300,8 @@ print("the library's choice:", pick_precision(torch.device("cpu")))
 # %% [markdown]
 # *Figure 21.3. Training steps of the joint network in one thread, median of 15 turns.*
 #
-# Replacing the dropout layer alone makes the step 1.07 times as fast, all of `FastCPU`
-# 1.35 times. Both compute the same function.
+# Replacing the dropout layer alone makes the step about 1.07 times as fast, all of
+# `FastCPU` about 1.35 times. Both compute the same function.
 #
 # **bfloat16** does not: matrix products keep 8 significant bits instead of 24. The step
 # with it is 1.6 times as fast as the plain one. By itself the library chooses bfloat16

@@ -41,7 +41,7 @@ def surest_mistake(answer: Function) -> Verdict:
         got,
         2,
         mistakes,
-        praise="Some of these beats turn out to be the annotators' mistakes.",
+        praise="Look at such beats first: either the model or the label is wrong.",
         otherwise="Among the beats whose most probable class is not the label, take the highest.",
     )
 

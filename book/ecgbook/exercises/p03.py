@@ -12,7 +12,7 @@ slowest_hearts = expect(
     [60 * 360 / 1024, 60 * 360 / 512],
     [
         ([0.3516, 0.7031], "Those are in Hz: give beats per minute."),
-        ([60 / 0.3516, 60 / 0.7031], "Those are seconds per minute of waiting: multiply by 60."),
+        ([60 / 0.3516, 60 / 0.7031], "You divided 60 by the frequency: multiply by it."),
     ],
     praise="Zeroing A9 is safe for regular hearts; zeroing D9 is not for one of 40 per minute.",
     otherwise="One beat per second is 1 Hz and 60 beats per minute.",
@@ -36,17 +36,17 @@ mains_in_europe = expect(
 
 
 def retrained(answer: Mapping[str, Sequence[float]]) -> Verdict:
-    """Scores in per cent, one per seed, of the paper's preparation and of the reader's."""
-    paper, mine = (np.asarray(given(answer)[name], dtype=float) for name in ("paper", "mine"))
-    if paper.shape != mine.shape or paper.ndim != 1 or len(paper) < 2:
+    """Scores in per cent, one per seed, with the book's bands and with the reader's."""
+    book, mine = (np.asarray(given(answer)[name], dtype=float) for name in ("book", "mine"))
+    if book.shape != mine.shape or book.ndim != 1 or len(book) < 2:
         return wrong("Give two lists, with the same two seeds or more: one run may be chance.")
-    if np.nanmax([paper, mine]) <= 1:
+    if np.nanmax([book, mine]) <= 1:
         return wrong("Those are shares: give per cent, as `retrain` returns.")
-    if np.array_equal(paper, mine):
+    if np.array_equal(book, mine):
         return wrong("All scores are equal: did `retrain` get the signals of the new table?")
-    change, spread = np.mean(mine - paper), max(np.ptp(paper), np.ptp(mine))
-    found = f"Your bands change the score by {change:+.1f} points; seeds spread by {spread:.1f}."
-    return right(f"{found} Trust a difference that is clearly larger than the spread.")
+    changes = ", ".join(f"{change:+.1f}" for change in mine - book)
+    found = f"Seed by seed, your bands change the score by {changes} points."
+    return right(f"{found} Trust a change that has one sign for every seed; else add seeds.")
 
 
 CHECKS = {"1": slowest_hearts, "2": mains_in_europe, "3": retrained}

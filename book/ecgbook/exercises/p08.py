@@ -9,14 +9,14 @@ from ecgbook.page import Verdict, right, wrong
 output_length = expect(
     (180 + 2 * 6 - 7) // 4 + 1,
     [
-        (47.25, "A filter stands at whole places: round down."),
+        (47.25, "A filter stands at whole positions: round down."),
         (48, "That rounds up: the last place would reach beyond the padded signal."),
         (46, "That counts the steps: add the place where the filter begins."),
         (180 // 4, "Dividing by the stride is right only if the padding makes up for the width."),
         ((180 - 7) // 4 + 1, "That is without padding: six zeros stand at *each* end."),
     ],
-    praise="The filter fits at 47 places; for one more, three samples are missing.",
-    otherwise="At how many places does a filter of 7 fit on 180 + 6 + 6 samples, 4 apart?",
+    praise="The filter fits at 47 positions; for one more, three samples are missing.",
+    otherwise="At how many positions does a filter of 7 fit on 180 + 6 + 6 samples, 4 apart?",
 )
 
 
@@ -48,14 +48,14 @@ def pooled(answer: Function) -> Verdict:
     features = given(network(x))
     maps = network.layers(network.stem(x[:, None]))  # (6, 64, 45)
     if features.shape == (6, 45):
-        return wrong("That is the mean over the channels: average over the 45 places.")
+        return wrong("That is the mean over the channels: average over the 45 positions.")
     if features.shape != (6, 64):
         return wrong(f"Six beats should give (6, 64) features, not {tuple(features.shape)}.")
     if torch.allclose(features, maps.amax(dim=2)):
         return wrong("That is the largest value of each channel: take the mean.")
     if not torch.allclose(features, maps.mean(dim=2), atol=1e-5):
-        return wrong("The shape is right, but these are not the means over the last 45 places.")
-    return right("64 means, the same for any order of the places. Now compare the sensitivities.")
+        return wrong("The shape is right, but these are not the means over the last 45 positions.")
+    return right("64 means, the same for any order of the positions. Compare the sensitivities.")
 
 
 CHECKS = {"1": output_length, "2": plain_module, "3": pooled}

@@ -104,7 +104,7 @@ def reliability_diagram(
     for (top, bottom), (name, bins) in zip(grid.T, found.items(), strict=True):
         counts, accuracy, confidence, ece = bins
         top.plot([0, 1], [0, 1], ":", color=TRACE, label="perfect calibration")
-        top.plot(confidence, accuracy, "o-", color=COLORS[0], ms=5, label="beats per bin")
+        top.plot(confidence, accuracy, "o-", color=COLORS[0], ms=5, label="accuracy of a bin")
         top.set(xlim=(0, 1), ylim=(0, 1.02))
         seen.append(f"{name}: ECE {100 * ece:.2f} %")
         top.set_title(seen[-1], loc="left", size=11)
