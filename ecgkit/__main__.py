@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +51,8 @@ def _show(options: argparse.Namespace, result: Any, synthetic: bool, lines: Sequ
     """Print a result as JSON; or lines, under a banner if it is of synthetic records."""
     if options.json:
         return print(json.dumps(result))
-    given = [
-        getattr(options, name, None) for name in ("save", "onnx", "out", "annotations", "plot")
-    ]
-    written = [f"written: {path}" for path in given if isinstance(path, Path)]
+    made = (getattr(options, key, None) for key in ("save", "onnx", "out", "annotations", "plot"))
+    written = [f"written: {path}" for path in made if isinstance(path, Path)]
     print(*[BANNER] * synthetic, *lines, *written, sep="\n")
 
 
@@ -112,9 +110,11 @@ def _train(options: argparse.Namespace) -> None:
     from ecgkit.data.beats import Beats, load_beats
     from ecgkit.evaluate.runs import train_and_test
     from ecgkit.nn.models import build
-    from ecgkit.train.recipe import find_recipe
+    from ecgkit.train.recipe import RECIPES
 
-    recipe = find_recipe(options.recipe, options.epochs, options.batch)
+    given: dict[str, Any] = {"epochs": options.epochs, "batch": options.batch}
+    changes = {name: value for name, value in given.items() if value is not None}
+    recipe = replace(RECIPES[options.recipe], **changes)
     beats = Beats.load(options.beats) if options.beats else None
     preparation = given_preparation(options, None if beats is None else beats.preparation)
     build(options.model, preparation.n_features)  # refuses a wrong name before anything is read

@@ -99,7 +99,7 @@ def given_preparation(options: argparse.Namespace, table: Preparation | None = N
 def _add_train(train: argparse.ArgumentParser) -> None:
     train.set_defaults(split="random")
     train.add_argument("--model", default="resnet-tcn", help="default: %(default)s")
-    train.add_argument("--recipe", default="ours", help="paper or ours (default)")
+    train.add_argument("--recipe", choices=("paper", "ours"), default="ours", help="default: ours")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--epochs", type=int, help="default: the recipe's")
     train.add_argument("--batch", type=int, help="beats per step; default: the recipe's")

@@ -180,7 +180,6 @@ def test_training_writes_the_run_and_its_weights_once(refused, trained, table):
     ("option", "value", "word"),
     [
         ("--model", "vgg", "vgg"),
-        ("--recipe", "yours", "yours"),
         ("--batch", 0, "batch 0"),
         ("--device", "abacus", "abacus"),
         ("--precision", "float7", "float7"),

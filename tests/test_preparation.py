@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ecgkit import InputError
-from ecgkit.data.preparation import SAMPLING_RATE, Preparation
+from ecgkit.data.preparation import BEAT_LENGTH, SAMPLING_RATE, Preparation
 
 EVERYTHING = Preparation(
     **{"lead": "first", "zeroed": ("A3", "D1"), "wavelet": "sym4", "level": 3, "step": 2},
@@ -18,7 +18,7 @@ EVERYTHING = Preparation(
 def test_the_defaults_are_the_papers():
     # Section IV-A: 360 Hz, lead MLII, wavelet db6, 180 samples (0.5 s) per beat; no features.
     plain = Preparation()
-    assert (SAMPLING_RATE, plain.n_samples, plain.n_features) == (360, 180, 0)
+    assert (SAMPLING_RATE, BEAT_LENGTH, plain.n_features) == (360, 180, 0)
     assert (plain.lead, plain.wavelet, plain.step, plain.units) == ("MLII", "db6", 1, "mV")
     # Decisions of the book: nine levels, below 0.35 Hz and above 45 Hz nothing, R in the middle.
     assert (plain.level, plain.zeroed) == (9, ("A9", "D1", "D2"))

@@ -21,7 +21,7 @@ from ecgkit.train import fit
 from ecgkit.train.checkpoints import CHECKPOINT
 from ecgkit.train.device import pick_device, pick_precision
 from ecgkit.train.fit import predict
-from ecgkit.train.recipe import RECIPES, Recipe, class_weights, find_recipe, learning_rate, loss
+from ecgkit.train.recipe import RECIPES, Recipe, class_weights, learning_rate, loss
 
 CPU = torch.device("cpu")
 PAPER = Recipe(epochs=4, batch=32)
@@ -285,16 +285,12 @@ def test_the_papers_recipe_is_the_papers():
     others = {k: v for k, v in asdict(paper).items() if k not in ("epochs", "learning_rate")}
     assert [k for k, v in others.items() if v] == ["batch", "schedule", "balance", "shortest_crop"]
     assert (paper.batch, paper.balance, paper.shortest_crop) == (128, 1, 0.75)
-    assert find_recipe("ours", epochs=3, batch=64).batch == 64
-    assert find_recipe("ours", epochs=3).schedule == "one-cycle"
 
 
 @pytest.mark.parametrize("bad", [{"batch": 0}, {"epochs": -1}, {"schedule": "cosine"}])
 def test_a_recipe_that_cannot_be_followed_is_refused(bad):
     with pytest.raises(InputError):
         Recipe(**bad)
-    with pytest.raises(InputError, match="best"):
-        find_recipe("best")
 
 
 def test_the_learning_rate_over_the_steps_of_all_epochs(monkeypatch):

@@ -88,8 +88,8 @@ def ec57_table(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     columns = {}
     for mapping in aami.MAPPINGS:
         columns[f"{mapping}, gross"] = _texts(with_interval(outcomes, score, mapping=mapping))
-        reports = [ec57.report_given_peaks(one.by_record[mapping]).average for one in outcomes]
-        average = [100 * np.mean([of[key] for of in reports]) for key in keys]
+        tables = [pd.DataFrame(map(ec57.scores, o.by_record[mapping].values())) for o in outcomes]
+        average = [100 * np.mean([table[key].mean() for table in tables]) for key in keys]
         columns[f"{mapping}, average"] = [f"{value:.1f}" for value in average]
     heads = [ec57.SCORES[key].replace("V ", "VEB ").replace("S ", "SVEB ", 1) for key in keys]
     return pd.DataFrame(columns, index=heads)

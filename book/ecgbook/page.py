@@ -6,6 +6,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,8 @@ class Verdict:
         return f"{'Right.' if self.right else 'Not yet.'} {self.text}"
 
 
-def right(text: str) -> Verdict:
-    """Return the verdict on a right answer."""
-    return Verdict(True, text)
-
-
-def wrong(text: str) -> Verdict:
-    """Return the verdict on a wrong answer: what is wrong, without the solution."""
-    return Verdict(False, text)
+right, wrong = partial(Verdict, True), partial(Verdict, False)
+"""Verdicts on a right answer, and on a wrong one: what is wrong, without the solution."""
 
 
 class NothingReturnedError(Exception):

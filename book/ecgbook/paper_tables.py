@@ -44,6 +44,7 @@ NEW_PATIENTS_SCORES = {
     **{"accuracy": "Acc %", "f1_V": "F1 of V %", "f1_S": "F1 of S %", "f1_F": "F1 of F %"},
     **{"se": "mean Se %", "j_kappa": "j-kappa"},
 }
+LABELS = NEW_PATIENTS_SCORES | {key: f"{label} %" for key, label in SCORES.items()}
 
 Matrices = Sequence[Run | ArrayLike]
 _NUMBER = re.compile(r"[-+]?\d[\d.,e+-]*(\s(±|to|of|\*|\().*)?")

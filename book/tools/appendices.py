@@ -36,6 +36,7 @@ from ecgbook.studies import people
 from ecgkit import InputError, load_beats, plots
 from ecgkit.data import aami, splits
 from ecgkit.data.beats import Beats
+from ecgkit.data.preparation import BEAT_LENGTH
 from ecgkit.data.sources import DATABASES, find_source
 from ecgkit.data.wfdb_io import read_annotations, read_header
 from ecgkit.evaluate import ec57, metrics
@@ -146,7 +147,7 @@ def one_model(name: str, classifier: Classifier, run: Run) -> str:
         f"{path.stat().st_size / 1e6:.1f} MB",
         "File": f"`ecgkit/weights/{path.name}`, SHA-256 "
         f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`",
-        "Input": f"{prepared.n_samples} samples of lead {prepared.lead}, 360 Hz, around an R peak; "
+        "Input": f"{BEAT_LENGTH} samples of lead {prepared.lead}, 360 Hz, around an R peak; "
         f"units: {prepared.units}; "
         f"bands {', '.join(prepared.zeroed)} set to zero; "
         f"features: {', '.join(prepared.features) or 'none'}",

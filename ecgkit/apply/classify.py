@@ -139,7 +139,9 @@ def classify(
     doubts += quality.check_recording(recording)
     gaps = quality.find_gaps(recording.signal)
     signal = resample(quality.fill_gaps(recording.signal, gaps), recording.fs)
-    gaps = _resample_gaps(gaps, recording.fs)
+    # Of the gaps those that matter, at 360 Hz: up to 10 ms are filled well.
+    begin, end = gaps[np.diff(gaps)[:, 0] > 0.01 * recording.fs].T * (SAMPLING_RATE / recording.fs)
+    gaps = np.c_[np.floor(begin), np.ceil(end)].astype(np.int64)
     samples, symbols, r_peaks = _find_peaks(recording, signal, gaps, detect)
     found = extract_beats(signal, r_peaks, classifier.preparation, gaps)
     table = quality.grade_windows(signal, r_peaks)
@@ -178,12 +180,6 @@ def _doubt_weights(recording: Recording, classifier: Classifier) -> list[str]:
             f"{recording.lead or 'without a name'}."
         )
     return doubts
-
-
-def _resample_gaps(gaps: NDArray[np.int64], fs: float) -> NDArray[np.int64]:
-    """Begin and end at 360 Hz of the gaps that matter: those of up to 10 ms are filled well."""
-    begin, end = gaps[np.diff(gaps)[:, 0] > 0.01 * fs].T * (SAMPLING_RATE / fs)
-    return np.c_[np.floor(begin), np.ceil(end)].astype(np.int64)
 
 
 def _find_peaks(

@@ -104,11 +104,7 @@ def _is_time(name: str, cells: pd.Series, numbers: NDArray[np.float64]) -> bool:
 def _find_clock(
     column: int, name: str, unit: str, cells: pd.Series, numbers: NDArray[np.float64]
 ) -> Clock | None:
-    """Return the step and the rate of a column of times from its first cells.
-
-    None if they do not rise, or are rounded so that more than ten samples share one. The unit is
-    stated, or the one that makes 20 to 20,000 Hz.
-    """
+    """Find step and rate of a column of times; None if its cells do not rise, or too coarsely."""
     lag, rises = min(len(numbers) - 1, 100), np.diff(numbers)
     step = float(np.median(numbers[lag:] - numbers[:-lag])) / lag if lag > 0 else 0.0
     if not 0 < step < np.inf or (least := float(np.min(rises[rises > 0]))) > 10 * step:

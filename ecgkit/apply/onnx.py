@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ecgkit import InputError
-from ecgkit.data.preparation import SAMPLING_RATE
+from ecgkit.data.preparation import BEAT_LENGTH, SAMPLING_RATE
 from ecgkit.evaluate.metrics import CLASSES
 from ecgkit.files import atomic_write
 from ecgkit.train.weights import Classifier
@@ -54,7 +54,7 @@ def metadata(classifier: Classifier) -> dict[str, str]:
     p = classifier.preparation
     features = f"; features (b, {p.n_features}), float32" if p.features else ""
     return {
-        "input": f"beats (b, {p.n_samples}), float32, {p.units}{features}",
+        "input": f"beats (b, {BEAT_LENGTH}), float32, {p.units}{features}",
         "output": f"logits (b, {len(CLASSES)}) of {' '.join(CLASSES)}",
         "sampling_rate_hz": str(SAMPLING_RATE),
         "lead": p.lead,
@@ -68,7 +68,7 @@ def metadata(classifier: Classifier) -> dict[str, str]:
 def export_onnx(classifier: Classifier, path: Path | str) -> None:
     """Write a classifier and its :func:`metadata` as an ONNX file; InputError without the extra."""
     onnx, _ = _import("onnx"), _import("onnxscript")
-    sizes = (classifier.preparation.n_samples, classifier.preparation.n_features)
+    sizes = (BEAT_LENGTH, classifier.preparation.n_features)
     inputs = tuple(torch.zeros(2, size) for size in sizes if size)
     how: dict[str, Any] = {"input_names": ["beats", "features"][: len(inputs)], "dynamo": True}
     how["dynamic_shapes"] = ({0: torch.export.Dim("b", min=1)},) * len(inputs)
@@ -96,24 +96,21 @@ def session(path: Path | str) -> Any:
 
 
 def predict(
-    opened: Any,
-    signals: NDArray[np.float32],
-    features: NDArray[np.float32] | None = None,
-    batch: int = 1024,
+    opened: Any, signals: NDArray[np.float32], features: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
     """Class probabilities (n, 4) of beats from a :func:`session`; features only if it has them."""
     known: dict[str, Any] = {"beats": signals, "features": features}
     inputs = {entry.name: known[entry.name] for entry in opened.get_inputs()}
     parts = [np.empty((0, len(CLASSES)), np.float32)]
-    for start in range(0, len(signals), batch):
-        parts += opened.run(None, {k: x[start : start + batch] for k, x in inputs.items()})
+    for start in range(0, len(signals), 1024):
+        parts += opened.run(None, {k: x[start : start + 1024] for k, x in inputs.items()})
     return scipy.special.softmax(np.concatenate(parts), axis=1)
 
 
 def largest_difference(classifier: Classifier, path: Path | str, n: int = 64) -> float:
     """Largest difference between torch's and a file's probabilities of ``n`` random beats."""
     rng, preparation = np.random.default_rng(0), classifier.preparation
-    signals = rng.normal(size=(n, preparation.n_samples)).astype(np.float32)
+    signals = rng.normal(size=(n, BEAT_LENGTH)).astype(np.float32)
     features = rng.normal(size=(n, preparation.n_features)).astype(np.float32)
     ours = classifier.predict(signals, features)
     return float(np.abs(predict(session(path), signals, features) - ours).max())

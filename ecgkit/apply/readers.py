@@ -146,10 +146,7 @@ def _unpack(path: Path, *arguments: Any, **options: Any) -> Recording:
 
 
 def _find_reader(path: Path) -> tuple[Path, Callable[[Path], list[Channel]], str | None]:
-    """Choose the reader of a file; of a WFDB record also its path and the annotator named.
-
-    InputError, with what to do, for formats that are recognized and not read.
-    """
+    """Choose the reader of a file; of a WFDB record also its path and the annotator named."""
     record, named = find_record(path)
     if record and named in (None, *ANNOTATORS):
         return record, read_wfdb, named
@@ -196,16 +193,13 @@ def _read_clinical(path: Path, name: str) -> list[Channel]:
 
 
 def _read_mat(path: Path) -> list[Channel]:
-    """List the rows of ``val`` in a MATLAB file, as of PhysioNet's Challenges without their header.
-
-    ValueError if there is no such variable. Whole numbers are those of a converter.
-    """
+    """List the rows of ``val`` in a MATLAB file, as of PhysioNet's Challenges."""
     try:
         val = np.atleast_2d(scipy.io.loadmat(path, variable_names="val")["val"]).astype(np.float32)
     except Exception as error:  # whatever its parsing happens to hit
         raise ValueError(f"a MATLAB file of a signal val: {error}") from error
     names = [f"row {i}" for i in range(1, len(val) + 1)] if len(val) > 1 else [""]
-    unit = RAW if (val % 1 == 0).all() else None
+    unit = RAW if (val % 1 == 0).all() else None  # whole numbers are those of a converter
     return [Channel(name, unit, None, row.copy) for name, row in zip(names, val, strict=True)]
 
 

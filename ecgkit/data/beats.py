@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ecgkit import InputError
 from ecgkit.data import aami
-from ecgkit.data.preparation import Preparation
+from ecgkit.data.preparation import BEAT_LENGTH, Preparation
 from ecgkit.files import atomic_write, parse_json
 
 # wfdb and PyWavelets are imported where they are used: a saved table needs neither.
@@ -89,7 +89,7 @@ class Beats:
                 arrays = {name: file[name] for name in _KINDS}
                 about = parse_json(str(file["about"]))
             how, n = Preparation.from_dict(about["preparation"]), len(arrays["symbols"])
-            shapes = {"signals": (n, how.n_samples), "features": (n, how.n_features)}
+            shapes = {"signals": (n, BEAT_LENGTH), "features": (n, how.n_features)}
             for name, kind in _KINDS.items():
                 column = arrays[name]
                 if column.shape != shapes.get(name, (n,)) or not np.issubdtype(column.dtype, kind):

@@ -96,8 +96,8 @@ class Preparation:
 
             self._check("wavelet", [self.wavelet], tuple(pywt.wavelist(kind="discrete")))
             self._check("extension", [self.extension], tuple(pywt.Modes.modes))
-        if self.n_samples != BEAT_LENGTH:
-            raise InputError(f"before + after is {self.n_samples}: a beat has {BEAT_LENGTH}.")
+        if (n := self.before + self.after) != BEAT_LENGTH:
+            raise InputError(f"before + after is {n}: a beat has {BEAT_LENGTH}.")
         if self.margin_before < self.before or self.margin_after < self.after:
             raise InputError(
                 f"Margins of {self.margin_before} and {self.margin_after} samples are too narrow "
@@ -110,10 +110,6 @@ class Preparation:
         if unknown or len(set(values)) < len(values):
             found = ", ".join(unknown) or "a name twice"
             raise InputError(f"{name} has {found}: known, each once, are {', '.join(known)}.")
-
-    @property
-    def n_samples(self) -> int:
-        return self.before + self.after
 
     @property
     def n_features(self) -> int:

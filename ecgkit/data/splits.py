@@ -31,12 +31,9 @@ class Split:
     test: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        common = np.intersect1d(self.train, self.test)
-        if len(common):
-            where = f"the first in row {common[0]}"
-            raise InputError(
-                f"{len(common)} beats are in both halves, {where}: make these disjoint."
-            )
+        if len(common := np.intersect1d(self.train, self.test)):
+            found = f"{len(common)} beats are in both halves, the first in row {common[0]}"
+            raise InputError(f"{found}: make these disjoint.")
 
     @property
     def hash(self) -> str:
@@ -118,9 +115,8 @@ def validation_split(
     aside, whole = counts[drawn].sum(axis=1), counts.sum(axis=0)  # (draws, classes), (classes,)
     valid = ((aside > 0) & (aside < whole))[:, whole > 0].all(axis=1)
     if not valid.any():
-        raise InputError(
-            f"No draw of {len(names)} patients has every class on both sides: take more records."
-        )
+        people = f"{len(names)} patients"
+        raise InputError(f"No draw of {people} has every class on both sides: take more records.")
     off = np.abs(aside / np.maximum(whole, 1) - 0.25)[:, whole > 0].sum(axis=1)
     chosen = np.isin(person, drawn[np.where(valid, off, np.inf).argmin()])
     return Split(split.train[~chosen], split.train[chosen])

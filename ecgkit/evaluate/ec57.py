@@ -25,12 +25,8 @@ SCORES = {"qrs_se": "Q Se", "qrs_ppv": "Q +P", "veb_se": "V Se", "veb_ppv": "V +
 SCORES |= {"veb_fpr": "V FPR", "sveb_se": "S Se", "sveb_ppv": "S +P", "sveb_fpr": "S FPR"}
 
 
-def _pad(matrix: ArrayLike) -> Matrix:
-    return np.pad(m := np.asarray(matrix, np.int64), (0, len(ROWS) - len(m)))  # up to O and X
-
-
-def fractions(matrix: ArrayLike) -> dict[str, tuple[int, int]]:
-    """Compute the numerator and denominator of each score in :data:`SCORES`, as ``bxb`` does.
+def scores(matrix: ArrayLike) -> dict[str, float]:
+    """Compute each score in :data:`SCORES`, from 0 to 1, as ``bxb`` does; NaN instead of 0 / 0.
 
     Se and +P of QRS count detected beats, of all reference and of all test beats. Se of VEB is Vv
     of all V; +P is Vv of Vv and the false positives Nv, Sv, Ov, Xv; FPR is these of these and all
@@ -38,10 +34,11 @@ def fractions(matrix: ArrayLike) -> dict[str, tuple[int, int]]:
     WFDB's ``sumstats`` leaves Fs out. Rows and columns that a matrix N S V F lacks are taken as 0.
 
     >>> matrix = [[90, 0, 2, 0], [0, 0, 0, 0], [0, 0, 8, 0], [0, 0, 5, 0]]
-    >>> fractions(matrix)["veb_ppv"], fractions(matrix)["veb_fpr"]
-    ((8, 10), (2, 92))
+    >>> [round(scores(matrix)[key], 4) for key in ("veb_ppv", "veb_fpr", "sveb_se")]
+    [0.8, 0.0217, nan]
     """
-    m = _pad(matrix)
+    m = np.asarray(matrix, np.int64)
+    m = np.pad(m, (0, len(ROWS) - len(m)))  # up to O and X
     found = m[:5, :5].sum()
     result = {"qrs_se": (found, m[:5].sum()), "qrs_ppv": (found, m[:, :5].sum())}
     for kind, c, false_rows in (("veb", 2, [0, 1, 5, 6]), ("sveb", 1, [0, 2, 3, 5, 6])):
@@ -49,16 +46,7 @@ def fractions(matrix: ArrayLike) -> dict[str, tuple[int, int]]:
         true_negatives = np.delete(np.delete(m[:, :5], c, axis=0), c, axis=1).sum()
         result |= {f"{kind}_se": (hits, m[c].sum()), f"{kind}_ppv": (hits, hits + false)}
         result[f"{kind}_fpr"] = false, true_negatives + false
-    return {key: (int(n), int(of)) for key, (n, of) in result.items()}
-
-
-def scores(matrix: ArrayLike) -> dict[str, float]:
-    """Compute the scores of a matrix, from 0 to 1; NaN where one would divide by zero.
-
-    >>> [scores(np.diag([9, 0, 1, 0]))[key] for key in ("veb_se", "sveb_se")]
-    [1.0, nan]
-    """
-    return {key: n / of if of else float("nan") for key, (n, of) in fractions(matrix).items()}
+    return {key: int(n) / int(of) if of else float("nan") for key, (n, of) in result.items()}
 
 
 @dataclass(frozen=True)
@@ -135,19 +123,6 @@ def _markdown(table: pd.DataFrame) -> str:
     head = [table.columns.name, *table.columns]
     rows = [head, ["---", *["---:"] * len(table.columns)], *table.itertuples()]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
-
-
-def report_given_peaks(matrices: Mapping[str, ArrayLike]) -> Ec57Report:
-    """Make the EC57 report from the confusion matrix N S V F of each record.
-
-    A classifier that is given the R peaks misses none. Here the first five minutes count as well.
-
-    >>> report = report_given_peaks({"one": [[90, 0, 2, 0], [0] * 4, [2, 0, 8, 0], [0, 0, 5, 0]]})
-    >>> report.gross["veb_se"], report.gross["veb_ppv"]  # F called V is not held against it
-    (0.8, 0.8)
-    """
-    padded = {name: _pad(m) for name, m in matrices.items()}
-    return Ec57Report(padded, Settings(start_s=0), annotators=("annotators", "model"))
 
 
 def ec57_report(

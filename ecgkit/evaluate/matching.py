@@ -100,15 +100,12 @@ def _inside(sample: int, stretches: list[tuple[int, int]]) -> bool:
 
 
 def _sort_marks(marks: Annotations, window: int, sveb: bool) -> _Marks:
-    """Separate beats from flutter, ``[`` to ``]``, and unreadable stretches, ``~`` with 0x30.
-
-    As in ``bxb``, a flutter wave ``!`` outside flutter is paired like a beat, its class being O.
-    """
+    """Separate beats from flutter, ``[`` to ``]``, and unreadable stretches, ``~`` with 0x30."""
     at, symbols = [*marks.samples.tolist(), _NO_END], [*marks.symbols.tolist(), ""]
     bits = np.asarray(0 if marks.subtypes is None else marks.subtypes & 0x30)
     silent = [*((marks.symbols == "~") & (bits == 0x30)), False]
     names = {s: "N" if c == "S" and not sveb else c for s, c in aami.mapping("ec57").items()}
-    names["!"] = "O"
+    names["!"] = "O"  # as in bxb: outside flutter, a flutter wave is paired like a beat
     found, i, last = _Marks([], [], [], []), 0, 0
     while i < len(at) - 1:
         if symbols[i] in names:

@@ -121,17 +121,13 @@ class Report:
     classes: dict[str, ClassScores]
     macro: MacroScores
 
-    @property
-    def binary_accuracy(self) -> float:
-        return float(binary_accuracy(self.confusion_matrix).mean())
-
     def to_dict(self) -> dict[str, Any]:
         return none_if_nan(asdict(self) | {"confusion_matrix": self.confusion_matrix.tolist()})
 
     def scores(self) -> dict[str, float]:
         """All scores under flat names such as ``accuracy``, ``mean_f1`` and ``se_S``."""
         m = self.confusion_matrix
-        found = {"accuracy": self.accuracy, "binary_accuracy": self.binary_accuracy}
+        found = {"accuracy": self.accuracy, "binary_accuracy": float(binary_accuracy(m).mean())}
         found |= {"kappa": kappa(m), "j_kappa": j_kappa(m), **asdict(self.macro)}
         for name, row in self.classes.items():
             found |= {f"{key}_{name}": value for key, value in asdict(row).items()}

@@ -12,9 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ecgkit import InputError
-from ecgkit.data import aami
-
 
 def crop_and_resize(beats: Tensor, start: Tensor, length: Tensor) -> Tensor:
     """Cut a part out of each beat, (b, n), and stretch it to n samples (paper, section IV-A).
@@ -84,12 +81,6 @@ def epoch_order(
     Returns which beats and whether each is a copy, to be cropped: int64 and bool, shape (draws,).
     """
     counts = torch.bincount(labels)
-    if (counts == 0).any():
-        empty = ", ".join(aami.CLASSES[c] for c in torch.nonzero(counts == 0).flatten().tolist())
-        raise InputError(
-            f"The training half has no beat of class {empty}, so it cannot be balanced: take more "
-            "records, or a split that has beats of every class."
-        )
     place = labels.device
     rows = [torch.arange(len(labels), device=place)]
     for c, missing in enumerate((target_counts(counts, balance) - counts).tolist()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -61,18 +61,6 @@ RECIPES = {
     ),
 }
 """The paper's recipe, and ours: the same network and split, trained otherwise."""
-
-
-def find_recipe(name: str, epochs: int | None = None, batch: int | None = None) -> Recipe:
-    """Return a recipe by name, with another number of epochs or batch size where given.
-
-    >>> find_recipe("paper").epochs, find_recipe("paper", epochs=2).epochs
-    (50, 2)
-    """
-    if name not in RECIPES:
-        raise InputError(f"There is no recipe {name!r}: use one of {', '.join(RECIPES)}.")
-    given: dict[str, Any] = {"epochs": epochs, "batch": batch}
-    return replace(RECIPES[name], **{k: v for k, v in given.items() if v is not None})
 
 
 def learning_rate(recipe: Recipe, step: int, steps: int) -> float:

@@ -47,14 +47,10 @@ def normed(answer: Function) -> Verdict:
     if mean > 1e-3:
         return wrong("A feature's mean over the batch is not 0: is batch norm behind *both* parts?")
     if not 0.9 < spread < 1.1:
-        return wrong(
-            "The TCN's features still differ in size from one: nn.BatchNorm1d scales them."
-        )
+        return wrong("The TCN's features differ in size from one: nn.BatchNorm1d scales them.")
     if network(beats).shape != (16, 4):
         return wrong("The linear layer should still make four logits of the 3,136 features.")
-    return right(
-        "Every feature varies by one. Compare how much the TCN's vote varies after training."
-    )
+    return right("Every feature varies by one. Compare how the TCN's vote varies after training.")
 
 
 CHECKS = {"1": linear_parameters, "2": fair, "3": normed}

@@ -42,12 +42,9 @@ def stacked_bars(
     columns = 4 if len("".join(parts)) < 40 else 2
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=10)
     sns.despine(figure)
-    alt = f"Bars of {x_label}, made of {', '.join(parts)}. Totals: {_pairs(rows, totals)}."
+    pairs = ", ".join(map(" ".join, zip(rows, totals, strict=True)))
+    alt = f"Bars of {x_label}, made of {', '.join(parts)}. Totals: {pairs}."
     return finish(figure, title, alt, synthetic)
-
-
-def _pairs(names: Mapping[str, object], texts: list[str]) -> str:
-    return ", ".join(map(" ".join, zip(names, texts, strict=True)))
 
 
 def errors_by_record(

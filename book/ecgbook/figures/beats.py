@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ecgkit.data.preparation import SAMPLING_RATE, Preparation
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid, write_symbols
 
+Signal = NDArray[np.floating]  # (n,) in mV
 BEFORE, AFTER = Preparation().before, Preparation().after
 
 
@@ -27,7 +28,7 @@ class BeatInRecord:
     triangles mark the R peaks.
     """
 
-    signal: NDArray[np.floating]  # of one lead, in mV, at 360 Hz
+    signal: Signal  # of one lead, in mV, at 360 Hz
     r_peaks: NDArray[np.integer]  # sample numbers
     middle: int  # sample number of the R peak of the beat itself
     marks: Mapping[str, ArrayLike] = field(default_factory=dict)
@@ -80,11 +81,7 @@ def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = round(1.2 * SAMPL
 
 
 def beat_changes(
-    beat: NDArray[np.floating],
-    changes: Mapping[str, NDArray[np.floating]],
-    title: str,
-    *,
-    synthetic: bool = False,
+    beat: Signal, changes: Mapping[str, Signal], title: str, *, synthetic: bool = False
 ) -> Figure:
     """Draw changes of a beat, in mV, by their names: each over the dotted original."""
     figure, panels = panel_grid(0.9 + 2 * len(changes) / 2, -(-len(changes) // 2), 2, sharey=True)

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as MplPath
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ecgbook.figures.beats import Signal
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
 from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
@@ -264,13 +264,7 @@ def resnet_diagram() -> Figure:
     return finish(canvas.figure, "The ResNet", alt)
 
 
-def conduction(
-    time_s: NDArray[np.floating],
-    beat_mv: NDArray[np.floating],
-    title: str,
-    *,
-    synthetic: bool = False,
-) -> Figure:
+def conduction(time_s: Signal, beat_mv: Signal, title: str, *, synthetic: bool = False) -> Figure:
     """Draw the heart's conduction system beside a beat, each wave in the colour of its cause.
 
     ``time_s`` counts from the R peak; a wave is named at its highest or lowest sample within the
@@ -301,13 +295,8 @@ def conduction(
     heart.text(8.2, 1.4, "ventricles", va="top", size=10)
     ecg_paper(axes, label_every=(0.2, 0.5))
     axes.plot(time_s, beat_mv, color=TRACE, linewidth=1.6)
-    named = {
-        "P": (-0.24, -0.1),
-        "Q": (-0.06, 0),
-        "R": (-0.02, 0.02),
-        "S": (0, 0.08),
-        "T": (0.14, 0.4),
-    }
+    named = {"P": (-0.24, -0.1), "Q": (-0.06, 0), "R": (-0.02, 0.02)}
+    named |= {"S": (0, 0.08), "T": (0.14, 0.4)}
     places = []
     for letter, (start, stop) in named.items():
         inside = np.flatnonzero((time_s >= start) & (time_s <= stop))

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
+from ecgbook.figures.beats import Signal
 from ecgbook.figures.palette import COLORS, LINE_STYLES, MARKERS
 from ecgkit.data import aami
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
 
 Lines = Mapping[str, ArrayLike]
-Signal = NDArray[np.floating]
+Signals = Mapping[str, Signal]
 
 
 def line_panels(
@@ -86,12 +87,7 @@ def _scale(axes: Axes, x: NDArray[np.floating], log: str) -> None:
 
 
 def ecg_panels(
-    panels: Mapping[str, Mapping[str, Signal]],
-    fs: float,
-    title: str,
-    *,
-    seen: str = "",
-    synthetic: bool = False,
+    panels: Mapping[str, Signals], fs: float, title: str, *, seen: str = "", synthetic: bool = False
 ) -> Figure:
     """Draw stretches of ECG below each other on ECG paper, all to one scale.
 
@@ -115,9 +111,7 @@ def ecg_panels(
     return finish(figure, title, f"ECG on ECG paper, {names}. {seen}", synthetic)
 
 
-def band_signals(
-    bands: Mapping[str, Signal], fs: float, title: str, *, synthetic: bool = False
-) -> Figure:
+def band_signals(bands: Signals, fs: float, title: str, *, synthetic: bool = False) -> Figure:
     """Draw the wavelet bands of a signal, each to its own scale, lowest frequency on top.
 
     ``bands`` maps their names to signals in mV; ``fs`` is in Hz.

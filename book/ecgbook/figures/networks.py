@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ecgbook.figures.beats import BEFORE, beat_time_s
+from ecgbook.figures.beats import BEFORE, Signal, beat_time_s
 from ecgkit.data import aami
 from ecgkit.data.preparation import SAMPLING_RATE
 from ecgkit.plots import TRACE, ecg_paper, finish, panel_grid
@@ -17,12 +17,7 @@ MAP_STYLE: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest", "cmap
 
 
 def feature_maps(
-    beat: NDArray[np.floating],
-    maps: Mapping[str, ArrayLike],
-    title: str,
-    *,
-    value: str = "activation",
-    synthetic: bool = False,
+    beat: Signal, maps: Mapping[str, ArrayLike], title: str, *, value: str, synthetic: bool = False
 ) -> Figure:
     """Draw a beat, (n,) in mV, and below it the outputs of groups of channels over the same time.
 
@@ -57,11 +52,7 @@ def feature_maps(
 
 
 def mean_attributions(
-    classes: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
-    title: str,
-    *,
-    value: str,
-    synthetic: bool = False,
+    classes: Mapping[str, tuple[Signal, Signal]], title: str, *, value: str, synthetic: bool = False
 ) -> Figure:
     """Draw the mean beat of each class, and below it the attributions of its samples.
 

@@ -4,18 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ecgbook.paper_tables import (
-    NEW_PATIENTS_SCORES,
-    SCORES,
-    format_spread,
-    mean_scores,
-    paired_differences,
-    spread,
-)
+from ecgbook.paper_tables import LABELS, format_spread, mean_scores, paired_differences, spread
 from ecgbook.studies.definitions import Study
 from ecgkit.evaluate.runs import Run
-
-LABELS = {**NEW_PATIENTS_SCORES, **{key: f"{label} %" for key, label in SCORES.items()}}
 
 
 def comparison_table(
