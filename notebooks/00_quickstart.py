@@ -195,8 +195,8 @@ plots.show(
 #
 # 98.7 % of the 2,605 beats get the annotators' class. Do not believe this number: the
 # model was trained on record 223, too. What it does for *new* people was measured
-# by leaving people out of training. There the expected accuracy is 95.7 %. The model
-# finds 90 % of V, 54 % of S, and next to no F. (Its settings were chosen on the same
+# by leaving people out of training. There the expected accuracy is 95.7 %. The weights
+# find 90 % of V, 54 % of S, and next to no F. (Its settings were chosen on the same
 # people, so these scores may be slightly too high. It counts the escape beats `e` and
 # `j` as N; the paper and `ours` below count them as S.) Page 13 shows how this is
 # measured and why it is so much less.

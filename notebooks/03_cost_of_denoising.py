@@ -457,10 +457,8 @@ for seed in seeds:
         scores[name].append(retrain(table.signals, seed))
 
 # %% tags=["hide-input"]
-figure = figures.run_points(
-    {"": scores}, "mean sensitivity (%)", "One point per training", **synthetic
-)
-plots.show(figure)
+label, title = "mean sensitivity (%)", "One point per training"
+plots.show(figures.run_points({"": scores}, label, title, **synthetic))
 
 # %% [markdown]
 # *Figure 3.4. Mean sensitivity of small networks on patients that they were not trained

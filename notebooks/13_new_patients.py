@@ -98,9 +98,8 @@ first
 #
 # </details>
 #
-# The runs use about as many beats but not the same mixture: 44 records with about 1,390 S
-# beats, and 22 with 944. (Accuracy and F1 in %, one run each.) F1 of V
-# falls from 94 % to 81 %, and F1 of S from 78 % to 1 %.
+# Beats are about as many, but not alike: 44 records with about 1,390 S, and 22 with 944.
+# (Accuracy and F1 in %, one run each.) F1 of V falls from 94 % to 81 %, and F1 of S from 78 % to 1 %.
 #
 # The columns "no 232" leave one record out. F1 of S is then 13 % even with known
 # patients: the network finds mostly the S beats of one person. The last column counts
@@ -207,9 +206,8 @@ plots.show(figures.counts_by_record(*of_ds2, title, **synthetic))
 #
 # ## Two classical baselines, and what flatters them
 #
-# Most S beats have the QRS complex of the patient's N beats (aberrated ones, `a`, do not)
-# and differ in their P wave and in *when* they come. So each
-# RR interval is compared with the mean of the ten before it:
+# Most S beats have the QRS complex of the patient's N beats and differ in their P wave and
+# in *when* they come. So each RR interval is compared with the mean of the ten before it:
 
 
 # %%
@@ -230,10 +228,9 @@ np.testing.assert_allclose(to_last_ten(rr), of_library[:, 0], atol=1e-5)
 #
 # De Chazal et al. gave an LDA the neighbouring intervals, their means and samples of
 # the beat, among others. [Mondéjar-Guerra et al.
-# 2019](https://doi.org/10.1016/j.bspc.2018.08.007) gave support vector machines
-# descriptors of the shape and intervals: before the beat, after it, and means. Here are
-# both ideas reduced for one lead, the second as a logistic regression on four intervals
-# alone: before, after, the means of the last ten and of the whole record.
+# 2019](https://doi.org/10.1016/j.bspc.2018.08.007) gave support vector machines shapes and
+# intervals. Here are both ideas reduced for one lead, the second as a logistic regression
+# on four intervals: before, after, the means of the last ten and of the whole record.
 #
 # **Predict:** the four intervals reach an F1 of S of 41 %. What is left without
 # record 232?
@@ -365,10 +362,9 @@ page.states("496 are N or V", sum(alike & (labels % 2 == 0)), within=9)
 #
 # Samples can be taken relative to the patient, too. Write `less_usual(x, width)`:
 # each beat of one recording, a row of `x` of shape (n, 180), less the mean of the
-# `width` beats before it, or of as many as there are; zeros for the first. Apply it with
-# `width = 200` to each record of DS1 and DS2, and train the small network on such beats
-# of DS1 (13 s on one CPU core). In our run F1 of V on
-# DS2 rose from 81 % to 86 %, and F1 of S from 1 % to 9 %.
+# `width` beats before it, or of as many as there are; zeros for the first. Train the
+# small network on such beats of DS1, with `width = 200` in each record (13 s on one CPU
+# core). In our run F1 of V on DS2 rose from 81 % to 86 %, and F1 of S from 1 % to 9 %.
 
 
 # %% tags=["exercise"]
@@ -531,8 +527,7 @@ plots.show(figures.score_rows(f1_of_s, label, title))
 # (VEB, class V) and supraventricular ones (SVEB, class S): Se, +P (P⁺, but an F beat
 # called V is no false VEB) and the false positive rate. *Gross* pools all beats; the
 # *average* gives each record the same weight. For `strangers`, in % (no complete EC57
-# test: R peaks are the annotators', and the first five minutes, which it does not score,
-# are counted):
+# test: R peaks are given, and the first five minutes count):
 
 # %%
 new_patients.ec57_table(rows["strangers"])

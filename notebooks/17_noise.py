@@ -426,9 +426,8 @@ for dose in ("none", chosen):
 
 # %%
 def train_mixed(doses, low=0, high=24, seed=0):
-    half = len(train_rows) // 2
-    drawn = doses(half, low, high, np.random.default_rng(seed))
-    return train_at(drawn)  # gain() takes an array as well as a number
+    rng = np.random.default_rng(seed)
+    return train_at(doses(len(train_rows) // 2, low, high, rng))
 
 
 # %% tags=["exercise"]

@@ -280,7 +280,7 @@ plots.show(
 #
 # The weights shrink from 4.26 MB to 1.07 MB in 8 bits, and 14 of 50,339 answers change.
 # With 4 bits it is 200, with 3 bits 460. A changed answer may be wrong or right: with 8
-# bits the accuracy is 99.05 %, before it was 99.04 %.
+# bits the accuracy is at 99.05 %, before at 99.04 %.
 #
 # ### Exercise 2: one scale for all
 #

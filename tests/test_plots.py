@@ -88,7 +88,9 @@ CALLS = {
     "beats_in_context": call(
         {"slow": in_record(1.5), "fast": in_record(0.5, "annotators", "model")}, "T"),
     "beat_changes": call(WAVE, {"down": -WAVE, "double": 2 * WAVE}, "T"),
-    "feature_maps": call(WAVE, {"wide": np.eye(2, 180, 90), "short": np.eye(1, 45, 44)}, "T"),
+    "feature_maps": call(
+        WAVE, {"wide": np.eye(2, 180, 90), "short": np.eye(1, 45, 44)}, "T", value="activation"
+    ),
     "mean_attributions": call(
         {"N": (np.ones((4, 180)), [R] * 4), "F": (np.ones((2, 180)), [LATER] * 2)},
         "T", value="fall"),
