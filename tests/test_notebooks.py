@@ -73,12 +73,14 @@ def test_the_install_cell_looks_for_every_run_time_import_that_colab_lacks():
     assert not missing
 
 
-def test_a_page_depends_on_the_studies_that_it_names():
-    code = 'a = results("one", "row")\nb = studies.results(study="two")\nload_study("three").rows'
-    assert notebook_format.studies_read(code) == {"one", "two", "three"}
-    assert notebook_format.studies_read('people.outcomes("ds1-ds2", row)') == {"people"}
+def test_a_page_depends_on_the_results_that_it_names():
+    read = notebook_format.results_read
+    code = 'results("one", "row", seed=0)\nb = studies.results(study="two", row=row)'
+    assert read(code) == [{"study": "one", "row": "row", "seed": 0}, {"study": "two"}]
+    assert read('load_study("three").rows') == [{"study": "three"}]
+    assert read('people.outcomes("ds1-ds2", row)') == [{"study": "people"}]
     with pytest.raises(notebook_format.FormatError):
-        notebook_format.studies_read("results(name)")
+        read("results(name)")
 
 
 @pages

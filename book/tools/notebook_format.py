@@ -106,32 +106,36 @@ def install_cell() -> NotebookNode:
     return cell
 
 
-def studies_read(code: str) -> set[str]:
-    """Names of the studies whose results a page's code reads; ``outcomes`` reads ``people``.
+def results_read(code: str) -> list[dict[str, object]]:
+    """Study of each call that reads results in a page's code, and row and seed where literals.
+
+    ``outcomes`` reads ``people``.
 
     Raises
     ------
     FormatError
         If a call of ``results`` or ``load_study`` does not name its study as a literal.
     """
-    names = set()
+    found: list[dict[str, object]] = []
     for node in ast.walk(ast.parse(code)):
         if not isinstance(node, ast.Call):
             continue
         called = node.func
         function = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
         if function == "outcomes":
-            names.add("people")
+            found.append({"study": "people"})
         if function not in ("results", "load_study"):
             continue
-        given = [*node.args[:1], *(k.value for k in node.keywords if k.arg in ("study", "name"))]
-        if not (given and isinstance(given[0], ast.Constant) and isinstance(given[0].value, str)):
+        given = dict(zip(("study", "row"), node.args, strict=False))
+        given |= {"study" if k.arg == "name" else k.arg: k.value for k in node.keywords if k.arg}
+        read = {k: v.value for k, v in given.items() if isinstance(v, ast.Constant)}
+        if not isinstance(read.get("study"), str):
             raise FormatError(
                 f"{ast.unparse(node)} does not name its study: write the name as a literal, so "
                 "that the page is known to depend on the study's results."
             )
-        names.add(given[0].value)
-    return names
+        found.append({key: read[key] for key in ("study", "row", "seed") if key in read})
+    return found
 
 
 def made_from(nb: NotebookNode) -> str:
@@ -141,10 +145,10 @@ def made_from(nb: NotebookNode) -> str:
         for cell in nb.cells
         if cell.cell_type == "code" and "install" not in cell.metadata.get("tags", [])
     ]
-    names = studies_read("\n".join(code))
-    lines = RESULTS.read_text("utf-8").splitlines() if names else []
-    rows = [line for line in lines if json.loads(line)["study"] in names]
-    if "people" in names:
+    read = results_read("\n".join(code))
+    lines = RESULTS.read_text("utf-8").splitlines() if read else []
+    rows = [s for s in lines if any(of.items() <= json.loads(s).items() for of in read)]
+    if {"study": "people"} in read:
         rows += RESULTS.with_name("people.jsonl").read_text("utf-8").splitlines()
     return hashlib.sha256(json.dumps([code, rows]).encode()).hexdigest()
 
