@@ -454,7 +454,7 @@ for name in sorted(share, key=share.get)[:-5:-1]:
     print(f"{share[name]:3.0f} % {name}")
 
 # %% [markdown]
-# On this CPU the convolutions take about 66 % of a step. A faster optimizer would gain
+# On this CPU the convolutions take about 64 % of a step. A faster optimizer would gain
 # little. The book's TCN gains by computing only what its last step reads (page 07).
 #
 # On a large GPU, Python is the limit instead. A step is hundreds of small operations, which
@@ -650,7 +650,7 @@ minutes = [run.seconds / 60 for run in sorted(ours, key=lambda r: r.seed)]
 for text, value, within in (
     ("96.4 % with the cycle and 96.0 % with", means, 0.8),
     ("differ by 1.4 points", np.ptp(level[1]), 0.9),
-    ("66 % of a step", sum(share[n] for n in share if "convol" in n), 20),
+    ("64 % of a step", sum(share[n] for n in share if "convol" in n), 20),
     ("weight ends 0.03 away", forgot, 0.02),
     ("first loss is 11.5", too_fast[0][0], 4),
     ("ends at 88.9 %", too_fast[1][-1][0], 1),

@@ -165,7 +165,7 @@ def _check(signals: NDArray[np.float32], labels: NDArray[np.integer], z: Feature
         raise InputError(f"Beats {signals.shape} and labels {labels.shape}: give (n, 180), (n,).")
     if labels.min() < 0 or labels.max() > 3:
         raise InputError("A label is not in 0 (N) to 3 (F): leave class Q out.")
-    if missing := [name for c, name in enumerate("NSVF") if c not in labels]:
+    if missing := [name for c, name in enumerate("NSVF"[: labels.max()]) if c not in labels]:
         raise InputError(f"No beat of class {', '.join(missing)} to train on: take more records.")
     if z is not None and (z.ndim != 2 or len(z) != len(signals)):
         raise InputError(f"Features of shape {z.shape} do not belong to {len(signals)} beats.")
