@@ -115,8 +115,8 @@ def validation_split(
     aside, whole = counts[drawn].sum(axis=1), counts.sum(axis=0)  # (draws, classes), (classes,)
     valid = ((aside > 0) & (aside < whole))[:, whole > 0].all(axis=1)
     if not valid.any():
-        people = f"{len(names)} patients"
-        raise InputError(f"No draw of {people} has every class on both sides: take more records.")
+        who = f"{len(names)} patients"
+        raise InputError(f"No draw of {who} has every class on both sides: take more records.")
     off = np.abs(aside / np.maximum(whole, 1) - 0.25)[:, whole > 0].sum(axis=1)
     chosen = np.isin(person, drawn[np.where(valid, off, np.inf).argmin()])
     return Split(split.train[~chosen], split.train[chosen])
