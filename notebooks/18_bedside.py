@@ -596,7 +596,7 @@ for beats in (exact, live):
 #
 # - **New patients.** Page 13 measures what they cost.
 # - **A signal that is not an ECG.** This monitor does not notice a fallen electrode.
-# - **Proof.** Device software has rules (IEC 62304; IEC 60601-2-27 for monitors, -2-47
+# - **Proof.** Device software has rules (IEC 62304; IEC 60601-2-27 for monitors, 60601-2-47
 #   for ambulatory recorders), and a benefit to patients is shown in a study. This model is **not a medical device**.
 #
 # ## Recap

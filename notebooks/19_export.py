@@ -502,8 +502,8 @@ check("19.3", answer)
 #
 # Tests run this code in Chromium. With 32-bit weights the probabilities of some 60 beats per network
 # differ from PyTorch's by less than 0.00001. The page's weights have 12 bits in small layers, 8 in
-# larger ones and 6 in the three largest, which with compression makes 1.2 MB. This rounding changes
-# 1 of the 50,339 answers of the test half for `ours`, 3 for `paper` and 1 for `strangers`. (Eight bits
+# larger ones and 6 in the three largest, which with compression makes 1.2 MB. Of the 50,339 answers
+# of the test half, this rounding changes 1 for `ours`, 3 for `paper` and 1 for `strangers`. (Eight bits
 # everywhere changed 14. The small layers, which get more bits here, are mostly early ones, and all
 # later layers receive their errors.)
 #

@@ -44,7 +44,7 @@ def retrained(answer: Mapping[str, Sequence[float]]) -> Verdict:
         return wrong("Those are shares: give per cent, as `retrain` returns.")
     if np.array_equal(book, mine):
         return wrong("All scores are equal: did `retrain` get the signals of the new table?")
-    changes = ", ".join(f"{change:+.1f}" for change in mine - book)
+    changes = ", ".join(f"{change:+.1f}" for change in mine - book).replace("-", "−")
     found = f"Seed by seed, your bands change the score by {changes} points."
     return right(f"{found} Trust a change that has one sign for every seed; else add seeds.")
 
