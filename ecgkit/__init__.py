@@ -5,8 +5,6 @@ before them: ``data`` (recordings, beats, features, splits), ``nn`` (networks), 
 ``evaluate`` (scores, EC57, runs), ``apply`` (any recording; streams; ONNX) and ``plots``.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

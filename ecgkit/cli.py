@@ -1,7 +1,5 @@
 """The parser of the command line, and how it reports problems: in one sentence."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """Write a file completely or not at all; read JSON strictly."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

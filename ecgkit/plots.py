@@ -4,8 +4,6 @@ Every function returns a Matplotlib figure whose label is its alt text; ``synthe
 one of synthetic records. Colours can be told apart by the colour-blind; each class has its letter.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Scores by person, with intervals over people: what pages on other people's recordings share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training loop that page 05 builds: what later pages train their own networks with."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

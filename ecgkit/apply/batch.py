@@ -1,7 +1,5 @@
 """Many recordings: each classified into files of its own, and all of them listed in one table."""
 
-from __future__ import annotations
-
 import functools
 import glob
 import hashlib

@@ -1,7 +1,5 @@
 """From a recording of any source to a class for each of its heartbeats."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from pathlib import Path

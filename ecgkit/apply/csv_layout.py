@@ -1,7 +1,5 @@
 """Where the table of numbers begins in a text file, and what the lines above it say."""
 
-from __future__ import annotations
-
 import csv
 import re
 from pathlib import Path

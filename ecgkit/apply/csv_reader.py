@@ -1,7 +1,5 @@
 """CSV files and their relatives: one column of numbers per lead, and maybe columns of times."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from functools import partial

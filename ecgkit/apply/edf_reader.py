@@ -4,8 +4,6 @@ Of edfio, pyedflib and MNE none reads what devices write: gaps of an interrupted
 decimal commas, faults outside the channel to be read. The tests compare this reader with edfio.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import warnings

@@ -1,7 +1,5 @@
 """The channels of a recording: what their names mean, and which of them is read."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Callable

@@ -4,8 +4,6 @@ ONNX is a format for layers and weights. What comes before them (R peaks, denois
 features) is not in the file, but its metadata say how. Needs the optional extra ``onnx``.
 """
 
-from __future__ import annotations
-
 import copy
 import importlib
 import json

@@ -1,7 +1,5 @@
 """Checks of a signal for what would make its classes worthless, and grades of each stretch."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import numpy as np

@@ -4,8 +4,6 @@ Formats are recognized by first bytes or suffix. Those of hospitals and Holter r
 with ecgdatakit (the optional extra ``clinical``).
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import math

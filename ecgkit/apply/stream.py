@@ -5,8 +5,6 @@ A denoiser cleans samples: :class:`Wavelets` exactly, 16 s later, :class:`Biquad
 How long the chunks (at 360 Hz) are changes no answer, only when it comes. Memory does not grow.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

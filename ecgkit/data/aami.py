@@ -5,8 +5,6 @@ counts when it reports supraventricular beats, or ``"literature"``, as most mach
 count. The atrial and the nodal escape beat, ``e`` and ``j``, are S in the first, N in the second.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From a recording and its R peaks to beats: resampling, denoising, cutting, describing."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ below. Denoising sets the coefficients of the unwanted bands to zero and transfo
 section IV-A; it does not say which bands).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import numpy as np

@@ -1,11 +1,9 @@
 """How heartbeats are prepared for a network: one object that travels with beats and weights."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from ecgkit import InputError
 from ecgkit.data import aami
@@ -124,7 +122,7 @@ class Preparation:
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Preparation:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Undo :meth:`to_dict`; InputError if this version does not know a field or a value."""
         try:
             return cls(**values)

@@ -15,8 +15,6 @@ the 26 that nothing was chosen by) and 0.22 % in the 40 even records of SVDB; wi
 out of the fit, 0.30 % in DS1 and 0.25 % in SVDB. ``ecgbook/studies/detection.csv`` has each record.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -6,8 +6,6 @@ SHA-256 that PhysioNet publishes: a given folder that is incomplete or damaged i
 MIT-BIH do the synthetic records of this library stand in, with a warning.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib

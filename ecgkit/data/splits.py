@@ -1,7 +1,5 @@
 """Training and test halves: random over beats, or between patients; and checks against leakage."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ VEB are ventricular ectopic beats (class V), SVEB supraventricular ones (class S
 beats count; F or Q called V is no false positive VEB, nor is Q called S a false positive SVEB.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

@@ -5,8 +5,6 @@ reference beat without a partner is missed, a test beat without one is extra. Al
 WFDB's ``bxb`` (27 April 2020, ``app/bxb.c``), which its manual recommends for EC57, section 4.2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

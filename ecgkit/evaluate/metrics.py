@@ -4,8 +4,6 @@ A matrix has the reference in its rows and the prediction in its columns, both i
 Scores lie between 0 and 1. A score that would divide by zero is NaN, never 0 and never 1.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Any

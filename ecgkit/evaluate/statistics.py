@@ -1,7 +1,5 @@
 """How certain a score is, and how probabilities are calibrated."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -6,8 +6,6 @@ input. Batch norm keeps channels last. Dropout compares 16 random bits with its 
 19,661/65,536), so that one random number serves four activations.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """The layers of the TCN and the ResNet, for tensors (b, c, n): batch, channels, samples."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

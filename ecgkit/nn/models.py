@@ -4,8 +4,6 @@ A network takes beats of shape (b, 180) in mV and, where it has a feature branch
 :mod:`ecgkit.data.features` of shape (b, k). It returns logits of shape (b, 4): N, S, V, F.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Gradient-boosted decision trees as a network: arrays of nodes that every beat walks through."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

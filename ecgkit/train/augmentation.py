@@ -3,8 +3,6 @@
 All is drawn anew in each epoch, by generators on the device that holds the beats.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

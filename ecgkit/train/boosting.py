@@ -1,7 +1,5 @@
 """Decision trees boosted on the features of beats, with scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Checkpoints of a training run: weights, Adam's moments and the curve so far, as safetensors."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

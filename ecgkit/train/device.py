@@ -1,7 +1,5 @@
 """Where and in which number format training runs, and how the answer is recorded."""
 
-from __future__ import annotations
-
 import platform
 from importlib.metadata import version
 

@@ -5,8 +5,6 @@ random numbers from the run's seed and its own number: a run that is resumed aft
 epoch ends in the same weights as one that was never cut off.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time

@@ -1,7 +1,5 @@
 """A training step as a CUDA graph: one launch starts its kernels, where Python starts hundreds."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 

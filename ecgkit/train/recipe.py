@@ -1,7 +1,5 @@
 """Recipes: every setting of a training run, its learning rate and its loss."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Trained networks as files that say how their beats are prepared and what they learnt from."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any

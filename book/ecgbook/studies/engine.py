@@ -15,6 +15,7 @@ import numpy as np
 
 from ecgbook.paper_tables import to_markdown
 from ecgbook.studies.definitions import Row, Study
+from ecgbook.studies.people import pick
 from ecgbook.studies.store import ENSEMBLE, QUICK
 from ecgbook.studies.summary import comparison_table
 from ecgkit import InputError
@@ -142,9 +143,7 @@ def _table(wanted: Preparation, tables: Sequence[Beats]) -> Beats | None:
         has = beats.preparation
         same = replace(has, features=wanted.features, mapping=wanted.mapping) == wanted
         if same and set(wanted.features) <= set(has.features):
-            columns = [has.features.index(name) for name in wanted.features]
-            relabeled = beats.relabel(wanted.mapping)
-            return replace(relabeled, features=beats.features[:, columns], preparation=wanted)
+            return pick(beats.relabel(wanted.mapping), wanted.features)
     return None
 
 

@@ -7,8 +7,6 @@ people of both databases, in which each is tested by classifiers that saw the ot
 ``book/tools/strangers.py`` makes ``people.jsonl``, one line per outcome.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
