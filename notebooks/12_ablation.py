@@ -272,7 +272,9 @@ page.states("0.04 points", short["resnet-alone"].std(ddof=1), within=0.005)
 # recipe have their own:
 
 # %%
-whole = {m: studies.results("reproduction", f"{m}-paper") for m in PAPER_MODELS}
+whole = {}
+for model in PAPER_MODELS:
+    whole[model] = studies.results("reproduction", f"{model}-paper")
 
 
 def compare(first, second):

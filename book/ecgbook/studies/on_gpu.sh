@@ -43,7 +43,7 @@ pack() {  # all records; checkpoints of unfinished runs, then weights by seed, u
     (
         cd "$work" || exit
         for path in */*/; do
-            [[ -e ${path}run.json || $path == branches/* ]] || find "$path" -name 'checkpoint.safetensors'
+            [[ -e ${path}run.json || $path == branches/* || $path == settling/* ]] || find "$path" -name 'checkpoint.safetensors'
         done
         find . -name model.safetensors | awk -F'[-/]' '{print $(NF-1), $0}' | sort -n | cut -d' ' -f2-
     ) | while read -r file; do
@@ -66,5 +66,6 @@ ours=("${paper[@]/%-paper/-ours}")
 study reproduction --rows "${paper[@]}" --seeds 3
 train book/tools/branches.py "$work/branches" --beats "${beats%% *}"
 study reproduction --rows "${paper[@]}" --seeds 5
+train book/tools/branches.py "$work/settling" --ours --seeds 0 --beats "${beats%% *}"
 study reproduction --rows "${ours[@]}" --seeds 5
 study new_patients --test --seeds 5
