@@ -64,6 +64,8 @@ def compare(
         return wrong("That is in per cent: give a share between 0 and 1.")
     if found.ndim == 1 and equals(found[::-1], target).all():
         return wrong("Right, but in the reverse order.")
+    if any(np.allclose(found, target.round(n), atol=1e-9) for n in (2, 3)):
+        return wrong("Right if rounded: give at least four digits.")
     if isinstance(otherwise, str):
         return wrong(otherwise)
     return wrong(otherwise[int(equals(found, target).argmin())])
@@ -105,4 +107,11 @@ def expect_names(expected: Sequence[str], mistakes: Mistakes, **says: Any) -> Ch
         return [zlib.crc32(str(name).upper().encode()) for name in names]
 
     wrong_names = [(numbers(names), hint) for names, hint in mistakes]
-    return lambda answer: compare(numbers(given(answer)), numbers(expected), wrong_names, **says)
+
+    def check(answer: Any) -> Verdict:
+        found = numbers(given(answer))
+        if len(found) != len(expected) and found not in [names for names, _ in wrong_names]:
+            return wrong(f"The number of names, {len(found)}, is wrong. {says['otherwise']}")
+        return compare(found, numbers(expected), wrong_names, **says)
+
+    return check

@@ -28,18 +28,19 @@ ppv_of_v = expect(
 
 def surest_mistake(answer: Function) -> Verdict:
     """Row of the wrongly classified beat with the highest probability."""
-    p = np.array([[0.99, 0.01, 0, 0], [0.6, 0.4, 0, 0], [0.1, 0, 0.9, 0], [0, 0.05, 0, 0.95]])
-    labels = np.array([0, 1, 0, 3])  # rows 1 and 2 are wrong
+    p = np.array([[0.99, 0.01, 0, 0], [0, 0.05, 0, 0.95], [0.6, 0, 0.4, 0], [0.1, 0, 0.9, 0]])
+    labels = np.array([0, 3, 1, 0])  # rows 2 and 3 are wrong
     got = answer(p.copy(), labels.copy())
-    if got == 2 and answer(p[[0, 3]], labels[[0, 3]]) is not None:
+    if got == 3 and answer(p[:2], labels[:2]) is not None:
         return wrong("Without any mistake the function should return None.")
     mistakes = [
         (0, "That is the highest probability of all, of a right answer: look among the mistakes."),
-        (1, "That is the mistake with the *lowest* probability."),
+        (1, "That is its place among the mistakes: return its row among all beats."),
+        (2, "Another mistake has a higher probability for its wrong class."),
     ]
     return compare(
         got,
-        2,
+        3,
         mistakes,
         praise="Look at such beats first: either the model or the label is wrong.",
         otherwise="Among the beats whose most probable class is not the label, take the highest.",

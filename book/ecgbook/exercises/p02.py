@@ -25,7 +25,7 @@ second_level = expect(
 mains_bands = expect_names(
     ["D2", "D3"],
     [
-        (["D1", "D2"], "D1 reaches up to *half* of the sampling rate, not higher."),
+        (["D3", "D4"], "D1 reaches up to *half* of the sampling rate, not higher."),
         (["D2", "D2"], "That is the band at 360 Hz: the edges move with the sampling rate."),
     ],
     praise="At 500 Hz, zeroing D1 and D2 would leave the mains in the signal.",

@@ -21,7 +21,7 @@ blind_to_f = expect(
         "The accuracy: all beats but those of F are right. Divide by all beats.",
         "F1 = 2 TP / (2 TP + FN + FP) of each class, then the mean of the four.",
     ),
-    within=5e-5,
+    within=5e-4,
 )
 
 
@@ -33,12 +33,13 @@ def crowded_windows(answer: Any) -> Verdict:
     on_the_edge = ((before <= 0.5) | (after <= 0.5)).sum(), ((before < 0.5) | (after < 0.5)).sum()
     if float(answer) != expected and float(answer) in on_the_edge:
         return right("Except at the edge: x[a:b] holds sample a and not b, so <= before, < after.")
-    early, late = (before <= 0.5).sum(), (after < 0.5).sum()
+    early, late = ([(rr <= 0.5).sum(), (rr < 0.5).sum()] for rr in (before, after))
     mistakes = [
-        (early, "That looks at the beat before only: the beat after may be as near."),
-        (late, "That looks at the beat after only: the beat before may be as near."),
-        (early + late, "That counts beats twice that are close to both neighbours: use `|`."),
+        *((n, "That looks at the beat before only: the beat after may be as near.") for n in early),
+        *((n, "That looks at the beat after only: the beat before may be as near.") for n in late),
     ]
+    twice = "That counts beats twice that are close to both neighbours: use `|`."
+    mistakes += [(m + n, twice) for m in early for n in late]
     return compare(
         answer,
         expected,

@@ -25,10 +25,11 @@ copies = expect(
 
 def shortest_crop(answer: Any) -> Verdict:
     """Smallest ``shortest`` that keeps a QRS complex of 100 ms at or below 120 ms."""
+    if float(answer) > 1:
+        return wrong("Give the share of the beat that is kept: a number from 0 to 1.")
     length = round(float(answer) * 180)
     width = f"A crop of {length} samples makes {17_900 / max(length - 1, 1):.1f} ms of 100 ms"
     mistakes = [
-        (151 * 180, "Give the share of the beat that is kept: a number from 0 to 1."),
         (150, f"{width}: 180 samples have 179 gaps, and the gaps are stretched."),
         (144, f"{width}: widths are divided by the share that is left, 1 - 0.2 = 0.8."),
     ]

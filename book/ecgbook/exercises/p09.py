@@ -1,6 +1,7 @@
 """Checks of page 09, the joint ResNet-TCN."""
 
 import torch
+from torch import nn
 
 from ecgbook.exercises import Function, expect, expect_function, given
 from ecgbook.page import Verdict, right, wrong
@@ -42,6 +43,9 @@ def normed(answer: Function) -> Verdict:
     if features.shape != (16, 3136):
         return wrong(f"16 beats should give features of (16, 3136), not {tuple(features.shape)}.")
     mean, spread = features.mean(dim=0).abs().max(), features.std(dim=0)[-256:].median()
+    norms = (m for m in network.modules() if isinstance(m, nn.BatchNorm1d))
+    if mean > 1e-3 and any(norm.num_features == 3136 for norm in norms):
+        return wrong("The norm is not in `features`, which `votes` reads: put it there.")
     if mean > 1e-3 and features.mean(dim=1).abs().max() < 1e-3:
         return wrong("Each beat is normalised on its own: normalise each feature over the batch.")
     if mean > 1e-3:

@@ -18,6 +18,7 @@ steps_of_the_paper = expect(
         (1404, "That is one epoch: there are 50."),
         (50 * 1403, "The rest of an epoch makes a smaller batch: count it, too."),
         (50 * 394, "Those are the beats as they are: balancing raises S, V and F to N's number."),
+        (50 * _draws / 128, "Batches do not cross the end of an epoch: round up in each."),
         (50 * _draws // 128, "Batches do not cross the end of an epoch: round up in each."),
     ],
     praise="179,680 draws are 1,404 batches per epoch, the last of them smaller, 50 times.",
@@ -74,6 +75,8 @@ def accumulate(answer: Function) -> Verdict:
     beats = torch.randn(24, 180, generator=generator)
     labels = torch.randint(4, (24,), generator=generator)
 
+    sizes: list[int] = []
+
     def weights(how: Function, **keywords: Any) -> Any:
         model = nn.Linear(180, 4)
         for p in model.parameters():
@@ -81,6 +84,7 @@ def accumulate(answer: Function) -> Verdict:
         F.cross_entropy(model(beats[:3]), labels[:3]).backward()  # a gradient left from before
         parts = (slice(0, 10), slice(10, 20), slice(20, 24))
         batches = [(beats[rows], labels[rows]) for rows in parts]
+        model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
         how(model, torch.optim.SGD(model.parameters(), 0.5), batches, **keywords)
         return model.weight.detach().numpy()
 
@@ -91,7 +95,7 @@ def accumulate(answer: Function) -> Verdict:
         ({"weight": "zeros"}, "The weights have not changed: backward per batch, then step."),
         ({"clear": False}, "Clear the gradient of the earlier step first."),
     ]
-    return compare(
+    verdict = compare(
         weights(answer),
         weights(_accumulate),
         [(weights(_accumulate, **keywords), hint) for keywords, hint in mistakes],
@@ -99,6 +103,9 @@ def accumulate(answer: Function) -> Verdict:
         otherwise="Clear, then backward per batch with its share of all beats, then one step.",
         within=1e-6,
     )
+    if verdict.right and max(sizes) > 10:
+        return wrong("All beats are in the network at once: give it one batch at a time.")
+    return verdict
 
 
 FAULTS = {
@@ -114,6 +121,8 @@ def diagnosis(answer: Any) -> Verdict:
     """Fault and repaired run of A to D; a run is losses and pairs of accuracies per epoch."""
     found = dict(given(answer))
     for name, (fault, hint) in FAULTS.items():
+        if not isinstance(found.get(name), tuple | list) or len(found[name]) != 2:
+            return wrong(f'Run {name}: give fault and repaired run, as ("axis", run_a()).')
         if found[name][0] not in WORDS:
             return wrong(f"Run {name}: choose one of the words {', '.join(WORDS)}.")
         if found[name][0] != fault:

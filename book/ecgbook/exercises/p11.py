@@ -117,6 +117,11 @@ def bootstrap(answer: Function) -> Verdict:
         once = [c for size in (1, 2, 3) for c in combinations(range(3), size)]
         if _all_among(values, _scores(MATRICES, once)):
             return wrong("A record drawn twice has to count twice; np.isin takes it once.")
+        if _all_among(values / 100, expected):
+            return wrong("That is in per cent: give shares between 0 and 1.")
+        means = [np.mean([_mean_f1(MATRICES[i]) for i in choice]) for choice in choices]
+        if _all_among(values, np.array(means)):
+            return wrong("Those are means of the records' F1: join the beats drawn, then one F1.")
         if _all_among(values, _scores(MATRICES, choices, metrics.accuracy)):
             return wrong("Those are accuracies: the exercise asks for the mean F1.")
         return wrong("These values come from no choice of whole records: draw records, not beats.")

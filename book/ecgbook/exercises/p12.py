@@ -52,6 +52,8 @@ sign_flip = expect_function(
 def own_ablation(answer: Any) -> Verdict:
     """A network without a part of the ResNet, and the paired differences."""
     make, differences = answer
+    if differences is ... or differences is None:
+        return wrong("make() is one part; the differences, one per seed, are missing.")
     network, complete = given(given(make)()), build("resnet")
     found = np.asarray(given(differences), dtype=float)
     if not isinstance(network, nn.Module):
@@ -61,6 +63,9 @@ def own_ablation(answer: Any) -> Verdict:
     if shape != (2, 4):
         return wrong(f"Two beats give shape {shape}: the network has to return four logits each.")
     if repr(network) == repr(complete) and type(network) is type(complete):
+        complete.load_state_dict(network.state_dict())
+        x = torch.randn(2, 180)
+    if repr(network) == repr(complete) and torch.equal(network.eval()(x), complete.eval()(x)):
         return wrong("That is the complete ResNet: take something out.")
     if found.ndim != 1 or len(found) < 2:
         return wrong("One seed has no spread: give one difference per seed, as a list.")

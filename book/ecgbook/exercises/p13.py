@@ -60,7 +60,7 @@ less_usual = expect_function(
     [(np.array([[4.0, 0], [2, 2], [9, 1], [0, 5]]), 2)],
     [
         (lambda x, width: _less_usual(x, width)[1:], "The first beat is missing: it is zeros."),
-        (lambda x, n: np.r_[x[:1], _less_usual(x, n)[1:]], "Nothing is before beat 0: give zeros."),
+        (lambda x, n: np.r_[ANY * x[:1], _less_usual(x, n)[1:]], "Beat 0 has none before: zeros."),
         (_in_place, "These means are of beats already changed: do not change x itself."),
         (lambda x, width: x - x.mean(axis=0), "That mean contains later beats."),
         (partial(_less_usual, fixed=True), "Before beat 2 there is only one: divide by 1."),

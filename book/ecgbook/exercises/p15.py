@@ -34,7 +34,7 @@ def integrated(answer: Function) -> Verdict:
     """Integrated gradients of F = w x³, which are w (x³ - baseline³)."""
     w = torch.tensor([1.0, -2.0, 0.5, 3.0])
     beat, baseline = torch.tensor([2.0, 1.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, 1.0, 0.5])
-    found = answer(lambda x: (w * x**3).sum(dim=-1), beat.clone(), baseline.clone(), 200)
+    found = answer(lambda x: (w * x**3).sum(dim=1), beat.clone(), baseline.clone(), 200)
     way, slope = beat - baseline, 3 * w * beat**2
     mean_slope = w * (beat**2 + beat * baseline + baseline**2)
     mistakes = [
@@ -54,7 +54,7 @@ def integrated(answer: Function) -> Verdict:
     )
 
 
-_signals, _labels = torch.arange(12.0).reshape(4, 3), torch.tensor([2, 0, 2, 2])
+_signals, _labels = torch.arange(36.0).reshape(12, 3), torch.tensor([2, 0, 2, 2] * 3)
 
 
 def _plant(signals: Tensor, labels: Tensor, share: float, c: int = 2) -> Tensor:
@@ -67,16 +67,16 @@ def _plant(signals: Tensor, labels: Tensor, share: float, c: int = 2) -> Tensor:
 def plant(answer: Function) -> Verdict:
     """Planting a cue of 100 mV, so to say, in two of three V beats."""
     given = _signals.clone()
-    found = answer(given, _labels, 2 / 3, lambda x: x + 100)
+    found = answer(given, _labels, 0.62, lambda x: x + 100)
     mistakes = [
         (_plant(_signals, _labels, 1), "All V beats carry the cue: plant it in a share of them."),
-        (_plant(_signals, _labels, 2 / 3, c=0), "V is class 2."),
+        (_plant(_signals, _labels, 0.62, c=0), "V is class 2."),
         (_plant(_signals, _labels, 0.5, c=-1), "Only V beats carry the cue: look at the labels."),
         (_signals, "No beat is changed: write the marked beats into a copy."),
     ]
     verdict = compare(
         found.detach() if isinstance(found, Tensor) else found,
-        _plant(_signals, _labels, 2 / 3),
+        _plant(_signals, _labels, 0.62),
         mistakes,
         praise="Now train with it, and ask again how much sensitivity is lost without the cue.",
         otherwise="Mark the first round(share * n) of the n beats with label 2, in a copy.",

@@ -25,7 +25,7 @@ def fold_people(answer: Function) -> Verdict:
     """Eleven people with 1 to 11 beats, in four folds."""
     person = np.repeat(list("abcdefghijk"), range(1, 12))
     person = np.random.default_rng(5).permutation(person)
-    fold, other = (np.asarray(given(answer(person, 4, seed))) for seed in (0, 1))
+    fold, other, again = (np.asarray(given(answer(person, 4, seed))) for seed in (0, 1, 0))
     if fold.shape != person.shape:
         return wrong(f"Return a number per beat, {person.shape}, not {fold.shape}.")
     of = {name: set(fold[person == name].tolist()) for name in np.unique(person)}
@@ -36,6 +36,8 @@ def fold_people(answer: Function) -> Verdict:
         return wrong(f"The folds hold {sizes.tolist()} people: deal them out in turn, 0 to k - 1.")
     if np.array_equal(fold, other):
         return wrong("Another seed gives the same folds: shuffle the people with it.")
+    if not np.array_equal(fold, again):
+        return wrong("The same seed gives other folds: make the generator from it.")
     return right("Whoever is answered was not trained on.")
 
 
@@ -51,7 +53,7 @@ def _coverage(p: Array, labels: Array, accuracy: float, by: Any = None, first: b
 def _ten_beats() -> tuple[Array, Array]:
     """Probabilities and labels; accuracies 1, 1, .67, .75, .8, .83, .86, .88, .89, .8."""
     good = np.array([1, 1, 0, 1, 1, 1, 1, 1, 1, 0])
-    highest, answers = np.linspace(0.97, 0.52, 10), np.array([0, 2, 1, 0, 3, 2, 0, 1, 0, 2])
+    highest, answers = np.linspace(0.97, 0.52, 10), np.array([0, 2, 0, 0, 3, 2, 0, 1, 0, 2])
     p = np.repeat(((1 - highest) / 3)[:, None], 4, axis=1)
     p[np.arange(10), answers] = highest
     order = np.random.default_rng(6).permutation(10)
@@ -65,6 +67,10 @@ coverage_for = expect_function(
     [
         (partial(_coverage, first=True), "Do not stop at the first fall: look further."),
         (lambda p, y, a: len(p) * _coverage(p, y, a), "That is a number of beats: give a share."),
+        (
+            lambda p, y, a: max(_coverage(p, y, a) - 1 / len(p), 0),
+            "Place i of the sorted beats, from 0, is the last of i + 1 answered beats.",
+        ),
         (partial(_coverage, by=lambda p: p[:, 0]), "Confidence is the answer's probability."),
         (partial(_coverage, by=lambda p: 0 * p[:, 0]), "Sort the beats by confidence."),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ecgbook.exercises import Array, Function, compare, expect, expect_function, given
-from ecgbook.page import Verdict
+from ecgbook.page import Verdict, wrong
 
 look_ahead = expect(
     11 * 63 / 360,
@@ -79,10 +79,23 @@ def fir(answer: Function) -> Verdict:
     """A causal filter that carries its state from chunk to chunk."""
     x, h = np.random.default_rng(13).normal(size=60), np.array([1.0, -0.5, 0.25, 2.0, -1.0])
 
+    late: list[bool] = []
+
     def joined(function: Function, **keywords: Any) -> Callable[[list[int]], Any]:
         def of_chunks(ends: list[int]) -> Any:
-            found = given(function(iter(np.split(x.copy(), ends)), h.copy(), **keywords))
-            return np.concatenate(list(found))
+            read = 0
+
+            def chunks() -> Iterable[Array]:
+                nonlocal read
+                for chunk in np.split(x.copy(), ends):
+                    late.append(sum(map(np.size, made)) < read)
+                    read += len(chunk)
+                    yield chunk
+
+            made: list[Array] = []
+            for part in given(function(chunks(), h.copy(), **keywords)):
+                made.append(part)
+            return np.concatenate(made)
 
         return of_chunks
 
@@ -98,7 +111,10 @@ def fir(answer: Function) -> Verdict:
         praise="The same numbers for any chunks; the filter remembers len(h) - 1 samples.",
         otherwise="Compare with np.convolve(x, h)[:len(x)], first for a single chunk.",
     )
-    return check(joined(answer))
+    verdict = check(joined(answer))
+    if verdict.right and any(late):
+        return wrong("The outputs come late: yield those of a chunk before you take the next.")
+    return verdict
 
 
 CHECKS = {"1": is_a_beat, "2": fit_beats, "3": look_ahead, "4": fir}

@@ -8,8 +8,9 @@ from ecgbook.page import Verdict
 folded = expect(
     (6, -7),
     [
-        ((ANY, -6), "The mean is subtracted, then scaled: s (b - mean)."),
-        ((6, 2), "The bias of the convolution counts: s (b - mean) + beta."),
+        ((ANY, -6), "Add beta: s (b - mean) + beta."),
+        ((6, 2), "Subtract the mean, then scale: s (b - mean) + beta."),
+        ((6, -1), "The mean is scaled, too: s (b - mean) + beta."),
         ((6, -10), "The bias of the convolution counts: s (b - mean) + beta."),
         ((3, ANY), "Divide by the standard deviation, the square root of the variance."),
         ((2, ANY), "The weight is scaled, too: s w."),
