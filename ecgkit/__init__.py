@@ -14,8 +14,7 @@ __version__ = "0.2.0"
 class InputError(ValueError):
     """Input that cannot be used: the message says what was found, what was expected, what to do.
 
-    The command line prints the message and exits with status 2; any other error that leaves the
-    library is a defect.
+    The command line prints the message and exits with status 2; any other error is a defect.
     """
 
 

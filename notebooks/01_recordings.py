@@ -202,7 +202,8 @@ for name in aami.CLASSES:
 # ### Exercise 2: symbols to classes
 #
 # An annotator wrote `N + j A ~ V / F e`, in this order. Which classes does the
-# **literature's** table give? Answer with a list of letters, without code.
+# **literature's** table give? Leave out what is no beat. Answer with a list of letters,
+# without code.
 
 # %% tags=["exercise"]
 answer = ...

@@ -426,8 +426,8 @@ if full:
 # The ResNet's features come out of batch normalisation and number 2,880. The TCN's
 # come out of none, begin near zero and number 256. Does the scale of the features decide?
 # Write `NormedResNetTCN`, a `ResNetTCN` with one `nn.BatchNorm1d` over all 3,136
-# features between the branches and the linear layer. Predict how much its TCN's
-# vote varies after training, then run `train_votes` on it with $\beta = 0$.
+# features between the branches and the linear layer, in its `features`, which `votes`
+# reads. Predict how much its TCN's vote varies after training, then run `train_votes` on it with $\beta = 0$.
 
 
 # %% tags=["exercise"]

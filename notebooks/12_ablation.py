@@ -291,9 +291,9 @@ def compare(first, second):
     return d
 
 
-for first in ("tcn", "resnet"):
-    compare(first, "resnet-tcn")
-compare("resnet", "tcn");
+pairs = ("tcn", "resnet-tcn"), ("resnet", "resnet-tcn"), ("resnet", "tcn")
+for pair in pairs:
+    compare(*pair)
 
 # %% tags=["hide-input"]
 scored = {

@@ -457,8 +457,8 @@ plots.show(plots.finish(figure, "More people trained on", seen, **marks))
 # ### Exercise 3: change and retrain
 #
 # Is it the number of people, or that they come from two databases? Write
-# `half_and_half(home, away, n)`: the first `n // 2` names of each of two arrays. Then
-# train on 22 people of MIT-BIH, and on eleven of each database, and compare the F1 of S
+# `half_and_half(home, away, n)`: one array of the first `n // 2` names of `home`, then
+# those of `away`. Then train on 22 people of MIT-BIH, and on eleven of each database, and compare the F1 of S
 # on `aside`. One training takes four seconds on a CPU.
 
 

@@ -103,7 +103,7 @@ print(f"ECE {100 * ece:.2f} %")
 # ### Exercise 1: an ECE by hand
 #
 # Of 100 beats, 80 have a confidence of 0.95, and 70 of them are right. The other 20
-# have a confidence of 0.6, and 15 of them are right. What is the ECE?
+# have a confidence of 0.6, and 15 of them are right. What is the ECE, as a share?
 
 # %% tags=["exercise"]
 answer = ...

@@ -61,8 +61,7 @@ def interval(
 ) -> NDArray[np.float64]:
     """Score of all people, mean over the seeds, and its 95 % interval over people, shape (3, ...).
 
-    With ``other``, matrices of the same people, its score minus that of ``stack``, paired by
-    person.
+    With ``other``, matrices of the same people, its score minus that of ``stack``, by person.
     """
     means, drawn_of = [], []
     for of in (stack,) if other is None else (other, stack):

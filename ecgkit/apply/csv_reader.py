@@ -50,8 +50,7 @@ def read_csv(path: Path) -> list[Channel]:
     """List the columns of a text file that can be leads; InputError if it holds no table.
 
     Columns that rise steadily are times or sample numbers, no leads: times give the sampling rate
-    where no line above does, and show which samples were lost; these are read as NaN, with a
-    warning.
+    where no line above does, and show which samples were lost: NaN in the lead, with a warning.
     """
     table = find_table(path)
     clocks, leads = [], []
@@ -126,8 +125,7 @@ def _find_clock(
 
 def _read_column(path: Path, table: Table, column: int, clock: Clock | None) -> Signal:
     """Read one column; empty cells and lost samples are NaN."""
-    # Without usecols, which would accept a line with too many cells; in chunks, so that the other
-    # columns of a day are not held.
+    # Without usecols, which accepts lines with too many cells; in chunks, to hold one column alone.
     parts, late, bad = [], [], dict[int, object]()
     with pd.read_csv(path, chunksize=BLOCK, **table.options) as file:
         for frame in file:

@@ -123,9 +123,8 @@ Denoiser = Wavelets | Biquads
 class Detector:
     """Find R peaks as :func:`ecgkit.data.r_peaks.detect_r_peaks` does, once per second.
 
-    Each search covers the last 13 s and reports the peaks that two more seconds follow, so two to
-    three seconds late. In a whole recording the usual steepness is taken of five seconds after a
-    peak, too: a few peaks differ.
+    Each search covers the last 13 s and reports peaks two to three seconds late. In a whole
+    recording the usual steepness is taken of five seconds after a peak, too: a few peaks differ.
     """
 
     EVERY, CONFIRMED = SAMPLING_RATE, 2 * SAMPLING_RATE  # samples between searches, after a peak

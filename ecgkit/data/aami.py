@@ -33,8 +33,7 @@ MAPPINGS["literature"] = {**MAPPINGS["ec57"], "e": "N", "j": "N"}
 def mapping(name: str) -> dict[str, str]:
     """Look up the table symbol -> class that is called ``"ec57"`` or ``"literature"``.
 
-    References: WFDB, ``bxb`` (ANSI/AAMI EC57, section 4.2); for example table 1 of
-    doi:10.1155/2021/8642576.
+    References: WFDB's ``bxb`` (EC57, section 4.2); for example table 1 of doi:10.1155/2021/8642576.
 
     >>> mapping("ec57")["j"], mapping("literature")["j"]
     ('S', 'N')

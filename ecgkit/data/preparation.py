@@ -75,8 +75,7 @@ class Preparation:
 
     def __post_init__(self) -> None:
         aami.mapping(self.mapping)
-        for name in ("zeroed", "features"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "features", tuple(self.features))
         object.__setattr__(self, "zeroed", tuple(sorted(self.zeroed)))
         counts = {"level": 1, "before": 0, "after": 1, "margin_before": 0, "margin_after": 1}
         for name, least in {**counts, "step": 1}.items():

@@ -86,13 +86,6 @@ def _channel(record: str, leads: Sequence[str], name: str) -> int:
     return list(leads).index(name)
 
 
-def unreadable(path: Path | str, error: Exception) -> InputError:
-    """Describe why a record's signals could not be read."""
-    why = " ".join(str(getattr(error, "strerror", None) or error).split())
-    both = "copy or fetch both again, and compare any SHA-256 that is published for them"
-    return InputError(f"Record {path}: its signal file does not fit its header ({why}): {both}.")
-
-
 def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
     """Read a record's ``.hea`` file; refuse one that names a file outside the record's folder.
 
@@ -169,7 +162,10 @@ def read_channel(
                 lead = header.sig_name[i]
                 raise ValueError(f"lead {lead} is damaged: its checksum is not {stated}")
         except Exception as error:  # wfdb raises whatever its parsing happens to hit
-            raise unreadable(path, error) from error
+            why = " ".join(str(getattr(error, "strerror", None) or error).split())
+            both = "copy or fetch both again, and compare any SHA-256 that is published for them"
+            fault = f"Record {path}: its signal file does not fit its header ({why})"
+            raise InputError(f"{fault}: {both}.") from error
     signal = np.concatenate(parts)
     if late := min((header.skew[i] or 0) * spf, len(signal)):  # samples after those of other leads
         signal = np.append(signal[late:], np.full(late, np.nan, dtype))

@@ -132,8 +132,7 @@ def ec57_report(
     """Compare two annotators, whom the report calls `annotators`, record by record.
 
     Records with paced beats (``/`` or ``f`` in the reference) are excluded, as the standard asks;
-    those that cannot be compared are left out with a warning. InputError if none is left, or if one
-    of the two lacks a record.
+    those that cannot be compared, with a warning. InputError if none is left or one lacks a record.
 
     >>> marks = Annotations([1000, 2000, 3000], ["N", "V", "N"], 1000)
     >>> beats = Annotations([1010, 2000], ["N", "N"], 1000)

@@ -1,7 +1,5 @@
 """Training runs: one trained and tested network, and the record that lets anybody repeat it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import zlib
@@ -73,7 +71,7 @@ class Run:
         return json.dumps({k: v for k, v in flat.items() if k not in ("settings", "preparation")})
 
     @staticmethod
-    def from_json(text: str) -> Run:
+    def from_json(text: str) -> "Run":
         """Read a record that :meth:`to_json` wrote; InputError if it is none."""
         try:
             flat = parse_json(text)
@@ -89,7 +87,7 @@ class Run:
         return run
 
     @staticmethod
-    def read(path: Path) -> Run:
+    def read(path: Path) -> "Run":
         """Read the ``run.json`` of a run; InputError if it is missing or damaged."""
         try:
             return Run.from_json(path.read_text("utf-8"))

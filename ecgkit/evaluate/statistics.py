@@ -31,7 +31,6 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     Above 1 the network was overconfident. Use beats neither trained nor tested on (Guo et al. 2017,
     arXiv:1706.04599, section 4.2).
     """
-
     z, rows = np.asarray(logits, dtype=float), np.arange(len(np.asarray(labels)))
 
     def loss(log_t: float) -> float:  # mean negative log-likelihood

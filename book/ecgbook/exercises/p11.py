@@ -27,7 +27,6 @@ always_n = expect(
     ),
 )
 
-
 _weights = [0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 
@@ -70,7 +69,6 @@ best_weight = expect_function(
     praise="Chosen on some beats, scored on others: see how much is left.",
     otherwise="Multiply column 1 by w, take argmax, compute class_f1; keep the best w.",
 )
-
 
 MATRICES = np.array(
     [

@@ -79,5 +79,4 @@ coverage_for = expect_function(
     within=1e-9,
 )
 
-
 CHECKS = {"1": error_by_hand, "2": fold_people, "3": coverage_for}

@@ -58,8 +58,7 @@ def errors_by_record(
 ) -> Figure:
     """Draw in which records the wrongly classified beats are, by the annotators' class.
 
-    The ``top`` records with most errors have a bar of their own; the rest share one. ``labels`` and
-    ``predicted`` are class numbers.
+    The ``top`` records with most errors have a bar each, the rest one. Labels are class numbers.
     """
     wrong = labels != predicted
     names, counts = np.unique(records[wrong], return_counts=True)

@@ -267,8 +267,7 @@ def resnet_diagram() -> Figure:
 def conduction(time_s: Signal, beat_mv: Signal, title: str, *, synthetic: bool = False) -> Figure:
     """Draw the heart's conduction system beside a beat, each wave in the colour of its cause.
 
-    ``time_s`` counts from the R peak; a wave is named at its highest or lowest sample within the
-    times that are usual at rest.
+    ``time_s`` counts from the R peak; a wave is named at its peak within the times usual at rest.
     """
     figure, ((heart, axes),) = panel_grid(3.6, columns=2, width_ratios=(1, 1.35))
     atria, wait, ventricles, recovery = COLORS[0], COLORS[7], COLORS[3], COLORS[2]

@@ -91,8 +91,7 @@ def ecg_panels(
 ) -> Figure:
     """Draw stretches of ECG below each other on ECG paper, all to one scale.
 
-    ``panels`` maps the title of a panel to up to four equally long signals, in mV, by their names;
-    ``fs`` is the sampling rate in Hz.
+    ``panels`` maps panels' titles to up to four signals of one length by name, in mV at ``fs`` Hz.
     """
     figure, rows = panel_grid(2.2 * len(panels) + 0.9, len(panels), sharex=True, sharey=True)
     for axes, (name, lines) in zip(rows[:, 0], panels.items(), strict=True):

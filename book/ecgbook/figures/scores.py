@@ -63,8 +63,7 @@ def run_points(
 ) -> Figure:
     """Draw one point per training run, and the mean of each row.
 
-    ``panels`` maps the title of a panel, which may be empty, to the same rows, and these to the
-    values of the runs.
+    ``panels`` maps the title of a panel, maybe empty, to the same rows, and these to runs' values.
     """
     columns = min(len(panels), 2)
     n_rows = -(-len(panels) // columns)

@@ -16,8 +16,7 @@ def comparison_table(
 
     The runs are of this study, tested on one part; each of ``keys``, scores of
     :func:`ecgbook.paper_tables.scores`, has two columns. Differences are in points (j-kappa as it
-    is), paired by seed; ``*`` marks a mean difference of more than two standard deviations of the
-    baseline's seeds.
+    is), paired by seed; ``*`` marks means beyond two standard deviations of the baseline's seeds.
     """
     by_row = {name: of for name in study.rows if (of := [run for run in runs if run.row == name])}
     rows = [study.rows[name] for name in by_row]
