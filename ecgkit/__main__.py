@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_args, **_kw: say(str(message))
+        warnings.simplefilter("always", UserWarning)  # doubts, whatever PYTHONWARNINGS says
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may not be text
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             COMMANDS[options.command](options)
             sys.stdout.flush()
@@ -163,6 +167,7 @@ def _classify(options: argparse.Namespace) -> None:
     from ecgkit import load_model
     from ecgkit.apply.batch import classify_file
     from ecgkit.apply.classify import expectation
+    from ecgkit.apply.wfdb_reader import is_part_of
 
     names = ("lead", "fs", "units", "gain", "baseline", "annotator", "detect", "device", "weights")
     how: dict[str, Any] = {name: getattr(options, name) for name in names}
@@ -171,6 +176,9 @@ def _classify(options: argparse.Namespace) -> None:
         return _classify_many(options, how)
     if len(options.paths) > 1:
         raise InputError("Several recordings need --out-dir DIR: there each has its own results.")
+    for path in filter(None, (options.out, options.annotations, options.plot)):
+        if is_part_of(path, options.paths[0]):
+            raise InputError(f"{path} belongs to a recording: give the result another name.")
     found, result = classify_file(options.paths[0], **how)
     if options.out:
         found.write_csv(options.out)

@@ -54,6 +54,15 @@ def test_each_recording_has_its_files_and_a_line_whatever_the_others_are(run, pa
     assert int(lines[0]["beats"]) == sum(int(lines[0][c]) for c in "NSVF") == alone["beats"]
 
 
+def test_all_files_of_a_record_are_one_recording_and_any_name_is_listed(paths, tmp_path):
+    strange = tmp_path / "M\udcfcller.csv"  # bytes that are no UTF-8
+    strange.write_text("nothing\n")
+    files = [*sorted((tmp_path / "a").iterdir()), strange]
+    rows = batch.classify_many(files, tmp_path / "out", device="cpu")
+    assert [row["path"] for row in rows] == [str(tmp_path / "a" / "syn01.hea"), str(strange)]
+    assert len(table(tmp_path / "out")) == 2
+
+
 def test_what_is_done_is_done_again_only_after_a_change(paths, tmp_path, monkeypatch):
     classified = []
 

@@ -247,6 +247,11 @@ def test_the_summary_counts_what_is_in_the_table():
     assert found["heart_rate_bpm"] == 120  # ten intervals in five seconds
     assert result("N").summary()["heart_rate_bpm"] is None
     assert result("NNN").summary()["longest_run_of_v"] == 0
+    gap = result("NNVVVNNN", seconds_apart=0.5)  # beats at 0, 50, ...; the fourth V after a gap
+    gap.recording.signal[160:190] = np.nan
+    gap.samples[4:] += 1000
+    assert gap.summary()["heart_rate_bpm"] == 120
+    assert gap.summary()["longest_run_of_v"] == 2
 
 
 def test_the_strip_shows_where_most_beats_are_not_n():

@@ -1,6 +1,7 @@
 """The command line: JSON for programs, status 0, or 2 with one sentence."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file
 
 from ecgkit.__main__ import main
 from ecgkit.apply import onnx
+from ecgkit.apply.readers import read_recording
 from ecgkit.data.beats import Beats, load_beats
 from ecgkit.data.features import MEAN_FEATURES, RR_FEATURES
 from ecgkit.data.preparation import Preparation
@@ -304,3 +306,26 @@ def test_a_result_that_cannot_be_written(refused, record, tmp_path):
     assert "no recording" in refused("classify", tmp_path / "nothing")
     assert "is a folder" in refused("classify", tmp_path)
     assert "download" in refused("classify", "https://physionet.org/files/mitdb/1.0.0/100")
+
+
+@pytest.mark.parametrize(
+    ("option", "end"), [("--out", "dat"), ("--annotations", "atr"), ("--plot", "hea")]
+)
+def test_no_result_takes_the_place_of_a_recording(run, synthetic_source, tmp_path, option, end):
+    for file in synthetic_source.directory.glob("syn01.*"):
+        shutil.copy(file, tmp_path)
+    before = (tmp_path / f"syn01.{end}").read_bytes()
+    given = ("classify", tmp_path / "syn01", option, tmp_path / f"syn01.{end}", "--device", "cpu")
+    status, _, errors = run(*given)
+    assert (status, "belongs to a recording" in errors) == (2, True)
+    assert (tmp_path / f"syn01.{end}").read_bytes() == before
+
+
+def test_doubts_are_said_whatever_is_done_with_warnings(run, synthetic_source, tmp_path):
+    uv = 1000 * read_recording(synthetic_source.directory / "syn01").signal[:10_800]
+    (tmp_path / "uv.csv").write_text("MLII (mV)\n" + "\n".join(map(str, uv)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        given = ("classify", tmp_path / "uv.csv", "--fs", 360, "--json", "--device", "cpu")
+        status, output, _ = run(*given)
+    assert (status, "--units" in " ".join(json.loads(output)["warnings"])) == (0, True)

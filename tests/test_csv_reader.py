@@ -250,6 +250,16 @@ def test_clock_times_go_on_after_midnight(tmp_path, recwarn):
     assert (recording.fs, len(recording.signal), len(recwarn)) == (250, 3000, 0)
 
 
+def test_times_that_fall_are_named(tmp_path):
+    rows = [f"{t:.3f},{mv}" for t, mv in zip(T, WAVE, strict=True)]
+    (tmp_path / "ecg.csv").write_text("time (s),II (mV)\n" + "\n".join(rows[::-1]))
+    refused("earliest first", tmp_path / "ecg.csv", fs=250)
+    rows[500:600] = rows[550:600] + rows[500:550]  # two packets of 0.2 s in the wrong order
+    (tmp_path / "ecg.csv").write_text("time (s),II (mV)\n" + "\n".join(rows))
+    with pytest.warns(UserWarning, match="fall 1 x, the first at sample 550: sort"):
+        read_recording(tmp_path / "ecg.csv")
+
+
 def test_jumps_are_told_from_rounding_and_packets():
     n = np.arange(3000)
     late = n // 20 * 20.0 - n  # packets of 20

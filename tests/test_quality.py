@@ -164,6 +164,19 @@ def test_an_electrode_that_was_off_is_named(x):
     assert describe(mixed, gaps=np.array([[40 * 360, 80 * 360]])) == []  # said elsewhere
 
 
+def test_annotations_of_a_part_or_of_another_record_are_named():
+    x, recording = beats(), Recording("a", 360, "MLII", beats())
+    r_peaks = detect_r_peaks(x)
+    (sentence,) = describe_windows(
+        grade_windows(x, r_peaks[r_peaks < 30 * 360]), recording, NO_GAPS, annotated=True
+    )
+    assert "no annotated beats between 00:30 and 02:00: --detect" in sentence
+    (sentence,) = describe_windows(
+        grade_windows(x, r_peaks[:-1] + 150), recording, NO_GAPS, annotated=True
+    )
+    assert "another record or sampling rate" in sentence
+
+
 def test_strong_noise_is_doubtful():
     assert 1 in grades(beats(noise=0.25))
     (sentence,) = describe(beats(noise=0.35))

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from ecgkit import InputError, __version__
 from ecgkit.apply.classify import Classification, classify, wanted_lead
 from ecgkit.apply.readers import read_recording
+from ecgkit.apply.wfdb_reader import find_record
 from ecgkit.files import atomic_write, parse_json
 from ecgkit.train.weights import DEFAULT, load_model
 
@@ -46,6 +47,7 @@ def classify_file(
     how["lead"] = how.get("lead") or wanted_lead(classifier)
     how["annotated"] = not options.get("detect")
     with _ALONE, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
         found = classify(read_recording(path, **how), classifier, **options)
     of = found.recording
     result = {"recording": of.name, "fs": of.fs, "lead": of.lead, "seconds": of.seconds}
@@ -103,7 +105,7 @@ def classify_many(
     if jobs < 1:
         raise InputError(f"{jobs} jobs do no work: give 1 or more.")
     load_model(how.get("weights", DEFAULT))  # refuses wrong ones once, not for each recording
-    once = list({os.path.abspath(path): str(path) for path in paths}.values())
+    once = list({_recording(Path(path)): str(path) for path in paths}.values())
     work = functools.partial(classify_to_folder, folder=folder, **how)
     found = map(work, once) if jobs == 1 else _in_processes(work, once, jobs)
     rows = list(tqdm(found, total=len(once), disable=not progress))
@@ -113,8 +115,9 @@ def classify_many(
 
 def write_summary(rows: Sequence[dict[str, Any]], folder: Path | str) -> None:
     """Write rows of :func:`classify_to_folder` as the folder's ``summary.csv``."""
+    table = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     with atomic_write(Path(folder) / "summary.csv") as draft:
-        pd.DataFrame(rows, columns=COLUMNS, dtype=object).to_csv(draft, index=False)
+        table.to_csv(draft, index=False, errors="backslashreplace")
 
 
 def _in_processes(work: Any, paths: list[str], jobs: int) -> Iterator[dict[str, Any]]:
@@ -138,11 +141,17 @@ def _prepare_process() -> None:
     torch.set_num_threads(1)
 
 
+def _recording(path: Path) -> str:
+    """Path of the recording of which a file is a part, such as the ``.dat`` of a WFDB record."""
+    record, annotator = find_record(path)
+    return os.path.abspath(record if record and annotator in (None, "atr") else path)
+
+
 def _claim_name(path: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Return the JSON file of a recording and what it holds: at first nothing but the path."""
     own, name = os.path.abspath(path), path.stem if path.is_file() else path.name
     folder.mkdir(parents=True, exist_ok=True)
-    for stem in (name, f"{name}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"):
+    for stem in (name, f"{name}-{hashlib.sha256(os.fsencode(own)).hexdigest()[:8]}"):
         file = folder / f"{stem}.json"
         if stem.lower() != "summary" and not file.with_suffix(".csv").exists():  # else a stranger's
             with suppress(FileExistsError), file.open("x", encoding="utf-8") as new:

@@ -56,13 +56,15 @@ class Classification:
     def summary(self) -> dict[str, Any]:
         """Beats of each class, mean heart rate and longest run of V, ready for JSON."""
         classes, time_s = self.classes, self.time_s
-        runs = "".join(name if name == "V" else " " for name in classes).split()
-        minutes = float(time_s[-1] - time_s[0]) / 60
+        gaps = quality.find_gaps(self.recording.signal)[:, 0]  # nothing is known across one
+        after_gap = 1 + np.flatnonzero(np.diff(np.searchsorted(gaps, self.samples)))
+        runs = "".join(np.insert(np.where(classes == "V", "V", " "), after_gap, " ")).split()
+        rr_s = np.delete(np.diff(time_s), after_gap - 1)
         grades = np.array([]) if self.quality is None else self.quality
         return {
             "beats": len(classes),
             "counts": {name: int((classes == name).sum()) for name in CLASSES},
-            "heart_rate_bpm": round((len(classes) - 1) / minutes, 1) if minutes else None,
+            "heart_rate_bpm": round(60 / float(rr_s.mean()), 1) if rr_s.any() else None,
             "longest_run_of_v": max(map(len, runs), default=0),
             "uncertain": int(self.uncertain.sum()),
             "left_out": self.left_out,

@@ -59,6 +59,8 @@ def read_csv(path: Path) -> list[Channel]:
         numbers = _as_numbers(cells, table.options["decimal"])
         numbers = numbers[np.isfinite(numbers)]
         if _is_time(name, cells, numbers):
+            if len(numbers) > 10 and (np.diff(numbers) < 0).mean() > 0.98:
+                raise InputError(f"The times in {path} fall: sort its lines, the earliest first.")
             clocks.append(_find_clock(i, name, unit, cells, numbers))
         elif len(numbers) >= cells.count() / 2 and (len(numbers) or name):
             whole = len(np.unique(numbers)) > 2 and not unit and (numbers % 1 == 0).all()
@@ -166,6 +168,9 @@ def _mark_lost(path: Path, signal: Signal, late: NDArray[np.float32], fs: float 
     """Put NaN where the times say that samples are lost; warn, or refuse what is in disorder."""
     if not np.isfinite(late).all():
         late = pd.Series(late).replace([np.inf, -np.inf], np.nan).ffill().bfill().to_numpy()
+    if len(falls := 1 + np.flatnonzero(np.diff(late) < -1.5)):
+        found = f"{path}: its times fall {len(falls)} x, the first at sample {falls[0]}"
+        warnings.warn(f"{found}: sort its lines, and leave out what is there twice.", stacklevel=5)
     at, sizes = find_jumps(late)
     if not len(at):
         return signal

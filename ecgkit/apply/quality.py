@@ -128,7 +128,7 @@ def _measure(signal: Signal, start: int, r_peaks: NDArray[np.int64]) -> list[flo
 def describe_windows(
     table: pd.DataFrame, recording: Recording, gaps: NDArray[np.int64], annotated: bool
 ) -> list[str]:
-    """Say in at most one sentence where a recording has no ECG, or a doubtful one.
+    """Say where a recording has no ECG, or a doubtful one, or no annotations.
 
     InputError if it has none in more than 80 % of the windows of :func:`grade_windows` outside
     ``gaps``, shape (gaps, 2), at 360 Hz. Where beats are annotated, a person has seen the signal:
@@ -144,13 +144,20 @@ def describe_windows(
             f"{name} has no ECG in {none.sum()} of its {seen.sum()} stretches of 10 s, where "
             "nothing is as steep and as alike as beats: check the electrodes, or take another lead."
         )
-    parts = []
-    for words, at in (("has no ECG", none), ("is doubtful", (grade == 1) & (not annotated))):
+    if annotated and none.sum() > 0.5 * seen.sum():
+        why = "do they belong to another record or sampling rate? --detect ignores them."
+        return [f"{name} has no ECG where its annotations mark beats: {why}"]
+    bare, parts = np.asarray(~in_gaps(middle, gaps) & ~seen), dict[str, str]()
+    doubt, unmarked = (grade == 1) & (not annotated), "has no annotated beats"
+    for words, at in (("has no ECG", none), ("is doubtful", doubt), (unmarked, bare)):
         runs = np.flatnonzero(np.diff(at, prepend=False, append=False)).reshape(-1, 2)
         if len(runs):
             times = (runs * WINDOW_S).clip(max=recording.seconds)
-            parts.append(f"{words} {_list_times(times)}")
-    return [f"{name} {', '.join(parts)}: do not trust the beats there."] if parts else []
+            parts[words] = f"{words} {_list_times(times)}"
+    last = [f"{name} {parts.pop(unmarked)}: --detect finds those."] if unmarked in parts else []
+    if parts:
+        return [f"{name} {', '.join(parts.values())}: do not trust the beats there.", *last]
+    return last
 
 
 def looks_inverted(signal: Signal, r_peaks: NDArray[np.int64]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,14 @@ def find_record(path: Path) -> tuple[Path | None, str | None]:
         return record, None
     with path.open("rb") as file:  # an .ecg may also be a recording in ISHNE's format
         return (None, None) if file.read(5) == b"ISHNE" else (record, suffix[1:])
+
+
+def is_part_of(path: Path, recording: Path | str) -> bool:
+    """Whether a file is there that a recording is, or that may belong to a WFDB record."""
+    with suppress(OSError):
+        if path.samefile(recording):
+            return True
+    return path.exists() and path.suffix.lower() in (".hea", ".dat", *(f".{a}" for a in ANNOTATORS))
 
 
 def read_wfdb(path: Path) -> list[Channel]:
