@@ -250,6 +250,36 @@ def test_clock_times_go_on_after_midnight(tmp_path, recwarn):
     assert (recording.fs, len(recording.signal), len(recwarn)) == (250, 3000, 0)
 
 
+@pytest.mark.parametrize(
+    ("head", "fs"),
+    [
+        ("PR Interval (ms): 158\nRR interval: 800", None),
+        ("ACC sampling rate: 100 Hz\nECG sampling rate: 250 Hz", 250),
+        ("Sampling rate (original): 1000 Hz\nSampling rate: 250 Hz", None),
+        ("Sampling interval (ms): 4", 250),
+        ("Sample Interval,0.004", 250),
+        ("Sampling interval: 4", None),
+        ("Sampling rate: 1,000 Hz", 1000),
+        ("Sampling frequency (kHz): 1", 1000),
+        ("Sampling period: 4 ms", 250),
+        ("Sampling rate,0", None),
+    ],
+)
+def test_the_rate_in_the_lines_above_is_that_of_the_samples_or_asked_for(tmp_path, head, fs):
+    (tmp_path / "ecg.csv").write_text(f"{head}\nII\n" + "\n".join(map(str, WAVE)))
+    if fs is None:
+        refused("--fs", tmp_path / "ecg.csv")
+        assert read_recording(tmp_path / "ecg.csv", fs=300).fs == 300
+    else:
+        assert read_recording(tmp_path / "ecg.csv").fs == fs
+
+
+def test_a_table_begins_where_its_first_column_does(tmp_path):
+    rows = [f"{t:.3f},{mv},{'' if t < 4 else 97}" for t, mv in zip(T, WAVE, strict=True)]
+    (tmp_path / "ecg.csv").write_text("time (s),II (mV),SpO2\n" + "\n".join(rows))
+    assert len(read_recording(tmp_path / "ecg.csv").signal) == 3000
+
+
 def test_times_that_fall_are_named(tmp_path):
     rows = [f"{t:.3f},{mv}" for t, mv in zip(T, WAVE, strict=True)]
     (tmp_path / "ecg.csv").write_text("time (s),II (mV)\n" + "\n".join(rows[::-1]))

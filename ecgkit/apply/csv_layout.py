@@ -21,10 +21,11 @@ _NAME_AND_UNIT = re.compile(
 ).fullmatch
 _CHANNELS = re.compile(r"(\d+) channels?\W*", re.I).fullmatch
 _RATE = re.compile(
-    r"(?:(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b|interval)\D{0,20}?|^(?=\S+ \w+/sample))"
+    r"(?:(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b|(?:^|sampl\w*[\W_]*)(?:interval|period))"
+    r"(?:\W*(k)Hz|\W*\(([mu]?)s\w*\))?\D{0,20}?|^(?=\S+ \w+/sample))"
     r"(?=0*[.,]?0*[1-9])(\d+(?:[.,]\d+)?)\s*(?:(k)|([mu]?)s(?:ec\w*)?\b)?",
     re.I | re.M,
-).search
+).finditer
 
 
 class Table(NamedTuple):
@@ -56,6 +57,9 @@ def find_table(path: Path) -> Table:
     start = next((k for k, found in enumerate(alike) if found), None)
     if start is None or not numbers:
         raise InputError(f"{path} is not an ECG: there are no numbers in its first lines.")
+    first = numbers[0]  # in lines above, other columns may be empty
+    while start > 1 and len(rows[start - 1]) == len(layout) and _NUMBER(rows[start - 1][first]):
+        start -= 1
     if any(map(_CHANNELS, lines[:start])) and "".join(rows[start]).isdigit():
         start = min(start + 1, len(rows) - 1)  # AcqKnowledge states the number of samples there
     comma = any("," in cell and _NUMBER(cell) for row in rows[start:] for cell in row)
@@ -100,14 +104,26 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _stated_rate(text: str) -> float | None:
-    """Return the sampling rate in Hz that some lines state as such or as an interval."""
-    found = _RATE(text)
-    if not found:
-        return None
-    number, thousand, unit = float(found[1].replace(",", ".")), found[2], found[3]
-    if unit is None:
-        return number * (1e3 if thousand else 1)
-    return {"": 1, "m": 1e3, "u": 1e6}[unit.lower()] / number
+    """Return the one sampling rate in Hz that lines state as such or as an interval.
+
+    Of several that differ, the only one in a line that names an ECG; None if there is none such.
+    """
+    rates: dict[float, list[str]] = {}
+    for found in _RATE(text):
+        line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
+        number = float(found[3].replace(",", "."))
+        unit = found[5] if found[2] is None else found[2]
+        if unit is None and re.search("interval|period", found[0], re.I):
+            number, unit = (number, "") if number < 0.05 else (0.0, None)
+        if unit is None:
+            grouped = re.fullmatch(r"[1-9]\d?[.,]\d{3}", found[3])  # 1,000 Hz
+            number *= 1e3 if found[1] or found[4] or grouped else 1
+        elif number:
+            number = {"": 1, "m": 1e3, "u": 1e6}[unit.lower()] / number
+        rates.setdefault(number, []).append(line)
+    named = [x for x, lines in rates.items() if re.search("ecg|ekg", " ".join(lines), re.I)]
+    told = named or [*rates]
+    return told[0] or None if len(told) == 1 else None
 
 
 def _find_names(
