@@ -1,7 +1,5 @@
 """The command line: exit status 0, or 2 with one sentence where an input cannot be used."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import json
@@ -66,7 +64,7 @@ def _lines(fields: Mapping[str, Any]) -> list[str]:
     return [f"{k.replace('_', ' ')}: {'-' if x in ('', None) else x}" for k, x in plain.items()]
 
 
-def _source(options: argparse.Namespace, download: bool = True) -> Source:
+def _source(options: argparse.Namespace, download: bool = True) -> "Source":
     from ecgkit.data.sources import find_source
 
     return find_source(None if options.source == "auto" else options.source, download=download)
@@ -149,7 +147,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     _show(options, result, beats.source == "synthetic", _report(report))
 
 
-def _report(report: Report) -> list[str]:
+def _report(report: "Report") -> list[str]:
     """A confusion matrix and its scores as lines; a hyphen where a score is undefined."""
     import pandas as pd
 
@@ -212,7 +210,7 @@ def _classify_many(options: argparse.Namespace, how: dict[str, Any]) -> None:
         raise InputError(f"{left}: {table} says why.")
 
 
-def _draw(found: Classification, path: Path) -> None:
+def _draw(found: "Classification", path: Path) -> None:
     """Draw the ten seconds with most beats other than N."""
     from ecgkit.plots import ecg_strip, save
 

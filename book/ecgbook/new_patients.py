@@ -11,15 +11,14 @@ from ecgbook.studies.people import Outcome
 from ecgkit.data import aami
 from ecgkit.evaluate import ec57, metrics
 
-S, V = aami.CLASSES.index("S"), aami.CLASSES.index("V")
+S = aami.CLASSES.index("S")
 Answers = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.str_]]
 Floats = NDArray[np.floating]
 
 
 def three_scores(matrix: ArrayLike) -> Floats:
     """Accuracy and F1 of V and of S in per cent, shape (3,)."""
-    f1 = metrics.class_f1(matrix)
-    return 100 * np.array([metrics.accuracy(matrix), f1[V], f1[S]])
+    return by_person.seven_scores(matrix)[[0, 3, 6]]
 
 
 def score_table(answers: Mapping[str, Answers], one: str) -> pd.DataFrame:

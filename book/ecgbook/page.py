@@ -17,7 +17,7 @@ from ecgkit import InputError
 from ecgkit.data.sources import DATABASES, SYNTHETIC_BANNER, Source
 from ecgkit.train.device import describe_device, versions
 
-_NUMBER = re.compile(r"(?<!\w)[-−]?\d[\d,]*(\.\d+)?")  # the 1 of "F1" is none
+NUMBER = re.compile(r"(?<!\w)[-−]?\d[\d,]*(\.\d+)?")  # the 1 of "F1" is none
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Page:
         most ``within``. A reader's own run is free to differ.
         """
         pairs = np.broadcast(np.ravel(value), within)
-        starts = [found.start() for found in _NUMBER.finditer(text)]
+        starts = [found.start() for found in NUMBER.finditer(text)]
         if len(starts) < pairs.size:
             raise InputError(f"{text!r} has {len(starts)} numbers for {pairs.size} values.")
         for start, (each, limit) in zip([0, *starts[1:]], pairs, strict=False):
@@ -132,18 +132,6 @@ class Page:
             f"Profile: {profile()}. {record['seconds']} s. Versions: {numbers}.",
             {"application/vnd.ecgkit.stamp+json": record},
         )
-
-
-def number_in(text: str) -> float:
-    """Read the first number of a text.
-
-    >>> number_in("F1 of all but 1,204.5 of them")
-    1204.5
-    """
-    found = _NUMBER.search(text)
-    if not found:
-        raise InputError(f"{text!r} has no number that could be compared.")
-    return float(found[0].replace(",", "").replace("−", "-"))
 
 
 def _display(text: str, data: dict[str, Any] | None = None) -> None:

@@ -46,7 +46,7 @@ from notebook_format import (
     write,
 )
 
-from ecgbook.page import number_in
+from ecgbook.page import NUMBER
 
 RUNS = ROOT / "book" / "_build" / "runs"
 MODES = {
@@ -97,6 +97,18 @@ class _Progress:
         if now - self.last > PROGRESS_EVERY_S:
             self.last = now
             print(f"    {self.page}: cell {cell_index} of {self.cells}, {now - self.start:.0f} s")
+
+
+def number_in(text: str) -> float:
+    """Read the first number of a text.
+
+    >>> number_in("F1 of all but 1,204.5 of them")
+    1204.5
+    """
+    found = NUMBER.search(text)
+    if not found:
+        raise FormatError(f"{text!r} has no number that could be compared.")
+    return float(found[0].replace(",", "").replace("−", "-"))
 
 
 def run(py_path: Path, profile: str, python: str = sys.executable) -> tuple[Result, NotebookNode]:

@@ -108,7 +108,7 @@ def _stated_rate(text: str) -> float | None:
 
     Of several that differ, the only one in a line that names an ECG; None if there is none such.
     """
-    rates: dict[float, list[str]] = {}
+    rates: dict[float, str] = {}  # and the lines that state each
     for found in _RATE(text):
         line = text[text.rfind("\n", 0, found.start()) + 1 :].partition("\n")[0]
         number = float(found[3].replace(",", "."))
@@ -120,9 +120,8 @@ def _stated_rate(text: str) -> float | None:
             number *= 1e3 if found[1] or found[4] or grouped else 1
         elif number:
             number = {"": 1, "m": 1e3, "u": 1e6}[unit.lower()] / number
-        rates.setdefault(number, []).append(line)
-    named = [x for x, lines in rates.items() if re.search("ecg|ekg", " ".join(lines), re.I)]
-    told = named or [*rates]
+        rates[number] = f"{rates.get(number, '')} {line}"
+    told = [x for x, lines in rates.items() if re.search("ecg|ekg", lines, re.I)] or [*rates]
     return told[0] or None if len(told) == 1 else None
 
 

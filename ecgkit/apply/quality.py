@@ -147,17 +147,17 @@ def describe_windows(
     if annotated and none.sum() > 0.5 * seen.sum():
         why = "do they belong to another record or sampling rate? --detect ignores them."
         return [f"{name} has no ECG where its annotations mark beats: {why}"]
-    bare, parts = np.asarray(~in_gaps(middle, gaps) & ~seen), dict[str, str]()
-    doubt, unmarked = (grade == 1) & (not annotated), "has no annotated beats"
-    for words, at in (("has no ECG", none), ("is doubtful", doubt), (unmarked, bare)):
+
+    def times(at: NDArray[np.bool_]) -> str:
         runs = np.flatnonzero(np.diff(at, prepend=False, append=False)).reshape(-1, 2)
-        if len(runs):
-            times = (runs * WINDOW_S).clip(max=recording.seconds)
-            parts[words] = f"{words} {_list_times(times)}"
-    last = [f"{name} {parts.pop(unmarked)}: --detect finds those."] if unmarked in parts else []
-    if parts:
-        return [f"{name} {', '.join(parts.values())}: do not trust the beats there.", *last]
-    return last
+        return _list_times((runs * WINDOW_S).clip(max=recording.seconds))
+
+    kinds = (("has no ECG", none), ("is doubtful", (grade == 1) & (not annotated)))
+    parts = [f"{words} {times(at)}" for words, at in kinds if at.any()]
+    said = [f"{name} {', '.join(parts)}: do not trust the beats there."] if parts else []
+    if (bare := np.asarray(~in_gaps(middle, gaps) & ~seen)).any():
+        said.append(f"{name} has no annotated beats {times(bare)}: --detect finds those.")
+    return said
 
 
 def looks_inverted(signal: Signal, r_peaks: NDArray[np.int64]) -> bool:

@@ -1,11 +1,8 @@
 """WFDB records: a header, the signal files or segments that it names, and annotation files."""
 
-from __future__ import annotations
-
 import os
 import re
 import warnings
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +38,10 @@ def find_record(path: Path) -> tuple[Path | None, str | None]:
 
 def is_part_of(path: Path, recording: Path | str) -> bool:
     """Whether a file is there that a recording is, or that may belong to a WFDB record."""
-    with suppress(OSError):
-        if path.samefile(recording):
-            return True
-    return path.exists() and path.suffix.lower() in (".hea", ".dat", *(f".{a}" for a in ANNOTATORS))
+    if not path.exists():
+        return False
+    of_record = path.suffix.lower() in (".hea", ".dat", *(f".{name}" for name in ANNOTATORS))
+    return of_record or (os.path.exists(recording) and path.samefile(recording))
 
 
 def read_wfdb(path: Path) -> list[Channel]:
@@ -57,7 +54,7 @@ def read_wfdb(path: Path) -> list[Channel]:
     return _list_channels(path, header)
 
 
-def _list_channels(path: Path, header: wfdb.Record) -> list[Channel]:
+def _list_channels(path: Path, header: "wfdb.Record") -> list[Channel]:
     rates = [float(header.fs * spf) for spf in header.samps_per_frame or ()]
     return [
         Channel(header.sig_name[i] or "", header.units[i], fs, partial(_read, path, header, i))
@@ -65,14 +62,14 @@ def _list_channels(path: Path, header: wfdb.Record) -> list[Channel]:
     ]
 
 
-def _read(path: Path, header: wfdb.Record, i: int) -> Signal:
+def _read(path: Path, header: "wfdb.Record", i: int) -> Signal:
     if not re.match(r"[^(/]*[1-9]", (*header.lines[i], "")[2]):
         why = f"its header states no gain, so that of WFDB is taken, 200 per {header.units[i]}"
         warnings.warn(f"The amplitude is uncertain: {why}.", stacklevel=4)
     return wfdb_io.read_channel(path, header, i)
 
 
-def _list_segments(path: Path, header: wfdb.MultiRecord) -> list[Channel]:
+def _list_segments(path: Path, header: "wfdb.MultiRecord") -> list[Channel]:
     """List the channels of a record in segments, of which ``~`` is a gap."""
     parts: dict[str, list[Channel]] = {}
     rows = list(zip(header.seg_name, header.seg_len, strict=True))

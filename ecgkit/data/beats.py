@@ -5,14 +5,12 @@ It counts where 100 samples before and 150 after the R peak exist, which gives t
 of beats exactly; many other margins do as well.
 """
 
-from __future__ import annotations
-
 import json
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,20 +49,20 @@ class Beats:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Beats:
+    def select(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Self:
         """Return the beats of a mask or of an index array, in that order."""
         return replace(self, **{name: getattr(self, name)[which] for name in ("labels", *_KINDS)})
 
-    def without_q(self) -> Beats:
+    def without_q(self) -> Self:
         """Return the beats of the four classes that are classified (paper, section IV-A)."""
         return self.select(self.labels != aami.CLASSES.index("Q"))
 
-    def relabel(self, mapping: str) -> Beats:
+    def relabel(self, mapping: str) -> Self:
         """Return the same beats under another class mapping."""
         labels = aami.encode(self.symbols, mapping)
         return replace(self, labels=labels, preparation=replace(self.preparation, mapping=mapping))
 
-    def sample(self, n: int = 2000, rare: int = 60) -> Beats:
+    def sample(self, n: int = 2000, rare: int = 60) -> Self:
         """Take about n beats evenly spaced per class, but ``rare`` of a class if it has them."""
         rows = [np.arange(0)]
         for c in np.unique(self.labels):
@@ -82,7 +80,7 @@ class Beats:
             np.savez(file, about=np.array(text), **arrays)
 
     @staticmethod
-    def load(path: Path | str) -> Beats:
+    def load(path: Path | str) -> "Beats":
         """Read a table written by :meth:`save`; InputError if it is none, or damaged."""
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -108,7 +106,7 @@ def _table(arrays: dict[str, NDArray], how: Preparation, source: str, fingerprin
 
 
 def load_beats(
-    source: Source | str | None = None,
+    source: "Source | str | None" = None,
     preparation: Preparation = Preparation(),
     cached: bool = True,
 ) -> Beats:
@@ -144,7 +142,7 @@ def load_beats(
     return beats
 
 
-def _read_beats(source: Source, name: str, preparation: Preparation) -> dict[str, NDArray]:
+def _read_beats(source: "Source", name: str, preparation: Preparation) -> dict[str, NDArray]:
     """Columns of one record's part of the table."""
     from ecgkit.data.cutting import extract_beats, resample, resample_peaks
 

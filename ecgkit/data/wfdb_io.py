@@ -5,8 +5,6 @@ their extension names the annotator: ``208.atr`` holds the marks of MIT-BIH's ca
 In this module the path of a record is the one without extension.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import os
@@ -86,7 +84,7 @@ def _channel(record: str, leads: Sequence[str], name: str) -> int:
     return list(leads).index(name)
 
 
-def read_header(path: Path | str) -> wfdb.Record | wfdb.MultiRecord:
+def read_header(path: Path | str) -> "wfdb.Record | wfdb.MultiRecord":
     """Read a record's ``.hea`` file; refuse one that names a file outside the record's folder.
 
     It also says whether the record is ``synthetic``, and has the ``text`` and the ``lines`` of
@@ -138,7 +136,7 @@ def find_file(path: Path, name: str) -> Path:
 
 
 def read_channel(
-    path: Path, header: wfdb.Record, i: int, dtype: Any = np.float32
+    path: Path, header: "wfdb.Record", i: int, dtype: Any = np.float32
 ) -> NDArray[np.floating]:
     """Read a signal in its own unit and rate, NaN where it has no value; compare its checksum."""
     import wfdb

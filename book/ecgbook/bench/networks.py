@@ -1,12 +1,11 @@
 """Training and inference, beside the dense form and beside matrix multiplication."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -189,49 +188,33 @@ def train_on_gpu(
             pairs = zip(epochs, plain, strict=False)
             row["loss_change"] = max(abs(e.loss - p.loss) / p.loss for e, p in pairs)
         measured[f"batch_{batch}"] = row
-    return measured | _other_ways(beats, labels, batches[0], place, dtype)
+    data = [torch.from_numpy(part).to(place) for part in (beats, labels)]
+    return measured | _other_ways(data, batches[0], dtype)
 
 
-def _other_ways(
-    beats: NDArray[np.float32],
-    labels: NDArray[np.integer],
-    batch: int,
-    place: torch.device,
-    dtype: torch.dtype,
-) -> dict[str, float]:
-    """Time a compiled step, and batches cut on the device beside those of a DataLoader."""
-    x, y = torch.from_numpy(beats), torch.from_numpy(labels)
-    there = x.to(place), y.to(place)
+def _other_ways(data: Sequence[Tensor], batch: int, dtype: torch.dtype) -> dict[str, float]:
+    """Time a compiled step, and batches cut on the data's device beside those of a DataLoader."""
+    place, cuda = data[0].device, data[0].is_cuda
+    how: dict[str, Any] = {"num_workers": 8 if cuda else 1, "pin_memory": cuda}
+    table = TensorDataset(*(part.cpu() for part in data))
+    loader = DataLoader(table, batch, shuffle=True, persistent_workers=True, **how)
 
-    def resident() -> None:
-        for rows in torch.randperm(len(y), device=place).split(batch):
-            there[0][rows], there[1][rows]
-        wait()
-
-    loader = DataLoader(
-        TensorDataset(x, y),
-        batch,
-        shuffle=True,
-        num_workers=8 if place.type == "cuda" else 1,
-        pin_memory=place.type == "cuda",
-        persistent_workers=True,
-    )
-
-    def load() -> None:
-        for parts in loader:
+    def use(batches: Iterable[Sequence[Tensor]]) -> None:
+        for parts in batches:
             for part in parts:
                 part.to(place, non_blocking=True)
-        wait()
-
-    def wait() -> None:
-        if place.type == "cuda":
+        if cuda:
             torch.cuda.synchronize()
 
-    calls: Calls = {"resident_s": resident, "loader_s": load}
-    if place.type == "cuda":
+    def resident() -> None:
+        order = torch.randperm(len(data[0]), device=place)
+        use([part[rows] for part in data] for rows in order.split(batch))
+
+    calls: Calls = {"resident_s": resident, "loader_s": lambda: use(loader)}
+    if cuda:
         network = build("resnet-tcn").to(place)
         network.compile(mode="reduce-overhead")
-        step = training_step(network, there[0][:batch], there[1][:batch], dtype)
+        step = training_step(network, data[0][:batch], data[1][:batch], dtype)
         calls["compiled_s"] = lambda: step().item()
     seconds = timing.interleaved(calls, 3, "other ways")
     return {name: float(np.median(values)) for name, values in seconds.items()}

@@ -30,15 +30,12 @@ always_n = expect(
 _weights = [0.1, 0.2, 0.5, 1, 2, 5, 10]
 
 
-def _answers(p: Array, column: int, w: float) -> Array:
-    return np.argmax(p * np.where(np.arange(4) == column, w, 1), axis=1)
-
-
 def _best(score: Callable[[Array], float], column: int = 1) -> Function:
     """Return a function that finds the weight of a class with the highest score."""
 
     def best(p: Array, labels: Array, weights: Sequence[float]) -> float:
-        made = [metrics.confusion_matrix(labels, _answers(p, column, w)) for w in weights]
+        scaled = [p * np.where(np.arange(4) == column, w, 1) for w in weights]
+        made = [metrics.confusion_matrix(labels, x.argmax(axis=1)) for x in scaled]
         return weights[int(np.argmax([score(matrix) for matrix in made]))]
 
     return best

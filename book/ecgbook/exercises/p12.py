@@ -65,8 +65,8 @@ def own_ablation(answer: Any) -> Verdict:
     if repr(network) == repr(complete) and type(network) is type(complete):
         complete.load_state_dict(network.state_dict())
         x = torch.randn(2, 180)
-    if repr(network) == repr(complete) and torch.equal(network.eval()(x), complete.eval()(x)):
-        return wrong("That is the complete ResNet: take something out.")
+        if torch.equal(network.eval()(x), complete.eval()(x)):
+            return wrong("That is the complete ResNet: take something out.")
     if found.ndim != 1 or len(found) < 2:
         return wrong("One seed has no spread: give one difference per seed, as a list.")
     if not np.isfinite(found).all() or abs(found).max() > 100:

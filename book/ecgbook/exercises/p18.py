@@ -79,23 +79,10 @@ def fir(answer: Function) -> Verdict:
     """A causal filter that carries its state from chunk to chunk."""
     x, h = np.random.default_rng(13).normal(size=60), np.array([1.0, -0.5, 0.25, 2.0, -1.0])
 
-    late: list[bool] = []
-
     def joined(function: Function, **keywords: Any) -> Callable[[list[int]], Any]:
         def of_chunks(ends: list[int]) -> Any:
-            read = 0
-
-            def chunks() -> Iterable[Array]:
-                nonlocal read
-                for chunk in np.split(x.copy(), ends):
-                    late.append(sum(map(np.size, made)) < read)
-                    read += len(chunk)
-                    yield chunk
-
-            made: list[Array] = []
-            for part in given(function(chunks(), h.copy(), **keywords)):
-                made.append(part)
-            return np.concatenate(made)
+            found = given(function(iter(np.split(x.copy(), ends)), h.copy(), **keywords))
+            return np.concatenate(list(found))
 
         return of_chunks
 
@@ -112,7 +99,8 @@ def fir(answer: Function) -> Verdict:
         otherwise="Compare with np.convolve(x, h)[:len(x)], first for a single chunk.",
     )
     verdict = check(joined(answer))
-    if verdict.right and any(late):
+    chunks = iter(np.split(x, 2))
+    if verdict.right and next(iter(answer(chunks, h)), None) is not None and not list(chunks):
         return wrong("The outputs come late: yield those of a chunk before you take the next.")
     return verdict
 
