@@ -143,6 +143,7 @@ def write_csv(tmp_path):
         t, uv = np.arange(3000) / 250, np.rint(1000 * WAVE).astype(int)
         columns = {"i": range(3000), "t": t, "mv": WAVE, "uv": uv, "adc": uv // 5 + 512}
         columns |= {"min": t / 60, "ns": 4_000_000 * np.arange(3000) + 599_616_000_123_456_789}
+        columns["day"] = 45_992.4 + t / 86_400
         columns["comma"] = [str(x).replace(".", ",") for x in WAVE]
         which = range(3000) if keep is None else np.flatnonzero(keep)
         lines = [line.format(**{name: x[i] for name, x in columns.items()}) for i in which]

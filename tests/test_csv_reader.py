@@ -20,6 +20,8 @@ LAYOUTS = [
     ("V5;time (s);II\n", "9;{t:.3f};{mv}", "II"),
     ("time\tII\n", "{i}\t{mv}", "II"),
     ("time II\n", "{i} {mv}", "II"),
+    ('"time\n(s)","II\n(mV)","",""\n', "{t:.3f},{mv},,", "II"),
+    ("Time,II\n", "{day:.9f},{mv}", "II"),
     ("'Elapsed time','MLII'\n'hh:mm:ss.mmm','mV'\n", "'0:{t:06.3f}',{mv}", "MLII"),
     ("\n\nMLII\n\n", "{mv}", "MLII"),
     ("sample;MLII\n", "{i};{comma}", "MLII"),
@@ -55,6 +57,7 @@ def test_a_csv_may_be_laid_out_in_many_ways(write_csv, monkeypatch, head, line, 
         ("MLII_uV", None, 1000, None),
         ("MLII", "uV", 1000, None),
         ("MLII (mV)", "V", 0.001, None),
+        ("Lead V", None, 1, "mV"),
     ],
 )
 def test_the_unit_is_stated_or_guessed_with_a_warning(
@@ -65,6 +68,13 @@ def test_the_unit_is_stated_or_guessed_with_a_warning(
     recording = read_recording(path, fs=250, units=given)
     assert np.abs(recording.signal - WAVE).max() < 2e-7
     assert [f"like {guess}" in str(warning.message) for warning in recwarn] == [True] * bool(guess)
+
+
+def test_leads_of_one_name_are_told_apart(write_csv):
+    path = write_csv("t;II (mV);II (mV)\n", "{t};{mv};9")
+    with pytest.warns(UserWarning, match="has 2 leads II: the first"):
+        assert np.array_equal(read_recording(path).signal, WAVE)
+    assert read_recording(path, lead="II (2)").signal[0] == 9
 
 
 @pytest.mark.parametrize(
@@ -83,7 +93,8 @@ def test_cells_without_a_usable_value(tmp_path, cell, value):
         ("MLII\n", "no numbers"),
         ("Dear reader,\nthis is a letter.\nIt holds no ECG.\n", "no numbers"),
         ("1,2\n3,4\n", "--lead"),
-        ("0.1," * 99 + "0.2\n", "--lead"),
+        ("0.1," * 999 + "0.2\n", "1000 columns"),
+        ("time,lead,mV\n" + "0,I,0.1\n0,II,0.2\n" * 50, "I, II"),
         ("a,b,c\n1,2\n3,4\n", "2 columns, but 3"),
         ("MLII\n" + "0.1\n" * 50 + "electrode off\n" + "0.2\n" * 500, "Line 52"),
         ("t,II\n" + "0,0.1\n" * 50 + "t,II\n" + "0,0.1\n" * 50, "Line 52"),
@@ -148,6 +159,7 @@ HEADS = {  # the lines above the table; one of its lines; the lead
     ),
     "Kaggle": ("'sample #','MLII','V5'\n", ("{i},{adc},512", "MLII")),
     "prose": ("Filter: 40 Hz\nSampling frequency: 0.25 kHz\n\nII (mV)\n", ("{mv}", "II")),
+    "Excel": ("Time (s)\tII (uV)\n", ('{t:.3f}\t"{uv:,}"', "II")),
     "rdsamp": ("   Elapsed time    II\n   (seconds)   (mV)\n", ("  {t:.3f}  {mv}", "II")),
     "NumPy": ("# t, II (mV)\n", ("{t:.18e},{mv:.18e}", "II")),
 }

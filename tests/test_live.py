@@ -400,12 +400,13 @@ def test_what_cannot_be_read_is_answered_with_a_sentence_and_nothing_is_lost(pag
     assert page.evaluate("[...Live.page.raw]") == before
 
 
-UNITS = [("MLII (uV)\n", "{uv}", ""), ("t_ns,II\n", "{ns},{mv}", "")]
+UNITS = [("II (uV)\n", "{uv}", ""), ("t;uV\n", "{t};{uv:,}", ""), ("t_ns,II\n", "{ns},{mv}", "")]
+HEADS = ("# sampling rate: 250 Hz\nII\n", "ACC sampling rate: 50\nECG sampling rate: 250\nII\n")
 
 
 @pytest.mark.parametrize(
     ("head", "line", "name"),
-    [*LAYOUTS, *UNITS, ("# sampling rate: 250 Hz\nII\n", "{mv}", "")],
+    [*LAYOUTS, *UNITS, *((head, "{mv}", "") for head in HEADS)],
 )
 @pytest.mark.filterwarnings("ignore:.*(unit|chooses another)")
 def test_a_table_is_read_as_by_the_library(tab, write_csv, head, line, name):

@@ -52,7 +52,6 @@ def mark(path, samples, symbols=None, extension="atr", **options):
         *(HEADER.replace(" 4\n", f" 4 {date}\n") for date in ("05-May-2020 9:49", "10:0 19/01/89")),
         HEADER.replace("one 1", "one.mat 1"),
         HEADER.replace(" 250 4", " 250"),
-        HEADER.replace(" 250 4", ""),
         HEADER.replace(" 250 4", " 250 0"),
         HEADER.replace(" 600 ", " 0 "),  # as in all of Challenge 2017: no sum was computed
         HEADER.replace("200/mV", "0.2/µV"),
@@ -78,6 +77,8 @@ def test_headers_that_wfdb_tools_accept(write, header):
         (HEADER.replace("16 200", "sixteen 200"), r"one\.hea"),
         (HEADER.replace("one.dat", "two.raw"), r"two\.raw is missing"),
         (HEADER.replace("250 4", "250 5"), "fit"),
+        (HEADER.replace("250 4", "250,0 4"), "comma"),
+        (HEADER.replace("200/mV", "200,0(0)/mV"), "comma"),
         (HEADER.replace("250 4", "250 1000000000000"), "fit"),
         (HEADER.replace("one.dat 16", "one.dat 24"), "fit"),
         (HEADER.replace("250 4", "0 4"), "sampling rate"),
@@ -91,10 +92,19 @@ def test_headers_that_are_refused(write, header, word):
     refused(word, write(header))
 
 
-@pytest.mark.parametrize("gain", ["", " 0 16 0 100 600 0 II", " 0.0/mV"])
-def test_a_gain_that_is_not_stated(write, gain):
-    path = write(f"one 1 250 4\none.dat 16{gain}\n")
-    with pytest.warns(UserWarning, match="no gain"):
+@pytest.mark.parametrize(
+    ("header", "word"),
+    [
+        ("one 1 250 4\none.dat 16\n", "no gain"),
+        (HEADER.replace("200/mV", "0"), "no gain"),
+        (HEADER.replace("200/mV", "0.0/mV"), "no gain"),
+        (HEADER.replace(" 250 4", ""), "no sampling rate"),
+        (HEADER.replace("250 4", "1 2").replace("600", "0"), "goes on for 2 s"),
+    ],
+)
+def test_what_a_header_leaves_open(write, header, word):
+    path = write(header)
+    with pytest.warns(UserWarning, match=word):
         assert read_recording(path).signal[0] == 0.5
     with warnings.catch_warnings():  # of a database it is known
         warnings.simplefilter("error", UserWarning)

@@ -10,14 +10,13 @@ import pandas as pd
 from ecgkit import InputError
 
 HEAD = 1 << 18  # bytes, in which the table has to begin
-_NUMBER = re.compile(
-    r"[+-]?(\d+\.|\d*[.,]?\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.I | re.ASCII
-).fullmatch
+_NUMBER = re.compile(r"(?ai)[+-]?(\d+\.|\d*[.,]?\d+)(e[+-]?\d+)?|[+-]?inf|nan").fullmatch
+_GROUPED = re.compile(r"[+-]?[1-9]\d?\d?([.,])\d{3}").fullmatch
 _COMMA = re.compile(r"\s*[+-]?\d*,\d+(e[+-]?\d+)?\s*", re.I).fullmatch  # a number, or two
 _UNITS = r"(?:[mu]|milli|micro)?v(?:olts?)?|[mun]?s(?:ecs?|econds?)?|min|no units|raw|adc"
 _UNIT = re.compile(rf"[\W_]*({_UNITS})\W*", re.I).fullmatch
 _NAME_AND_UNIT = re.compile(
-    rf"(.*?)(?:[\s_,./:-]+([mu]?V)|\s*[\[(]\W*({_UNITS})\W*[\])])\s*", re.I
+    rf"(.*?)(?:[\s_,./:-]+([mu]V)|\s*[\[(]\W*({_UNITS})\W*[\])])\s*", re.I
 ).fullmatch
 _CHANNELS = re.compile(r"(\d+) channels?\W*", re.I).fullmatch
 _RATE = re.compile(
@@ -44,6 +43,8 @@ def find_table(path: Path) -> Table:
         raw = file.read(HEAD)
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     text = re.sub("[µμ\ufffd]", "u", raw.decode(encoding, "replace"))  # or the µ of Windows
+    # A title in quotes may have two lines, which pandas takes for one, too.
+    text = re.sub(r'"[^"\r\n]*"|"[^",;\t]*"', lambda x: re.sub(r"[\r\n]+", " ", x[0]), text)
     every = re.split(r"\r\n?|\n", text)[: -1 if len(raw) == HEAD else None]
     at = [i for i, line in enumerate(every) if line.strip(" \t\0\x1a")]
     lines = [every[i] for i in at]
@@ -63,9 +64,12 @@ def find_table(path: Path) -> Table:
     if any(map(_CHANNELS, lines[:start])) and "".join(rows[start]).isdigit():
         start = min(start + 1, len(rows) - 1)  # AcqKnowledge states the number of samples there
     comma = any("," in cell and _NUMBER(cell) for row in rows[start:] for cell in row)
+    columns = zip(*rows[start:-1], strict=False)
+    thousands = next(filter(None, map(_thousands, columns)), None)
     options = {
         "sep": separator,
-        "decimal": "," if comma else ".",
+        "decimal": "," if comma and thousands != "," else ".",
+        "thousands": thousands,
         "skiprows": at[start],
         "skip_blank_lines": len(layout) > 1,  # in a single column one is an empty cell
         "header": None,
@@ -101,6 +105,13 @@ def _cells(line: str, separator: str) -> list[str]:
         return line.split()
     cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     return [cell.strip(" \"'") for cell in cells]
+
+
+def _thousands(column: tuple[str, ...]) -> str | None:
+    """Return the mark of thousands: 1,296 is an integer beside many like 296, not beside 0,296."""
+    marks = [found[1] for cell in column if (found := _GROUPED(cell))]
+    plain = sum(bool(re.fullmatch(r"-?\d{1,3}", cell)) for cell in column)
+    return marks[0] if marks and len(column) / 50 < plain == len(column) - len(marks) else None
 
 
 def _stated_rate(text: str) -> float | None:

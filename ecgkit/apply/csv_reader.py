@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from ecgkit import InputError
 from ecgkit.apply.csv_layout import Table, find_table
-from ecgkit.apply.leads import RAW, Channel, Signal
+from ecgkit.apply.leads import RAW, STANDARD, Channel, Signal, plain_lead
 from ecgkit.data.wfdb_io import BLOCK
 
 _TIME = re.compile(
@@ -67,10 +67,17 @@ def read_csv(path: Path) -> list[Channel]:
             raw = whole or re.fullmatch("raw|adc|no units", unit, re.I)
             name = name or (f"column {i + 1}" if len(table.names) > 1 else "")
             leads.append((i, name, RAW if raw else unit or None))
+        else:
+            listed = [x for x in cells.dropna().astype(str).unique() if STANDARD(plain_lead(x))]
+            if len(listed) > 1:
+                below = f"{path} has leads below each other ({', '.join(listed)})"
+                raise InputError(f"{below}: give each a column of its own.")
     clock = min(filter(None, clocks), key=lambda x: (x.fs is None, x.jitter), default=None)
     rate = clock.fs if clock else None
     if rate and table.fs and abs(rate / table.fs - 1) > 0.01:
         raise InputError(f"{path} states {table.fs:g} Hz, but its times say {rate:g} Hz: mend one.")
+    if (n := len(leads)) > 500:
+        raise InputError(f"{path} has {n} columns of numbers: write each lead as one column.")
     if not leads:
         raise InputError(f"{path} holds times, counts or text, but no column that can be an ECG.")
     return [
@@ -87,7 +94,7 @@ def _as_numbers(cells: pd.Series, decimal: str) -> NDArray[np.float64]:
     numbers = pd.to_numeric(text, errors="coerce").to_numpy(float)
     if np.isfinite(numbers).any():
         return numbers
-    h, m, s = text.str.replace(",", ".").str.extract(_CLOCK).fillna({0: 0}).to_numpy(float).T
+    h, m, s = text.str.replace(",", ".").str.extract(_CLOCK).fillna({0: "0"}).to_numpy(float).T
     return 3600 * h + 60 * m + s
 
 
@@ -115,7 +122,7 @@ def _find_clock(
         return None
     stated, named, rate = _UNIT(unit) or _UNIT(name), _TIME(name), None
     if stated or not (step == 1 or (named and named[1])):
-        likely = [x for x in (1, 1e-3, 1e-6, 1e-9) if 20 <= 1 / (step * x) < 20_000]
+        likely = [x for x in (1, 1e-3, 1e-6, 1e-9, 86_400) if 20 <= 1 / (step * x) < 20_000]
         rate = 1 / (step * (_SECONDS[stated[1].lower()] if stated else [*likely, 1][0]))
         near = float(round(rate)) if rate < np.inf else 0.0
         rate = near if abs(rate - near) <= rate * min(least / span, 0.002) else rate

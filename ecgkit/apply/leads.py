@@ -20,7 +20,7 @@ _VOLTS = re.compile(r"\W*(?:(m|milli)|(u|µ|μ|micro))?v(?:olts?)?\W*", re.I).fu
 _LEAD = r"(?:.*\b(?:ECG|EKG)\W*)?(?:(LEAD|ABLEITUNG|DERIVATION|D|ML)\W*)?"
 _LIMB = re.compile(rf"{_LEAD}(I{{1,3}}|[123])").fullmatch
 _ELECTRODES = {"LA-RA": "I", "LL-RA": "II", "LL-LA": "III"}
-_STANDARD = re.compile(
+STANDARD = re.compile(
     r"(ML)?I{1,3}|AV[RLF]|M?V\d?R?|V[XYZ]|ML\d|M?CL\d|C[MCSB]\d|(ECG|EKG)\W?\d?"
 ).fullmatch
 _OTHER = re.compile(  # sensors beside an ECG, and what is derived from one
@@ -68,7 +68,9 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
     taken with a warning; InputError if `wanted` is not there, or if several can be the ECG.
     """
     if len(channels) > 1:
-        channels = [c._replace(lead=c.lead or f"channel {i}") for i, c in enumerate(channels, 1)]
+        names = [c.lead or f"channel {i}" for i, c in enumerate(channels, 1)]
+        names = [x if x not in names[:i] else f"{x} ({i + 1})" for i, x in enumerate(names)]
+        channels = [c._replace(lead=x) for c, x in zip(channels, names, strict=True)]
     listed = ", ".join(c.lead for c in channels[:20]) + (", ..." if len(channels) > 20 else "")
     if wanted and wanted != "first":
         same = [c for c in channels if c.lead == wanted]
@@ -76,7 +78,7 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
         if not same:
             raise InputError(f"{path} has no lead {wanted!r}: name one of {listed}, or 'first'.")
         return same[0]
-    standard = {c.lead for c in channels if _STANDARD(plain_lead(c.lead))}
+    standard = {c.lead for c in channels if STANDARD(plain_lead(c.lead))}
     possible = [c for c in channels if not _OTHER(c.lead)]
     ecg = {c.lead for c in possible if re.search("ecg|ekg", c.lead, re.I)} | standard
     likely = (
@@ -87,6 +89,8 @@ def pick_lead(channels: list[Channel], wanted: str | None, path: Path) -> Channe
     )
     for name in TRAINED_ON:
         if same := [c for c in likely if plain_lead(c.lead) == name]:
+            if (n := len(same)) > 1:
+                warnings.warn(f"{path} has {n} leads {name}: the first is read.", stacklevel=3)
             return same[0]
     if not likely:
         raise InputError(f"{path} has no ECG by its channels' names and units: {listed or 'none'}.")

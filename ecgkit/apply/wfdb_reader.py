@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Extensions of beat annotations; after atr: of slpdb, AFDB, QTDB and WFDB's detectors.
 ANNOTATORS = ("atr", "ecg", "qrsc", "qrs", "wqrs", "man")
+_BYTES = {"16": 2, "212": 1.5, "80": 1, "160": 2, "24": 3, "32": 4}  # of a sample, by format
 
 
 def find_record(path: Path) -> tuple[Path | None, str | None]:
@@ -51,6 +52,9 @@ def read_wfdb(path: Path) -> list[Channel]:
         return _list_segments(path, header)
     if not header.n_sig:
         raise InputError(f"{path}.hea describes no signal, only annotations: there is no ECG here.")
+    if len(header.text.partition("\n")[0].split()) < 3:
+        why = "its header states no sampling rate, so that of WFDB is taken, 250 Hz"
+        warnings.warn(f"{path}: the times are uncertain: {why}.", stacklevel=3)
     return _list_channels(path, header)
 
 
@@ -66,6 +70,13 @@ def _read(path: Path, header: "wfdb.Record", i: int) -> Signal:
     if not re.match(r"[^(/]*[1-9]", (*header.lines[i], "")[2]):
         why = f"its header states no gain, so that of WFDB is taken, 200 per {header.units[i]}"
         warnings.warn(f"The amplitude is uncertain: {why}.", stacklevel=4)
+    n, fmt, name = header.sig_len, header.fmt[i], header.file_name[i]
+    if n and fmt in _BYTES:
+        spf = sum(header.samps_per_frame[k] for k, x in enumerate(header.file_name) if x == name)
+        size = wfdb_io.find_file(path, name).stat().st_size - (header.byte_offset[i] or 0)
+        if (more := size / (spf * _BYTES[fmt]) - n) > header.fs:
+            why = f"its signal file goes on for {more / header.fs:.0f} s after the length stated"
+            warnings.warn(f"{path}: {why}: correct the header to read on.", stacklevel=4)
     return wfdb_io.read_channel(path, header, i)
 
 

@@ -103,6 +103,8 @@ def read_header(path: Path | str) -> "wfdb.Record | wfdb.MultiRecord":
         names = [row[0] for row in rows]
         if outside := [name for name in names if re.search(r"[/\\]", name)]:
             raise ValueError(f"{outside[0]} is a file outside its own folder")
+        if odd := [x for line in (numbers, *rows) for x in line[:3] if "," in x]:
+            raise ValueError(f"{odd[0]} has a comma: a number has a point")
         # Without time and date; a length of 0 is as good as none.
         head = [re.sub("^[^/]*", "record", name), *numbers[: 2 if numbers[2:3] == ["0"] else 3]]
         rows = [[f"file{names.index(row[0])}", *row[1:]] for row in rows]
@@ -173,7 +175,8 @@ def read_channel(
 def read_record(path: Path | str, lead: str | None = None, annotated: bool = True) -> Record:
     """Read a record and its beats; refuse damaged files and samples without a value.
 
-    With `lead` only that lead is read, which is faster. Without annotations there are no beats.
+    With `lead` only that lead is read, which is faster. Its beats are those of the ``.atr`` file,
+    which has to be there; without `annotated` none are read.
     """
     path = Path(path)
     header = read_header(path)

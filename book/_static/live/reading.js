@@ -13,7 +13,7 @@ Live.reading = (() => {
     "(?:acc|gyr|mag|temp|puls|plet|ppg|resp|thor|abdo|bat|stat|event|mark|trig|label|annot|class|" +
     "qual|rate)[a-z]*|hr|bpm|rr|ibi|rsp|s[pa]o2|eda|gsr|emg|eeg|eog|art|flow|light|lux");
   const SECONDS = { s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9, min: 60 };
-  const RATE = /(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b)\D{0,20}?(\d+(?:[.,]\d+)?)\s*(k)?/i;
+  const RATE = /(?:sampl\w*[\W_]*(?:rate|freq\w*)|\bfs\b)\D{0,20}?(\d+(?:[.,]\d+)?)\s*(k)?/gi;
   const VOLTS = /(?:[\s_,./:[(-]|^)(m|u|milli|micro)?v(?:olts?)?[\])\s]*$/i;
   const fail = (sentence) => {
     throw new Error(sentence);
@@ -53,6 +53,8 @@ Live.reading = (() => {
     const title = start ? cellsOf(lines[start - 1].replace(/^[#%\s]+/, ""), separator) : [];
     const names = layout.map((_, i) => (title.length === layout.length ? title[i] : ""));
     const columns = layout.map(() => new Float64Array(filled.length - start));
+    const rows = lines.slice(start, -1).map((line) => cellsOf(line, separator));
+    const mark = layout.map((_, i) => (isGrouped(rows.map((row) => row[i])) ? /[.,]/ : ""));
     filled.slice(start).forEach(([line, number], row) => {
       const cells = cellsOf(line, separator);
       const last = row === filled.length - start - 1;
@@ -60,9 +62,18 @@ Live.reading = (() => {
         const wanted = `where ${layout.length} are expected: mend it.`;
         fail(`Line ${number} of ${name} has ${cells.length} columns ${wanted}`);
       }
-      columns.forEach((column, i) => (column[row] = parse(cells[i] ?? "", number, name, last)));
+      columns.forEach((column, i) => {
+        column[row] = parse((cells[i] ?? "").replace(mark[i], ""), number, name, last);
+      });
     });
     return { names, columns, head: lines.slice(0, start).join("\n") };
+  }
+
+  // Whether commas or points mark thousands: 1,296 is an integer beside many like 296.
+  function isGrouped(cells) {
+    const plain = cells.filter((cell) => /^-?\d{1,3}$/.test(cell)).length;
+    const marked = cells.filter((cell) => /^[+-]?[1-9]\d?\d?[.,]\d{3}$/.test(cell)).length;
+    return marked > 0 && plain > cells.length / 50 && plain + marked === cells.length;
   }
 
   // A number, or a clock time in seconds; NaN for an empty cell.
@@ -92,7 +103,8 @@ Live.reading = (() => {
     const n = Math.min(column.length, 10_000), step = (column[n - 1] - column[0]) / (n - 1);
     const unit = name.match(/(?<![a-z])([mun]?s|min)(?:ec(?:ond)?s?)?\W*$/i);
     if (!(step > 0) || (!unit && (step === 1 || COUNTER.test(name)))) return null;
-    const likely = [1, 1e-3, 1e-6, 1e-9].find((s) => 20 <= 1 / (step * s) && 1 / (step * s) < 2e4);
+    const fits = (s) => 20 <= 1 / (step * s) && 1 / (step * s) < 2e4;
+    const likely = [1, 1e-3, 1e-6, 1e-9, 86_400].find(fits);
     const rate = 1 / (step * (unit ? SECONDS[unit[1].toLowerCase()] : likely ?? 1));
     return Math.abs(rate - Math.round(rate)) < 0.002 * rate ? Math.round(rate) : rate;
   }
@@ -100,8 +112,10 @@ Live.reading = (() => {
   // What one step is in mV, and a sentence where that is a guess.
   function scaleOf(name, lead, column, stepsPerMv) {
     if (stepsPerMv) return [1 / stepsPerMv, ""];
-    const unit = lead.match(VOLTS);
-    if (unit) return [/^(u|micro)/i.test(unit[1] ?? "") ? 1e-3 : unit[1] ? 1 : 1e3, ""];
+    const unit = lead.match(VOLTS); // "Lead V" is a lead
+    if (unit && (unit[1] || /[[(]/.test(unit[0]))) {
+      return [/^(u|micro)/i.test(unit[1] ?? "") ? 1e-3 : unit[1] ? 1 : 1e3, ""];
+    }
     const known = column.slice(0, 65_536).filter(Number.isFinite).sort();
     if (known.every((v) => v % 1 === 0) && new Set(known).size > 2) {
       fail(`${name} holds integers as of a converter: state its steps per mV in the field above.`);
@@ -170,11 +184,23 @@ Live.reading = (() => {
     return [c, d];
   }
 
+  // The rate that lines state; of several that differ, the only one in a line that names an ECG.
+  function statedRate(head) {
+    const rates = new Map();
+    for (const found of head.matchAll(RATE)) {
+      const line = head.slice(head.lastIndexOf("\n", found.index) + 1).split("\n", 1)[0];
+      const kilo = found[2] || /^[1-9]\d?[.,]\d{3}$/.test(found[1]); // 1,000 Hz
+      const rate = Number(found[1].replace(",", ".")) * (kilo ? 1e3 : 1);
+      rates.set(rate, rates.get(rate) || /ecg|ekg/i.test(line));
+    }
+    const all = [...rates.keys()], named = all.filter((rate) => rates.get(rate));
+    return (named.length ? named : all).length === 1 ? (named[0] ?? all[0]) : 0;
+  }
+
   // The sampling rate that is given, stated above the table, or told by its times.
   function findRate(name, head, byTimes, given) {
-    const stated = head.match(RATE);
-    const byHead = stated && Number(stated[1].replace(",", ".")) * (stated[2] ? 1e3 : 1);
-    const known = byHead || byTimes.find(Boolean) || 0, hertz = (v) => Number(v.toPrecision(4));
+    const known = statedRate(head) || byTimes.find(Boolean) || 0;
+    const hertz = (v) => Number(v.toPrecision(4));
     if (known && given && Math.abs(given / known - 1) > 0.01) {
       const remedy = "empty the field of the rate.";
       fail(`${name} has ${hertz(known)} Hz, as it or its times state, not ${given}: ${remedy}`);
