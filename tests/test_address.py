@@ -1,14 +1,10 @@
 """The command that rewrites the project's address, tried in a small repository of its own."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 
 import address
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
 
 # Put together here, so that the check of this project's own files finds no strange address.
 COLAB = "colab.research.google.com/" + "github/{}/blob/main/notebooks/07_tcn.ipynb"
@@ -72,4 +68,4 @@ def test_what_is_no_address_is_refused_in_a_sentence(project, url, capsys):
 
 
 def test_every_file_of_this_project_shows_its_own_address():
-    assert address.strangers(ROOT) == []
+    assert address.strangers(Path(__file__).parents[1]) == []

@@ -23,7 +23,6 @@ from ecgkit.train.weights import load_model, model_names
 ROOT = Path(__file__).parents[1]
 
 PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "book").glob("*.md"))}
-MAP = PAGES["paper_to_code"]
 README = (ROOT / "README.md").read_text("utf-8")
 
 # The map from paper to code -----------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from test_runs import as_bytes
 
 from ecgkit.evaluate import runs
 from ecgkit.train import augmentation, fit
@@ -18,14 +19,12 @@ from ecgkit.train.augmentation import (
 )
 from ecgkit.train.recipe import Recipe
 
-N, S, V, F = range(4)
-
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-# One crop
+# Crops
 
 
 @pytest.fixture(params=[np.float32, np.float64])
@@ -62,25 +61,10 @@ def test_the_ends_are_the_samples_themselves_and_nothing_outside_matters(crops):
     )
 
 
-# Random crops
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """A function that gives starts and lengths of the crops drawn while the test runs."""
-    seen = []
-
-    def spy(beats, start, length):
-        seen.append(torch.stack([start, length]))
-        return crop_and_resize(beats, start, length)
-
-    monkeypatch.setattr(augmentation, "crop_and_resize", spy)
-    return lambda: torch.cat(seen, dim=1).numpy()
-
-
-def test_every_place_and_length_from_three_quarters_on_is_drawn(drawn):
-    random_crops(torch.zeros(20_000, 8), seeded())
-    found = set(zip(*drawn().tolist(), strict=True))
+def test_every_place_and_length_from_three_quarters_on_is_drawn(monkeypatch):
+    monkeypatch.setattr(augmentation, "crop_and_resize", lambda _, *drawn: drawn)
+    start, length = random_crops(torch.zeros(20_000, 8), seeded())
+    found = set(zip(start.tolist(), length.tolist(), strict=True))
     # 6, 7 or 8 of 8 samples, from every first sample that leaves room for them
     assert found == {(0, 8), (0, 7), (1, 7), (0, 6), (1, 6), (2, 6)}
 
@@ -145,10 +129,6 @@ def test_balance_is_a_geometric_mean(balance, expected):
 
 
 # The test half
-
-
-def as_bytes(signals):
-    return {beat.tobytes() for beat in np.ascontiguousarray(signals)}
 
 
 def test_augmentation_sees_the_training_half_alone_and_alters_nothing_in_place(

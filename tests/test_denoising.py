@@ -40,10 +40,6 @@ def power(x):
     return np.mean(x[10 * FS : -10 * FS] ** 2)
 
 
-def noise(n, seed=0):
-    return np.random.default_rng(seed).normal(size=n)
-
-
 @pytest.mark.parametrize("hz", [0.3, 1, 5, 10, 25, 35, 50, 60, 70, 100])
 def test_bands_have_the_share_of_a_sine_that_daubechies_formula_gives(hz):
     found = {name: power(sine(hz) - denoise(sine(hz), [name])) for name in band_names()}
@@ -53,7 +49,7 @@ def test_bands_have_the_share_of_a_sine_that_daubechies_formula_gives(hz):
 @pytest.mark.parametrize("n", [5632, 7001])
 @pytest.mark.parametrize("extension", ["symmetric", "zero"])
 def test_denoising_takes_the_named_bands_away_and_all_bands_add_up_to_the_signal(n, extension):
-    signal = noise(n).cumsum()
+    signal = np.random.default_rng(0).normal(size=n).cumsum()
     split = {k: signal - denoise(signal, [k], extension=extension) for k in band_names()}
     assert sum(split.values()) == pytest.approx(signal, abs=1e-10)
     for zeroed in (("A9", "D1", "D2"), (), band_names()):

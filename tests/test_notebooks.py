@@ -119,10 +119,8 @@ def test_a_page_is_one_lesson(path):
     ]
     lines = {"visible": 0, "hidden": 0}
     for cell in code_cells(nb):
-        tags, n = (
-            set(cell.metadata.get("tags", [])),
-            len(list(filter(str.strip, cell.source.splitlines()))),
-        )
+        tags = set(cell.metadata.get("tags", []))
+        n = len([line for line in cell.source.splitlines() if line.strip()])
         if not tags & {"install", "exercise", "solution"}:
             lines["hidden" if tags & {"hide-input", "hide-cell"} else "visible"] += n
     figures = sum(

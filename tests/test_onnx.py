@@ -40,11 +40,9 @@ def test_each_model_can_be_exported(name, tmp_path):
     torch.manual_seed(0)
     preparation = Preparation(features=("rr_near", "rr_next") if name == "features" else ())
     about = Provenance(name, "none", "random", 0, "none", "", "", ())
-    network = build(name, preparation.n_features).eval()
-    onnx.export_onnx(Classifier(network, preparation, about), tmp_path / "a.onnx")
-    assert onnx.largest_difference(Classifier(network, preparation, about), tmp_path / "a.onnx") < (
-        1e-5
-    )
+    classifier = Classifier(build(name, preparation.n_features).eval(), preparation, about)
+    onnx.export_onnx(classifier, tmp_path / "a.onnx")
+    assert onnx.largest_difference(classifier, tmp_path / "a.onnx") < 1e-5
     opened, none = onnx.session(tmp_path / "a.onnx"), np.empty((0, 180), np.float32)
     assert onnx.predict(opened, none, none[:, :2]).shape == (0, 4)
 

@@ -18,10 +18,8 @@ from ecgkit.apply.readers import Recording, read_recording
 from ecgkit.data.r_peaks import detect_r_peaks
 
 
-@pytest.fixture
-def check():
-    """A function that checks a signal."""
-    return lambda x, fs=360: check_recording(Recording("a", fs, "MLII", np.asarray(x, np.float32)))
+def check(x, fs=360):
+    return check_recording(Recording("a", fs, "MLII", np.asarray(x, np.float32)))
 
 
 @pytest.fixture
@@ -30,13 +28,13 @@ def ecg():
     return np.random.default_rng(0).uniform(-1, 1, 36_000).astype(np.float32)
 
 
-def test_a_good_signal(check, ecg):
+def test_a_good_signal(ecg):
     assert check(ecg) == []
     assert check(ecg[:2]) == check(ecg, fs=0.3) == check(ecg, fs=1e300) == []
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e9, -1e9])
-def test_gaps_are_counted(check, ecg, value):
+def test_gaps_are_counted(ecg, value):
     ecg[[7200, *range(30_000, 30_036)]] = value  # at 20 s, and 0.1 s at 83.3 s
     (sentence,) = check(ecg)
     assert "2 gaps" in sentence
@@ -52,7 +50,7 @@ def test_gaps_are_filled_by_straight_lines():
     assert fill_gaps(x, find_gaps(x)).tolist() == [3, 3, 4, 5, 6, 7, 7]
 
 
-def test_a_lead_that_was_off(check, ecg):
+def test_a_lead_that_was_off(ecg):
     for n in (1, 9000):
         with pytest.raises(InputError, match="flat"):
             check(np.full(n, 0.3))
@@ -61,7 +59,7 @@ def test_a_lead_that_was_off(check, ecg):
     assert "flat for 20 of its 100 s" in sentence
 
 
-def test_a_clipped_signal(check, ecg):
+def test_a_clipped_signal(ecg):
     # Of the values 20 % are at each limit, so 4 % follow another that is at the same.
     (sentence,) = check(ecg.clip(-0.6, 0.6))
     assert "clipped" in sentence
@@ -73,12 +71,12 @@ def test_a_clipped_signal(check, ecg):
 @pytest.mark.parametrize(
     ("factor", "absurd"), [(0.04, True), (0.06, False), (9, False), (11, True)]
 )
-def test_a_signal_of_absurd_size(check, ecg, factor, absurd):
+def test_a_signal_of_absurd_size(ecg, factor, absurd):
     # 99 % of the values span 1.98 mV; an ECG spans 0.1 to 20 mV.
     assert [" unit " in sentence for sentence in check(factor * ecg)] == [True] * absurd
 
 
-def test_drift_over_a_day_is_not_size_and_memory_a_fraction_of_the_signal(check):
+def test_drift_over_a_day_is_not_size_and_memory_a_fraction_of_the_signal():
     x = np.random.default_rng(0).uniform(-1, 1, 5_000_000) + np.linspace(0, 500, 5_000_000)
     x = x.astype(np.float32)
     tracemalloc.start()

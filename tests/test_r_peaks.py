@@ -6,12 +6,7 @@ import pandas as pd
 import pytest
 
 from ecgkit.data import r_peaks
-from ecgkit.data.r_peaks import (
-    align_r_peaks,
-    describe_candidates,
-    detect_r_peaks,
-    find_candidates,
-)
+from ecgkit.data.r_peaks import align_r_peaks, describe_candidates, detect_r_peaks, find_candidates
 
 
 def bumps(n, places, heights=1.0, width=6.0):

@@ -45,7 +45,7 @@ def finished(beats, tmp_path_factory):
 
 def assert_same_weights(a, b):
     one, other = a.network.state_dict(), b.network.state_dict()
-    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
 # A run's record

@@ -24,10 +24,6 @@ _2XX = "200 201 202 203 205 207 208 209 210 212 213 214 215 219 220 221 222 223 
 FORTY_FOUR = {*_1XX.split(), *_2XX.split(), "233", "234"}
 
 
-def rows(*numbers):
-    return np.array(numbers, dtype=np.int64)
-
-
 @pytest.mark.parametrize("seed", [0, 7])
 def test_a_random_split_has_every_beat_once_and_each_class_on_both_sides_alike(seed):
     split = random_split(LABELS, seed)
@@ -48,7 +44,7 @@ def test_a_seed_decides_the_split_and_shuffles():
 
 def test_halves_that_overlap_are_refused():
     with pytest.raises(InputError, match="row 2"):
-        Split(rows(0, 2, 3), rows(1, 2, 3))
+        Split(np.array([0, 2, 3]), np.array([1, 2, 3]))
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ def noise():
     return rng.normal(0, 0.01, 60_000).cumsum() + rng.normal(0, 0.3, 60_000)
 
 
-def through(denoiser, x, chunk):
-    parts = [denoiser.feed(x[start : start + chunk]) for start in range(0, len(x), chunk)]
-    return np.concatenate([*parts, denoiser.close()])
+def through(part, x, chunk):
+    """What a denoiser or a detector gives for a signal that comes in chunks."""
+    found = [part.feed(x[start : start + chunk]) for start in range(0, len(x), chunk)]
+    return np.concatenate([*found, part.close()])
 
 
 # Denoisers
@@ -136,26 +137,20 @@ def test_a_beat_waits_for_the_block_that_ends_it_and_for_the_look_ahead(noise, r
     ],
 )
 def test_behind_causal_filters_a_beat_waits_for_what_its_preparation_needs(noise, how, delay):
-    class Two(Keeper):
-        n_features = 0
-
-    monitor = Monitor(Classifier(Two(), Preparation(**how), ABOUT), Biquads())
+    monitor = Monitor(keeper(**how), Biquads())
     first, _ = stream.replay(monitor, noise[:2000], np.array([600, 1000]), 1)
     assert first.sample == 600
     assert first.delay_s * 360 == pytest.approx(delay, abs=1)
 
 
 def test_an_r_peak_may_be_reported_five_seconds_late_and_no_later(noise):
-    for late, refused in ((1790, False), (2200, True)):
-        monitor = Monitor(keeper(), Biquads())
-        for start in range(0, 6000, 10):
-            monitor.feed(noise[start : start + 10])
-        if refused:
-            with pytest.raises(InputError, match="5 s"):
-                monitor.feed([], [6000 - late])
-        else:
-            (beat,) = monitor.feed([], [6000 - late])
-            assert beat.delay_s == late / 360
+    monitor = Monitor(keeper(), Biquads())
+    for start in range(0, 6000, 10):
+        monitor.feed(noise[start : start + 10])
+    with pytest.raises(InputError, match="5 s"):
+        monitor.feed([], [6000 - 2200])
+    (beat,) = monitor.feed([], [6000 - 1790])
+    assert beat.delay_s == 1790 / 360
 
 
 def test_r_peaks_come_in_order(noise):
@@ -208,13 +203,8 @@ def test_memory_does_not_grow(noise):
 @pytest.mark.parametrize("chunk", [50, 5000, 10**6])
 def test_the_detector_does_not_notice_the_chunks(synthetic_source, chunk):
     signal = synthetic_source.read(synthetic_source.records[0]).lead()[:30_000]
-
-    def found(size):
-        detector = Detector()
-        parts = [detector.feed(signal[i : i + size]) for i in range(0, len(signal), size)]
-        return np.concatenate([*parts, detector.close()]).tolist()
-
-    assert found(chunk) == found(360)
+    found, expected = (through(Detector(), signal, size).tolist() for size in (chunk, 360))
+    assert found == expected
 
 
 def test_the_detector_reports_a_peak_two_to_three_seconds_late_and_near_the_annotation(

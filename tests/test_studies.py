@@ -27,11 +27,10 @@ STUDIES = {name: studies.load_study(name) for name in studies.study_names()}
 ROWS = [pytest.param(s, row, id=f"{s.name}/{row}") for s in STUDIES.values() for row in s.rows]
 LINES = store.RESULTS.read_text("utf-8").splitlines()
 
-TEMPLATE = json.loads(LINES[0])
-
 
 def a_run(matrix, **changes):
-    return Run.from_json(json.dumps({**TEMPLATE, "confusion_matrix": matrix, **changes}))
+    fields = json.loads(LINES[0]) | {"confusion_matrix": matrix, **changes}
+    return Run.from_json(json.dumps(fields))
 
 
 # Definitions ------------------------------------------------------------------------------------

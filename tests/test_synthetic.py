@@ -94,6 +94,13 @@ def test_the_library_has_the_generators_files_of_twelve_patients(
     assert (alone.items() <= made.items(), len(alone)) == (True, 6)
 
 
+def test_files_of_a_record_are_never_overwritten(tmp_path):
+    (tmp_path / "syn02.dat").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"syn02\.dat"):
+        synthetic.write_records(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["syn02.dat"]
+
+
 def test_the_format_is_that_of_mit_bih_and_the_header_says_that_nobody_was_recorded(records):
     for record in records.values():
         header = record.header
@@ -164,13 +171,3 @@ def test_atrial_beats_have_the_patients_own_qrs(records):
         atrial = np.median(record.beats_mv("A"), axis=0)[90:127]
         difference = (atrial - atrial.mean()) - (own - own.mean())
         assert np.abs(difference).max() < 0.1 * np.ptp(own)
-
-
-# Refusals
-
-
-def test_files_of_a_record_are_never_overwritten(tmp_path):
-    (tmp_path / "syn02.dat").write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"syn02\.dat"):
-        synthetic.write_records(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["syn02.dat"]

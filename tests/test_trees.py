@@ -1,7 +1,5 @@
 """Boosted trees as a network, their mean with a network, and the study of people."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import strangers  # of book/tools
@@ -112,7 +110,7 @@ def test_features_relative_to_medians_worked_out_by_hand():
     x[4] *= -2  # and upside down, twice as large
     after = np.append(rr[1:], np.nan)
     values = compute_features(x.astype(np.float32), rr, after, MEDIAN_FEATURES)
-    found = {name: column for name, column in zip(MEDIAN_FEATURES, values.T.tolist(), strict=True)}
+    found = dict(zip(MEDIAN_FEATURES, values.T.tolist(), strict=True))
     half, pause = np.log(0.5), np.log(1.5)
     assert found["early_10"] == pytest.approx([0, 0, 0, 0, half, pause], abs=1e-6)
     assert found["interval"][4] == pytest.approx(half)

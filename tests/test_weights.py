@@ -10,6 +10,7 @@ import pytest
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
+from test_training import Trap
 
 from ecgkit import InputError
 from ecgkit.data.beats import Beats, load_beats
@@ -109,13 +110,6 @@ def test_weights_that_do_not_fit_or_are_not_finite_are_refused(path, tensors):
     rewrite(path, **tensors)
     with pytest.raises(InputError):
         load_model(path)
-
-
-class Trap:
-    """Leaves a mark when unpickled."""
-
-    def __reduce__(self):
-        return open, ("mark", "w")
 
 
 @pytest.mark.parametrize("kind", ["pickle", "torch.save", 0, 7, 100, 50_000])
