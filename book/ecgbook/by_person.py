@@ -18,6 +18,9 @@ PROTOCOLS = {
     "mitdb-svdb": "trained on MIT-BIH, tested on SVDB",
     "people svdb": "trained on other people of both, tested on SVDB",
 }
+SVDB_EVEN = [name for name in DATABASES["svdb"].known if int(name) % 2 == 0]
+"""The records that may be looked at; the others are the locked test."""
+
 Matrices = Sequence[NDArray[np.integer]]  # (seeds, people, 4, 4)
 Score = Callable[[NDArray[np.integer]], ArrayLike]  # of a (4, 4) matrix
 
@@ -29,13 +32,12 @@ def find_home_and_away(every: int = 1) -> tuple[Source, Source]:
     MIT-BIH is played, four other synthetic records play SVDB.
     """
     home = find_source()
-    names = [name for name in DATABASES["svdb"].known if int(name) % 2 == 0][every // 4 :: every]
     if home.is_synthetic:
         home = find_source("synthetic", SYNTHETIC[:8])
     else:
         home = find_source(home.name, home.records[every // 4 :: every]) if every > 1 else home
         try:
-            return home, find_source("svdb", names)
+            return home, find_source("svdb", SVDB_EVEN[every // 4 :: every])
         except SourceNotFound as error:
             print(error)
     return home, find_source("synthetic", SYNTHETIC[8:])
@@ -63,11 +65,10 @@ def interval(
 
     With ``other``, matrices of the same people, its score minus that of ``stack``, by person.
     """
-    means, drawn_of = [], []
-    for of in (stack,) if other is None else (other, stack):
-        means.append(np.mean([np.asarray(score(m.sum(axis=0)), float) for m in of], axis=0))
-        drawn_of.append(patient_bootstrap(of, score, draws))
-    mean, drawn = (x[0] if other is None else x[0] - x[1] for x in (means, drawn_of))
+    both = (stack,) if other is None else (other, stack)
+    means = [np.mean([np.asarray(score(m.sum(axis=0)), float) for m in of], axis=0) for of in both]
+    scores = [patient_bootstrap(of, score, draws) for of in both]
+    mean, drawn = (x[0] if other is None else x[0] - x[1] for x in (means, scores))
     bounds = pd.DataFrame(drawn).quantile([0.025, 0.975]).to_numpy()  # silent about NaN
     return np.stack([mean, *bounds.reshape(2, *mean.shape)])
 

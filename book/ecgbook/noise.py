@@ -34,12 +34,8 @@ Signal = NDArray[np.float64]
 class Noise:
     """Noise to add to recordings: kind to signal, at 360 Hz and in arbitrary units."""
 
-    source: str  # "nstdb" or "synthetic"
     signals: dict[str, Signal]
-
-    @property
-    def is_synthetic(self) -> bool:
-        return self.source == "synthetic"
+    is_synthetic: bool
 
 
 def find_noise(synthetic: bool = False) -> Noise:
@@ -50,11 +46,11 @@ def find_noise(synthetic: bool = False) -> Noise:
     if not synthetic and os.environ.get("ECGKIT_SOURCE") != "synthetic":
         try:
             source = find_source("nstdb", download=True)
-            signals = {kind: source.read(kind).signals[:, 0] for kind in source.records}
-            return Noise("nstdb", {kind: x.astype(np.float64) for kind, x in signals.items()})
+            leads = {kind: source.read(kind).signals[:, 0] for kind in source.records}
+            return Noise({kind: x.astype(np.float64) for kind, x in leads.items()}, False)
         except SourceNotFound:
             warnings.warn(SYNTHETIC_BANNER, stacklevel=2)
-    return Noise("synthetic", {kind: synthetic_noise(kind) for kind in _BANDS_HZ})
+    return Noise({kind: synthetic_noise(kind) for kind in _BANDS_HZ}, is_synthetic=True)
 
 
 def synthetic_noise(kind: str, n_samples: int = 650_000) -> Signal:

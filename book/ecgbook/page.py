@@ -1,6 +1,5 @@
 """The frame of a page: its data, its exercises, and the stamp that closes it."""
 
-import importlib
 import importlib.util
 import os
 import re

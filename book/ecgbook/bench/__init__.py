@@ -1,10 +1,9 @@
 """The benchmark: each number beside a peer or a limit that is measured in the same run."""
 
+import pkgutil
 import platform
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,14 @@ from ecgbook.bench import networks
 from ecgkit import InputError
 from ecgkit.train.device import versions
 
-
-def _of_recordings(name: str) -> dict[str, Any]:
-    """Measure what needs the signal tools, which a machine for training may lack."""
-    return getattr(import_module("ecgbook.bench.recordings"), name)()
-
-
-PARTS: dict[str, Callable[[], dict[str, Any] | None]] = {
-    "train": networks.train,
-    "infer": networks.infer,
-    "prepare": partial(_of_recordings, "prepare"),
-    "day": partial(_of_recordings, "day"),
-    "gpu": networks.train_on_gpu,
+PARTS = {
+    "train": "networks:train",
+    "infer": "networks:infer",
+    "prepare": "recordings:prepare",
+    "day": "recordings:day",
+    "gpu": "networks:train_on_gpu",
 }
+"""Names, because ``recordings`` imports signal tools, which a machine for training may lack."""
 
 # For two idle cores, MIT-BIH, and one H200.
 GOALS: dict[tuple[str, str], tuple[str, float]] = {
@@ -47,7 +41,7 @@ def run(only: str | None = None) -> Iterator[tuple[str, dict[str, Any] | None]]:
     if only is not None and only not in PARTS:
         raise InputError(f"There is no part {only!r} to measure: use one of {', '.join(PARTS)}.")
     for name in PARTS if only is None else (only,):
-        yield name, PARTS[name]()
+        yield name, pkgutil.resolve_name(f"ecgbook.bench.{PARTS[name]}")()
     yield "machine", machine()
 
 

@@ -19,9 +19,9 @@ from ecgkit.data.sources import Source, find_source
 from ecgkit.train.weights import load_model
 
 
-def prepare(source: Source | None = None, rounds: int = 3) -> dict[str, Any]:
+def prepare(rounds: int = 3) -> dict[str, Any]:
     """Measure the way from files to beats: cold, and from the cache."""
-    source = source or find_source(download=False)
+    source = find_source(download=False)
     with (  # the user's own cache stays as it is
         tempfile.TemporaryDirectory(prefix="ecgkit-bench-") as folder,
         mock.patch.dict(os.environ, XDG_CACHE_HOME=folder),
@@ -32,12 +32,8 @@ def prepare(source: Source | None = None, rounds: int = 3) -> dict[str, Any]:
             "cached": lambda: load_beats(source),
         }
         seconds = timing.interleaved(calls, rounds, "prepare")
-    return {
-        "source": source.name,
-        "records": len(source.records),
-        "beats": len(beats),
-        **{f"{call}_s": float(np.median(seconds[call])) for call in calls},
-    }
+    found = {"source": source.name, "records": len(source.records), "beats": len(beats)}
+    return found | {f"{call}_s": float(np.median(seconds[call])) for call in calls}
 
 
 def day(hours: float = 24) -> dict[str, Any]:

@@ -21,7 +21,6 @@ blind_to_f = expect(
         "The accuracy: all beats but those of F are right. Divide by all beats.",
         "F1 = 2 TP / (2 TP + FN + FP) of each class, then the mean of the four.",
     ),
-    within=5e-4,
 )
 
 

@@ -27,8 +27,6 @@ always_n = expect(
     ),
 )
 
-_weights = [0.1, 0.2, 0.5, 1, 2, 5, 10]
-
 
 def _best(score: Callable[[Array], float], column: int = 1) -> Function:
     """Return a function that finds the weight of a class with the highest score."""
@@ -47,7 +45,7 @@ def _examples() -> list[tuple[Array, Array, list[float]]]:
         labels = rng.choice(4, 2000, p=[0.8, 0.1, 0.06, 0.04])
         p = np.exp(2 * (np.eye(4)[labels] + rng.normal(0, 0.9, (2000, 4))))
         p[:, 1] /= raised
-        found.append((p / p.sum(axis=1, keepdims=True), labels, _weights))
+        found.append((p / p.sum(axis=1, keepdims=True), labels, [0.1, 0.2, 0.5, 1, 2, 5, 10]))
     return found
 
 

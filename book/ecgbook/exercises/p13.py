@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ecgbook import new_patients
 from ecgbook.exercises import ANY, Array, expect, expect_function, given
 from ecgbook.page import Verdict, right, wrong
 from ecgkit.data import splits
 from ecgkit.data.sources import SYNTHETIC
-from ecgkit.evaluate import metrics
 
 persons_usual = expect(
     (0.75, 2 * 700 / (2 * 700 + 300 + 200)),
@@ -90,11 +90,9 @@ def challenge(answer: Any) -> Verdict:
         return wrong("No beat is called S (class 1): always N is not a challenger.")
     names, counts = np.unique(records[labels == 1], return_counts=True)
     one = names[counts.argmax()]
-    f1 = [
-        100 * metrics.class_f1(metrics.confusion_matrix(labels[kept], predicted[kept]))[1]
-        for kept in (records != "", records != one)
-    ]
-    return right(f"F1 of S: {f1[0]:.1f} %, and {f1[1]:.1f} % without {one}. Now the rubric.")
+    found = new_patients.score_table({"": (labels, predicted, records)}, one).loc[""]
+    f1, without = found["F1 of S"], found[f"F1 of S, no {one}"]
+    return right(f"F1 of S: {f1:.1f} %, and {without:.1f} % without {one}. Now the rubric.")
 
 
 CHECKS = {"1": persons_usual, "2": other_mapping, "3": less_usual, "4": challenge}

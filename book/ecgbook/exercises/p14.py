@@ -20,7 +20,6 @@ mixtures = expect(
         "There: sum of share times sensitivity over the classes.",
         "The same sensitivities, with the shares of MIT-BIH; F is never found.",
     ),
-    within=5e-4,
 )
 
 

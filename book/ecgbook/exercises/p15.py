@@ -4,20 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecgbook.exercises import Array, Function, compare, expect_function
-from ecgbook.page import Verdict
+from ecgbook.exercises import Function, compare, expect_function
+from ecgbook.page import Verdict, wrong
 
 _maps = np.random.default_rng(3).normal(size=(2, 12))
 _inside = np.arange(12) % 5 == 0
-
-
-def _share(maps: Array, inside: Array) -> Array:
-    weight = np.abs(maps)
-    return weight[:, inside].sum(axis=1) / weight.sum(axis=1)
-
-
 share_inside = expect_function(
-    _share,
+    lambda m, i: abs(m[:, i]).sum(axis=1) / abs(m).sum(axis=1),
     [(_maps, _inside)],
     [
         (lambda m, i: m[:, i].sum(axis=1) / m.sum(axis=1), "Signs cancel: take absolute values."),
@@ -82,7 +75,7 @@ def plant(answer: Function) -> Verdict:
         otherwise="Mark the first round(share * n) of the n beats with label 2, in a copy.",
     )
     if verdict.right and not torch.equal(given, _signals):
-        return compare(1, 0, [], praise="", otherwise="The signals given were changed: copy them.")
+        return wrong("The signals given were changed: copy them.")
     return verdict
 
 

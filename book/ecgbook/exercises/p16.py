@@ -23,8 +23,7 @@ error_by_hand = expect(
 
 def fold_people(answer: Function) -> Verdict:
     """Eleven people with 1 to 11 beats, in four folds."""
-    person = np.repeat(list("abcdefghijk"), range(1, 12))
-    person = np.random.default_rng(5).permutation(person)
+    person = np.random.default_rng(5).permutation(np.repeat(list("abcdefghijk"), range(1, 12)))
     fold, other, again = (np.asarray(given(answer(person, 4, seed))) for seed in (0, 1, 0))
     if fold.shape != person.shape:
         return wrong(f"Return a number per beat, {person.shape}, not {fold.shape}.")
@@ -54,8 +53,7 @@ def _ten_beats() -> tuple[Array, Array]:
     """Probabilities and labels; accuracies 1, 1, .67, .75, .8, .83, .86, .88, .89, .8."""
     good = np.array([1, 1, 0, 1, 1, 1, 1, 1, 1, 0])
     highest, answers = np.linspace(0.97, 0.52, 10), np.array([0, 2, 0, 0, 3, 2, 0, 1, 0, 2])
-    p = np.repeat(((1 - highest) / 3)[:, None], 4, axis=1)
-    p[np.arange(10), answers] = highest
+    p = np.where(np.arange(4) == answers[:, None], highest[:, None], (1 - highest[:, None]) / 3)
     order = np.random.default_rng(6).permutation(10)
     return p[order], np.where(good == 1, answers, (answers + 1) % 4)[order]
 

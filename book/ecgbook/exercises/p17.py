@@ -17,7 +17,6 @@ noise_gain = expect(
     ],
     praise="12 dB: a sixteenth of the signal's power, a quarter of its amplitude.",
     otherwise="Write 12 = 10 log10(S / (N a²)) with S = 1.2² / 8 and N = 0.3²; solve for a.",
-    within=0,
     relative=5e-3,
 )
 

@@ -21,7 +21,6 @@ look_ahead = expect(
     ],
     praise="Under two seconds instead of sixteen, but everything below 2.8 Hz is lost.",
     otherwise="Add up 11 x 1, 11 x 2, 11 x 4, ..., one term per level, and divide by 360.",
-    within=0,
     relative=4e-3,
 )
 

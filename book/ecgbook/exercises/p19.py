@@ -32,7 +32,6 @@ coin_cell = expect(
     ],
     praise="More than a year for the arithmetic alone, without reading any weight.",
     otherwise="Energy of the cell in joules, over 100,000 beats times the energy per beat.",
-    within=0,
     relative=0.01,
 )
 

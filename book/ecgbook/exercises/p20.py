@@ -24,17 +24,6 @@ lengths = expect(
 )
 
 
-def _blocks() -> list[TemporalBlock]:
-    """Make two blocks in float64 whose biases keep most units active."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(5)
-        blocks = [TemporalBlock(c, 6, 7, d, 0.3).double() for c, d in ((2, 1), (6, 2))]
-        for block in blocks:
-            for conv in (block.conv1, block.conv2):
-                init.uniform_(conv.conv.bias, 0.2, 0.8)
-    return [block.eval() for block in blocks]
-
-
 def _last_step(*inputs: Any, crop: bool = True, edge: int = 12, add: bool = True) -> Tensor:
     """Compute the last step of two blocks; the keywords put a mistake in."""
     first, second, x = inputs
@@ -51,7 +40,12 @@ def _last_step(*inputs: Any, crop: bool = True, edge: int = 12, add: bool = True
 
 def cone(answer: Function) -> Verdict:
     """The last step of two temporal blocks, without computing what it does not read."""
-    blocks = _blocks()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        blocks = [TemporalBlock(c, 6, 7, d, 0.3).double().eval() for c, d in ((2, 1), (6, 2))]
+        for block in blocks:
+            for conv in (block.conv1, block.conv2):  # biases that keep most units active
+                init.uniform_(conv.conv.bias, 0.2, 0.8)
     generator = torch.Generator().manual_seed(5)
     inputs = [torch.randn(3, 2, n, dtype=torch.float64, generator=generator) for n in (37, 60)]
 
@@ -90,10 +84,9 @@ def cone(answer: Function) -> Verdict:
 
 
 _generator = torch.Generator().manual_seed(5)
-_shapes = ((3, 4, 7), (5, 4, 7), (5,))
 as_matrix = expect_function(
     lambda x, weight, bias: F.linear(x.flatten(1), weight.flatten(1), bias),
-    [tuple(torch.randn(shape, generator=_generator) for shape in _shapes)],
+    [tuple(torch.randn(shape, generator=_generator) for shape in ((3, 4, 7), (5, 4, 7), (5,)))],
     [
         (lambda x, w, b: F.linear(x.mT.flatten(1), w.flatten(1), b), "Flatten both in one order."),
         (lambda x, w, b: F.linear(x.flatten(1), w.flatten(1)), "The bias is missing."),

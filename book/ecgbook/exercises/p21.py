@@ -22,39 +22,33 @@ whole = expect(
 )
 
 
-def _norm_and_linear() -> tuple[nn.BatchNorm1d, nn.Linear, Tensor]:
-    """Make a norm in eval mode with uneven averages, a linear layer, and inputs (6, 5)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        norm, linear = nn.BatchNorm1d(5).eval().double(), nn.Linear(5, 3).double()
-        norm.running_mean, norm.running_var = torch.randn(5).double(), torch.rand(5).double() + 0.5
-        norm.weight.data, norm.bias.data = torch.rand(5).double() + 0.5, torch.randn(5).double()
-        return norm, linear, torch.randn(6, 5).double()
-
-
 @torch.no_grad()
 def fold_first(answer: Function) -> Verdict:
     """Weights and bias of a linear layer that replaces a batch norm and the layer after it."""
-    norm, linear, x = _norm_and_linear()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        norm, linear = nn.BatchNorm1d(5).eval().double(), nn.Linear(5, 3).double()
+        mean, var = torch.randn(5).double(), torch.rand(5).double() + 0.5
+        norm.running_mean, norm.running_var = mean, var
+        norm.weight.data, norm.bias.data = torch.rand(5).double() + 0.5, torch.randn(5).double()
+        x = torch.randn(6, 5).double()
     weight, bias = given(answer(norm, linear))
     if weight.shape != (3, 5) or bias.shape != (3,):
         return wrong("Return weights (c', c) and bias (c',), here (3, 5) and (3,).")
-    mean, var = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
 
     def outputs(scale: Tensor, passed: Tensor = linear.weight) -> Array:
         bias = linear.bias + passed @ (norm.bias - mean * scale)
         return F.linear(x, linear.weight * scale, bias).numpy()
 
     scale = norm.weight / (var + norm.eps).sqrt()
-    lost, no_eps = "The norm's shift has to pass the weights, too.", "The norm adds eps to var."
     twice = outputs(scale, linear.weight * scale)
     return compare(
         F.linear(x, weight, bias).numpy(),
         linear(norm(x)).numpy(),
         [
-            (outputs(scale, 0 * linear.weight), lost),
+            (outputs(scale, 0 * linear.weight), "The norm's shift has to pass the weights, too."),
             (twice, "The shift is scaled twice: multiply it by the old weights."),
-            (outputs(norm.weight / var.sqrt()), no_eps),
+            (outputs(norm.weight / var.sqrt()), "The norm adds eps to var."),
             (outputs(norm.weight / (var + norm.eps)), "Divide by the root of the variance."),
         ],
         praise="The same outputs without the norm: it stood before the layer.",

@@ -32,11 +32,10 @@ def stacked_bars(
     for part, color, hatch in zip(parts, COLORS, HATCHES, strict=False):
         width = np.array([row.get(part, 0) for row in rows.values()])
         style = {"color": aami.COLORS.get(part, color), "hatch": hatch, "edgecolor": "white"}
-        axes.barh(list(rows), width, left=start, label=part, **style)
+        bars = axes.barh(list(rows), width, left=start, label=part, **style)
         start += width
     totals = [f"{total:,.{digits}f}" for total in start]
-    for y, (x, total) in enumerate(zip(start, totals, strict=True)):
-        axes.text(x, y, f" {total}", va="center", size=11)
+    axes.bar_label(bars, [f" {total}" for total in totals], size=11)
     axes.set(xlim=(0, 1.16 * max(start.max(), 1e-9)), xlabel=x_label)
     axes.invert_yaxis()
     columns = 4 if len("".join(parts)) < 40 else 2

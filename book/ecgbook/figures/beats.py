@@ -63,8 +63,7 @@ def _draw_context(axes: Axes, beat: BeatInRecord, reach: int = round(1.2 * SAMPL
     a, b = max(beat.middle - reach, 0), min(beat.middle + reach, len(beat.signal))
     part = np.asarray(beat.signal[a:b])
     ecg_paper(axes, label_every=(0.4, 1))
-    window = -BEFORE / SAMPLING_RATE, AFTER / SAMPLING_RATE
-    axes.axvspan(*window, color="#56B4E9", alpha=0.3, lw=0)
+    axes.axvspan(-BEFORE / SAMPLING_RATE, AFTER / SAMPLING_RATE, color="#56B4E9", alpha=0.3, lw=0)
     axes.plot((np.arange(a, b) - beat.middle) / SAMPLING_RATE, part, color=TRACE, linewidth=1.1)
     low, swing = part.min(), np.ptp(part)
     axes.set_xlim(-reach / SAMPLING_RATE, reach / SAMPLING_RATE)

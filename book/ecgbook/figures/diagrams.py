@@ -6,12 +6,11 @@ The paper's own figures are not reproduced. Channels, dilations and lengths are 
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import cast
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as MplPath
@@ -20,19 +19,16 @@ from torch import Tensor
 from ecgbook.figures.beats import Signal
 from ecgbook.figures.palette import COLORS
 from ecgkit.data import aami
-from ecgkit.nn.layers import Inception, ResidualModule, TemporalBlock
 from ecgkit.nn.models import BEAT_LENGTH, N_CLASSES, TCN, ResNet
 from ecgkit.plots import TRACE, WIDTH_IN, ecg_paper, finish, panel_grid
 
 FILL = {"plain": "#F2F2F2", "resnet": "#D6E8F5", "tcn": "#FCEBCB"}
 ROUND = "round,pad=0,rounding_size=0.05"
 SIZE = 13
-GAP = 0.36
-"""Inches between two boxes, for the arrow."""
+GAP = 0.36  # inches between two boxes, for the arrow
 
 Point = tuple[float, float]
-Box = tuple[str, str, str]
-"""Text, kind (a key of FILL), and what stands beside the arrow that leads to the box."""
+Box = tuple[str, str, str]  # text, kind (a key of FILL), what stands beside the arrow to the box
 
 
 class _Canvas:
@@ -40,8 +36,7 @@ class _Canvas:
 
     def __init__(self, height: float) -> None:
         self.figure = plt.figure(figsize=(WIDTH_IN, height))
-        self.axes: Axes = self.figure.add_axes((0, 0, 1, 1))
-        self.axes.set(xlim=(0, WIDTH_IN), ylim=(0, height))
+        self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH_IN), ylim=(0, height))
         self.axes.axis("off")
 
     def box(self, center: Point, width: float, text: str, kind: str, lines: int = 0) -> None:
@@ -109,18 +104,14 @@ def _shape(x: Tensor) -> str:
     return f"{x.shape[1]} × {x.shape[2]}"
 
 
-def _dilations(tcn: TCN) -> list[int]:
-    """Dilation of each temporal block."""
-    return [block.conv1.conv.dilation[0] for block in cast(list[TemporalBlock], list(tcn.blocks))]
-
-
 def dilated_convolution() -> Figure:
     """Draw causal convolutions with the TCN's dilations, and what one output depends on (Fig. 1).
 
     The kernel size is 2 instead of 7, so that the lines can be told apart.
     """
     with torch.device("meta"):  # shapes only: no memory, no random number
-        dilations = _dilations(TCN())
+        blocks: Any = TCN().blocks
+    dilations = [block.conv1.conv.dilation[0] for block in blocks]
     n = 20
     cone = [{0}]  # per layer, the input first: samples before the last one
     for d in reversed(dilations):
@@ -192,7 +183,7 @@ def tcn_diagram() -> Figure:
     """Draw a temporal block, and the TCN with its shapes (Fig. 3)."""
     with torch.device("meta"):
         network, x = TCN(), torch.zeros(1, 1, BEAT_LENGTH)
-    blocks = cast(list[TemporalBlock], list(network.blocks))
+    blocks: Any = network.blocks
     canvas, left, right, top = _Canvas(6.5), 2.0, 5.35, 5.55
     canvas.write(left, top + 0.45, "a temporal block", "center")
     canvas.write(right, top + 0.45, "the network", "center")
@@ -201,8 +192,8 @@ def tcn_diagram() -> Figure:
     canvas.residual(left, top, 2.1, [(conv, "tcn", ""), (rest, "tcn", "")] * 2)
 
     steps = []
-    for block, d in zip(blocks, _dilations(network), strict=True):
-        steps.append((f"temporal block, $d$ = {d}", "tcn", _shape(x)))
+    for block in blocks:
+        steps.append((f"temporal block, $d$ = {block.conv1.conv.dilation[0]}", "tcn", _shape(x)))
         x = block(x)
     steps.append(("last step only", "plain", _shape(x)))
     shapes = ", ".join(shape for *_, shape in steps)
@@ -220,8 +211,8 @@ def resnet_diagram() -> Figure:
     """Draw the ResNet with its Inception stem and its shapes (Fig. 4)."""
     with torch.device("meta"):
         network, x = ResNet(), torch.zeros(2, 1, BEAT_LENGTH)
-    stem = cast(Inception, network.stem)
-    modules = cast(list[ResidualModule], list(network.layers))
+    stem: Any = network.stem
+    modules: Any = network.layers
     canvas, middle, top = _Canvas(6.6), WIDTH_IN / 2, 5.6
     canvas.write(middle + 0.12, top + 0.45, _shape(x))
     branches = [f"conv {conv.kernel_size[0]}" for conv in (stem.conv1, stem.conv3, stem.conv5)]

@@ -41,8 +41,7 @@ def line_panels(
     figure, grid = panel_grid(3.8, columns=len(panels), sharey=True)
     said = []
     for axes, (name, lines) in zip(grid[0], panels.items(), strict=True):
-        _draw_lines(axes, at, lines, log)
-        _scale(axes, at, log)
+        _draw_panel(axes, at, lines, log)
         axes.set_title(name, loc="left")
         said.append(f"{name or y_label}: {', '.join(lines)}")
     grid[0, 0].set_ylabel(y_label)
@@ -52,8 +51,8 @@ def line_panels(
     return finish(figure, title, alt, synthetic)
 
 
-def _draw_lines(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> None:
-    """Draw the lines of a panel, with markers where points are few, and name them."""
+def _draw_panel(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> None:
+    """Draw and name lines, with markers where points are few; plain numbers at the ticks of x."""
     looks = itertools.cycle(zip(COLORS, LINE_STYLES, MARKERS, strict=False))
     direct = len(lines) > len(LINE_STYLES)
     for (name, values), (color, style, marker) in zip(lines.items(), looks, strict=False):
@@ -68,10 +67,6 @@ def _draw_lines(axes: Axes, x: NDArray[np.floating], lines: Lines, log: str) -> 
             axes.annotate(name, (middle, np.nanmax(y)), color=color, size=10, **above)
     if len(lines) > 1 and not direct:
         axes.legend(frameon=False, fontsize=10)
-
-
-def _scale(axes: Axes, x: NDArray[np.floating], log: str) -> None:
-    """Set limits and scales; plain numbers at the ticks of x."""
     if "y" in log:
         axes.set_yscale("log")
     if "x" in log:

@@ -45,10 +45,10 @@ def score_rows(
     if line is not None:
         axes.axvline(line[0], linestyle=":", color=TRACE, label=line[1])
         seen.append(f"dotted line, {line[1]}: {line[0]:.4g}")
-    _name_rows(axes, rows)
+    axes.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlabel(x_label)
     for row in range(0, len(rows), 2):
         axes.axhspan(row - 0.5, row + 0.5, color="#F2F2F2", zorder=0)
-    axes.set_xlabel(x_label)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
     sns.despine(figure)
     return finish(figure, title, f"Points of {x_label}. {'; '.join(seen)}.", synthetic)
@@ -76,7 +76,7 @@ def run_points(
             axes.plot(values, np.full(len(values), y), "o", color=TRACE, markersize=4)
             axes.plot([mean] * 2, [y - 0.3, y + 0.3], color=color, linewidth=3)
             seen.append(f"{panel} {row} mean {mean:.2f} of {len(values)}".strip())
-        _name_rows(axes, list(rows))
+        axes.set(yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5))
         axes.grid(axis="x", color="0.9")
         axes.set_title(panel, loc="left")
     for axes in grid.flat[len(panels) :]:
@@ -182,12 +182,6 @@ def precision_recall(
     sns.despine(figure)
     alt = f"Precision-recall curves; dots at threshold {threshold:.2f}, %: {'; '.join(seen)}."
     return finish(figure, title, alt, synthetic)
-
-
-def _name_rows(axes: Axes, rows: Sequence[str]) -> None:
-    """Name rows from top to bottom."""
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
 
 
 def _interval(value: np.ndarray) -> str:
