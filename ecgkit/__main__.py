@@ -136,13 +136,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     from ecgkit.evaluate.runs import evaluate
 
     classifier = load_model(options.weights)
+    if options.lead:
+        prepared = replace(classifier.preparation, lead=options.lead)
+        classifier = replace(classifier, preparation=prepared)
     preparation, trained = classifier.preparation, classifier.provenance
     if options.beats:
         beats = Beats.load(options.beats).relabel(preparation.mapping)
     else:
         beats = load_beats(_source(options), preparation)
     seed = trained.seed if options.seed is None else options.seed
-    report = evaluate(classifier, beats, options.split or trained.split, seed, options.device)
+    split = options.split or (trained.split if trained.split in ("random", "patients") else "all")
+    report = evaluate(classifier, beats, split, seed, options.device)
     result = {"source": beats.source, **report.to_dict(), **classifier.about(options.weights)}
     _show(options, result, beats.source == "synthetic", _report(report))
 

@@ -14,7 +14,7 @@ from ecgkit.data.preparation import Preparation
 SHARED: dict[str, dict[str, Any]] = {  # options of more than one command
     "--source": {"choices": ("auto", "mitdb", "svdb", "synthetic"), "help": "or set ECGKIT_SOURCE"},
     "--beats": {"type": Path, "metavar": "FILE", "help": "a table that data --save wrote"},
-    "--weights": {"default": "strangers", "help": "strangers, ours, paper, or a file; %(default)s"},
+    "--weights": {"default": "strangers", "help": "or ours, paper, a file; default: %(default)s"},
     "--split": {"choices": ("random", "patients"), "help": "halves of all beats or of patients"},
     "--device": {"default": "auto", "help": "auto (default), cpu, cuda, ..."},
     "--json": {"action": "store_true", "help": "print JSON, nothing else"},
@@ -50,34 +50,35 @@ def parser() -> argparse.ArgumentParser:
     beats, model = ("--source", "--split", "--json"), ("--weights", "--device")
     data = add("data", "find or fetch the recordings and count their beats", *beats)
     data.add_argument("--annotations", action="store_true", help="count beats near an end, too")
-    data.add_argument("--fetch", action="store_true", help="download MIT-BIH if it is not here")
+    data.add_argument("--fetch", action="store_true", help="download what is not here")
     data.add_argument("--save", type=Path, metavar="FILE", help="write the table of beats (npz)")
     _add_preparation(data)
     train = add("train", "train a model and test it once", *beats, "--beats", "--device")
     train.set_defaults(split="random")
-    train.add_argument("--model", default="resnet-tcn", help="default: %(default)s")
+    train.add_argument("--model", default="resnet-tcn", help="a wrong name lists all")
     train.add_argument("--recipe", choices=("paper", "ours"), default="ours", help="default: ours")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--seed", type=int, default=0, help="of split and training; default: 0")
     train.add_argument("--epochs", type=int, help="default: the recipe's")
     train.add_argument("--batch", type=int, help="beats per step; default: the recipe's")
-    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="weights, run.json")
     train.add_argument("--resume", action="store_true", help="go on from DIR's checkpoint")
     train.add_argument("--precision", default="auto", help="auto (default), float32, bfloat16, ...")
-    train.add_argument("--validation", action="store_true", help="leave the test half alone")
+    train.add_argument("--validation", action="store_true", help="do not test on the test half")
     _add_preparation(train)
     shared = ("--source", "--json", "--beats", *model)
     evaluate = add("evaluate", "test trained weights on the test half", *shared)
     evaluate.add_argument("--seed", type=int, help="of the split; default: the weights'")
     choices = ("random", "patients", "all")
     evaluate.add_argument("--split", choices=choices, help="test half, or all of other records")
+    evaluate.add_argument("--lead", help="default: that of the weights; 'first' takes any")
     evaluate.set_defaults(weights="ours")
     classify = add("classify", "classify each heartbeat of a recording", *model, "--json")
-    classify.add_argument("paths", nargs="+", metavar="PATH", help="a WFDB record, .csv or .edf")
-    classify.add_argument("--lead", help="default: MLII, else II, else the first; or 'first'")
+    classify.add_argument("paths", nargs="+", metavar="PATH", help="WFDB, CSV, EDF and others")
+    classify.add_argument("--lead", help="default: MLII, else II, else a standard one; or 'first'")
     classify.add_argument("--fs", type=float, metavar="HZ", help="sampling rate, for a CSV")
     classify.add_argument("--units", choices=("mV", "uV", "V"), help="default: stated or guessed")
-    classify.add_argument("--gain", type=float, metavar="PER_MV", help="of raw ADC integers")
-    classify.add_argument("--baseline", type=float, metavar="N", help="0 mV; default: the median")
+    classify.add_argument("--gain", type=float, metavar="PER_MV", help="of raw integers")
+    classify.add_argument("--baseline", type=float, metavar="N", help="raw; default: the median")
     classify.add_argument("--annotator", metavar="EXT", help="default: atr, else one there is")
     classify.add_argument("--detect", action="store_true", help="detect R peaks, annotated or not")
     classify.add_argument("--out", type=Path, metavar="FILE.csv", help="write one line per beat")
@@ -104,6 +105,16 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+MEANINGS = {
+    "zeroed": "wavelet bands; no name: no denoising",
+    "before": "the R peak, in samples, with --after 180 in all",
+    "units": "mV, or patient: over the size of the person's beats",
+    "relative_to": "none, or the mean or median of 200 earlier beats",
+    "features": "names of ecgkit.data.features, or the sets rr, mean, median",
+    "align_s": "most by which an R peak moves to its deflection, in seconds",
+}
+
+
 def _add_preparation(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("preparation of the beats, as of ecgkit.Preparation")
     for field in fields(Preparation):
@@ -112,9 +123,10 @@ def _add_preparation(command: argparse.ArgumentParser) -> None:
         kind: dict[str, Any] = {"nargs": "*"} if many else {"type": type(default)}
         if field.name == "mapping":
             kind["choices"] = tuple(aami.MAPPINGS)
-        shown = " ".join(default) if many else default
+        shown = (" ".join(default) or "none") if many else default
+        about = f"{MEANINGS[field.name]}; " if field.name in MEANINGS else ""
         option = f"--{field.name.removesuffix('_s').replace('_', '-')}"
-        group.add_argument(option, dest=field.name, help=f"default: {shown}", **kind)
+        group.add_argument(option, dest=field.name, help=f"{about}default: {shown}", **kind)
 
 
 def given_preparation(options: argparse.Namespace, table: Preparation | None = None) -> Preparation:

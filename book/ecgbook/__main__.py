@@ -32,7 +32,7 @@ def _study(name: str, seeds: list[str], threads: int, out: Path, as_json: bool, 
         os.nice(10)
     if threads:
         torch.set_num_threads(threads)
-    out = out or Path("runs") / study.name
+    out = out or Path("runs") / f"{study.name}{'-quick' * how['quick']}"
     how["beats"] = [Beats.load(path) for path in how["beats"]]
     runs = studies.run_study(study, out=out, seeds=numbers, progress=sys.stderr.isatty(), **how)
     if as_json:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("name", metavar="NAME", help="reproduction, ambiguities or new_patients")
     study.add_argument("--rows", nargs="+", default=[], metavar="ROW", help="default: all")
     study.add_argument("--seeds", nargs="+", metavar="N", help="how many, or which (0 1 2)")
-    study.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME")
+    study.add_argument("--out", type=Path, metavar="DIR", help="default: runs/NAME[-quick]")
     study.add_argument("--quick", action="store_true", help="a few minutes, no results")
     study.add_argument("--test", action="store_true", help="test the settled rows on DS2")
     study.add_argument("--beats", type=Path, nargs="+", default=[], help="by `ecgkit data --save`")

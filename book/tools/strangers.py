@@ -111,7 +111,7 @@ class Disturbed(Source):
 @functools.cache
 def load_variant(database: str, variant: str = "clean") -> Beats:
     """Prepare the beats of a database, disturbed in a named way, without class Q."""
-    source = find_source(database)
+    source = find_source(database, by_person.SVDB_EVEN if database == "svdb" else None)
     how = replace(PREPARATION, features=tuple(dict.fromkeys(MEAN_FEATURES + MEDIAN_FEATURES)))
     if variant != "clean":
         source = Disturbed(**vars(source), variant=variant)

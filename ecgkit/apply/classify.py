@@ -214,7 +214,8 @@ def expectation(classifier: Classifier) -> list[str]:
     if not p.expected:
         last = "trained to recognise the people of these records: expect far worse on others"
         return [f"{about} of {p.source}", last]
-    lines = [f"{about} of {p.source}", "on new people, with 95 % intervals over people:"]
+    lines = [f"{about} of {p.source}"]
+    lines.append("on people left out, with annotated R peaks (95 % intervals over people):")
     for name in CLASSES[:3]:
         scores = [p.expected[f"{score}_{name}"] for score in ("se", "ppv")]
         se, ppv = (f"{x:.0f} % ({low:.0f} to {high:.0f})" for x, low, high in scores)

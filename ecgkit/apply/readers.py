@@ -87,7 +87,7 @@ def read_recording(
     ----------
     path, lead : Path or str, and str, optional
         A WFDB record's extension may be left out; a lead's name or ``"first"``. None takes MLII,
-        else II, else the first with a warning.
+        else II, else the only one that can be an ECG or, with a warning, the first standard one.
     fs, units : float, str, optional
         Hz, which a CSV does not state; ``"mV"``, ``"uV"`` or ``"V"``, if the file has none or errs.
     gain, baseline : float, optional

@@ -90,8 +90,9 @@ class Biquads:
     """Denoise with two causal second-order filters, a high-pass and a low-pass.
 
     Using no later sample, they delay waves well below 45 Hz by 1.8 samples (``sqrt(2) / (2 pi 45)``
-    s), of which two are undone here. Slow waves, such as the ST segment, change their shape. Half
-    the power is left at both edges, those of what :func:`ecgkit.data.denoising.denoise` removes.
+    s): what comes out is moved 2 samples earlier. Slow waves, such as the ST segment, change their
+    shape. Half the power is left at both edges, those of what
+    :func:`ecgkit.data.denoising.denoise` removes.
     """
 
     LAG = 2  # samples by which a clean one comes late

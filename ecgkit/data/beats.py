@@ -63,7 +63,7 @@ class Beats:
         return replace(self, labels=labels, preparation=replace(self.preparation, mapping=mapping))
 
     def sample(self, n: int = 2000, rare: int = 60) -> Self:
-        """Take about n beats evenly spaced per class, but ``rare`` of a class if it has them."""
+        """Take about n beats, evenly spaced, and at least ``rare`` of each class or all it has."""
         rows = [np.arange(0)]
         for c in np.unique(self.labels):
             members = np.flatnonzero(self.labels == c)

@@ -1,8 +1,9 @@
 """What a beat is relative to its recording's previous beats: RR intervals and shape.
 
-A supraventricular beat comes early, which half a second around its R peak does not show. The
-features are ratios to what was usual in the same recording just before, so that no heart rate, gain
-or electrode of one patient is carried over to the next; without previous beats they are 0.
+A supraventricular beat comes early, which half a second around its R peak does not show. Most
+features are ratios to what was usual in the same recording just before, 0 without previous beats:
+no heart rate, gain or electrode is carried over from one patient to the next. ``interval`` and
+``usual_interval`` do hold the rate, and widths and shapes describe the beat alone.
 """
 
 from __future__ import annotations

@@ -244,10 +244,9 @@ def evaluate(
     same = (beats.fingerprint, halves.hash) == (trained.fingerprint, trained.split_hash)
     seen = sorted(set(tested.records.tolist()) & set(trained.trained_on))
     if beats.source in trained.source.split("+") and seen and not same:
-        raise InputError(
-            f"These weights were trained on {len(seen)} of these records, such as {seen[0]}: test "
-            f"others, or all of them under the {trained.split} split of seed {trained.seed}."
-        )
+        found = f"These weights were trained on {len(seen)} of these records, such as {seen[0]}"
+        half = f" or the test half of the {trained.split} split of seed {trained.seed}"
+        raise InputError(f"{found}: test others{half * (trained.split != 'people')}.")
     classifier.network.to(devices.pick_device(device))
     predicted = classifier.predict(tested).argmax(axis=1)
     return metrics.report(metrics.confusion_matrix(tested.labels, predicted))

@@ -61,7 +61,8 @@ def fit(
     """Train a network in place; the last epoch's weights are the result.
 
     It is an InputError if the training half does not fit together, has missing values, class Q or
-    no beat of a class, if the loss becomes infinite, or if the checkpoint belongs to another run.
+    no beat of a class before its last, if the loss becomes infinite, or if the checkpoint belongs
+    to another run.
 
     Parameters
     ----------
