@@ -65,8 +65,9 @@ figure = figures.ecg_panels(panels, FS, title, seen=seen, **synthetic)
 plots.show(figure)
 
 # %% [markdown]
-# *Figure 2.1. Above, the baseline drifts and the beats keep their shape. Below,
-# muscle noise lies on the whole trace.*
+# *Figure 2.1. Above, the baseline drifts and the beats keep their shape. Below, bursts of
+# muscle noise at both ends hide the small waves; between 3 and 5 s the trace is nearly
+# clean.*
 #
 # Drift is slower than the heart, muscle noise and mains are mostly faster. If we
 # split the signal into bands of frequency, we can remove the slowest and the fastest.
@@ -321,7 +322,7 @@ figure = figures.line_panels({"": share}, hz, *labels, log="x", seen=seen)
 plots.show(figure)
 
 # %% [markdown]
-# *Figure 2.3. A tone in the middle of an octave is found in one band. A tone at an
+# *Figure 2.3. A tone in the middle of an octave is found mostly in one band. A tone at an
 # edge is divided between two.*
 #
 # The edges are soft. Even of a tone of 60 Hz, well inside D2, D2 gets only 93 % of the
@@ -336,8 +337,8 @@ page.states("93 %", 100 * energy[-2] / sum(energy), within=0.5)
 # %% [markdown]
 # ### Exercise 3: another sampling rate
 #
-# Without computing a transform: which band holds 60 Hz when the sampling rate is
-# 250 Hz, and which at 500 Hz? Give both names in a list, such as `["D1", "D9"]`.
+# By the edges of the bands alone, without a transform: which band holds 60 Hz when the
+# sampling rate is 250 Hz, and which at 500 Hz? Give both names in a list, such as `["D1", "D9"]`.
 
 # %% tags=["exercise"]
 answer = ...
@@ -401,7 +402,7 @@ plots.show(figures.band_signals(shown, FS, title, **synthetic))
 #
 # | question | decision |
 # |---|---|
-# | how many levels? | nine: A9 is the first approximation slower than any heart |
+# | how many levels? | nine: A9 lies below 21 per minute, slower than nearly every regular rhythm |
 # | which bands are zeroed? | A9 (below 0.35 Hz) as drift, D1 and D2 (above 45 Hz) as noise |
 # | how does the signal go on beyond its ends? | as its mirror image, Matlab's default |
 # | before or after beats are cut out? | before |
@@ -434,7 +435,8 @@ figure = figures.ecg_panels(panels, FS, title, seen=seen, **synthetic)
 plots.show(figure)
 
 # %% [markdown]
-# *Figure 2.5. Before, after, and the difference. The drift is removed. The short
+# *Figure 2.5. Before, after, and the difference. Most of the drift is removed. Its fast
+# part stays, because D9 is kept: near 4.5 s the level still rises by 0.4 mV. The short
 # bursts in the third panel are parts of the QRS complexes.*
 #
 # Always draw what was removed.
@@ -455,8 +457,8 @@ assert pywt.dwt_max_level(180, "db6") == 4
 # %% [markdown]
 # ### Exercise 4: change the wavelet and the level
 #
-# Write `denoise_with(x, wavelet, level, zeroed)`: your own denoiser for any wavelet
-# of PyWavelets and any number of levels, from `wavedec` and `waverec` above. Then
+# Write `denoise_with(x, wavelet, level, zeroed)`: your own denoiser for any orthogonal
+# wavelet of PyWavelets (haar, db, sym, coif) and any number of levels, from `wavedec` and `waverec` above. Then
 # denoise record 113 with Haar, db2, db6 and db12: which removes most in D1 and D2?
 
 

@@ -35,9 +35,8 @@ FS = 360
 # %% [markdown]
 # ## A pulse, as the standards test it
 #
-# Zeroing A9 removes what is slower than 0.35 Hz: it is a high-pass filter. Cardiologists
-# read a heart attack from the [ST segment](../book/glossary.md#term-ST-segment), the
-# nearly level stretch after the QRS complex: 0.1 mV above or below the level before the
+# Zeroing A9 removes what is slower than 0.35 Hz: it is a high-pass filter. A heart attack
+# can move the [ST segment](../book/glossary.md#term-ST-segment), the nearly level stretch after the QRS complex: 0.1 mV above or below the level before the
 # QRS complex can matter. High-pass filters bend level stretches.
 #
 # What do the standards ask of a diagnostic electrocardiograph?
@@ -109,7 +108,7 @@ page.states("−0.09 mV", level["0.05 Hz"][1], within=0.01)
 # recording put a triangle of 1 mV, the QRS complex, and after it a step of 0.2 mV, an
 # elevated ST segment. Filter the train and measure how the elevation changes.
 #
-# **Predict:** record 103 has a regular rhythm, about 71 beats per minute. Which
+# **Predict:** record 103 has a regular rhythm, about 70 beats per minute. Which
 # method changes the elevation most, which least?
 
 
@@ -154,12 +153,12 @@ for key, moved in change.items():
 # </details>
 #
 # Why does zeroing A9 do so well here and so badly beside the pulse? A regular rhythm of
-# 71 beats per minute consists of its mean and of 71/60 = 1.2 Hz and multiples of it. A9
+# 70 beats per minute consists of its mean and of 70/60 = 1.2 Hz and multiples of it. A9
 # reaches up to 0.35 Hz, so it holds only the mean. Removing it shifts everything,
 # before and after the QRS complex alike. The forward filters use only earlier samples: they
 # lower the level after the QRS complex more than the level before it.
 #
-# In record 232, with pauses of up to three seconds, the rhythm has slower parts, and
+# In ten minutes of record 232, with pauses of up to 2.8 s, the rhythm has slower parts, and
 # zeroing A9 changes single elevations by up to 28 µV. So it spares the ST segment in
 # regular rhythms, less so in irregular ones.
 
@@ -173,8 +172,8 @@ page.states("28 µV", largest[PAUSES, "A9 zeroed"], within=4)
 # %% [markdown]
 # ### Exercise 1: how slow may a heart be?
 #
-# A regular rhythm is safe while its rate lies above the zeroed bands. Below how many
-# beats per minute does it fall into A9 (up to 0.3516 Hz), and below how many into D9 (up
+# Zeroing a band spares the ST segment of regular rhythms whose rate lies above it. Below
+# how many beats per minute does a rhythm fall into A9 (up to 0.3516 Hz), and below how many into D9 (up
 # to 0.7031 Hz)? Give both numbers in a list.
 
 # %% tags=["exercise"]
@@ -322,8 +321,8 @@ plots.show(figure)
 # R wave lower and adds ripples.*
 #
 # With D1 and D2 zeroed the median N beat loses 0.3 % of its height. With D3 zeroed as
-# well it loses 7.1 %. V beats lose less, 0.6 %: they are wider and need less of the high
-# frequencies. So D3 stays.
+# well it loses 7.1 %, the median S beat 13.9 %, and the wider V beat only 0.6 %. So D3
+# stays.
 
 # %% tags=["hide-input"]
 page.states("0.3 %", loss["A9 D1 D2"][0], within=0.1)
@@ -333,15 +332,14 @@ page.states("0.6 %", loss["A9 D1 D2 D3"][2], within=0.3)
 # %% [markdown]
 # ## Benefit on real noise
 #
-# Take the first five minutes of record 103 as the truth and add real noise from the [noise
-# stress test database](https://physionet.org/content/nstdb/1.0.0/), baseline wander (`bw`)
-# or muscle artefact (`ma`), both at what WFDB's program `nst` calls 12 dB. It takes the
-# height of the QRS complexes for the signal, and the noise within single seconds, in
-# which slow drift hardly counts. Our
-# [signal-to-noise ratio](../book/glossary.md#term-SNR) compares the power of the truth
-# with that of the error, which is whatever differs from the truth, over two minutes; so
-# the same mixtures begin at −8.8 dB and −3.8 dB. Beside the bands
-# stands a Butterworth band-pass from 0.5 to 45 Hz, run forwards and backwards.
+# Take the first five minutes of record 103 as the truth. Add real noise from the [noise
+# stress test database](https://physionet.org/content/nstdb/1.0.0/): baseline wander (`bw`)
+# or muscle artefact (`ma`), each at 12 dB as WFDB's program `nst` defines it. `nst`
+# measures noise within single seconds, so slow drift hardly counts. Over two minutes, our
+# [signal-to-noise ratio](../book/glossary.md#term-SNR) divides the power of the truth by
+# that of everything that differs from it. So the same mixtures begin at −8.8 dB and
+# −3.8 dB. For comparison we add a Butterworth band-pass from 0.5 to 45 Hz, run forwards
+# and backwards.
 
 # %%
 record = source.read(CALM)
@@ -525,7 +523,7 @@ check("03.3", answer)
 #   −0.09 mV of a 0.05 Hz filter. In a regular rhythm it spares the ST segment; in an
 #   irregular one it changes it by up to 28 µV.
 # - A hum of 60 Hz keeps 3.3 % of its power, moved to 30 Hz. A hum at 30 Hz stays.
-# - Zeroing D1 and D2 costs the QRS complex 0.3 % of its height; D3 as well costs 7.1 %.
+# - Zeroing D1 and D2 costs the median N beat 0.3 % of its height; D3 as well costs 7.1 %.
 # - A network needs beats prepared as in training. Removing drift gained a little, in
 #   too few runs to be sure; zeroing D1 and D2 made no measurable difference.
 #

@@ -63,7 +63,7 @@ print(signals.shape, labels.shape, batch.shape)
 # averaged over the beats. A worked example: the logits of a beat are
 # $(2, 0, 1, -1)$. Their exponentials are 7.39, 1, 2.72 and 0.37, with sum 11.48. So
 # $p = (0.64, 0.09, 0.24, 0.03)$. If the beat is N, the loss is
-# $-\ln 0.64 = 0.44$. If it is V, the loss is $-\ln 0.24 = 1.44$.
+# $-\ln 0.644 = 0.44$. If it is V, the loss is $-\ln 0.237 = 1.44$.
 
 
 # %%
@@ -322,9 +322,8 @@ plots.show(figures.confusion_matrices(both, title, synthetic=synthetic))
 # every S beat N, and the accuracy hardly changes, because S is 4 % of DS2. Report
 # the sensitivity of each class beside every accuracy.
 #
-# One run on 22 patients does not rank the three networks. In the quick profile, with a
-# tenth of the training beats, the CNN's accuracy on new patients is even higher, about
-# 93 %. Page 11 shows how to compare two classifiers.
+# One run on 22 patients does not rank the three networks. Page 11 shows how to compare
+# two classifiers.
 #
 # ## Training and evaluating
 #
@@ -357,6 +356,7 @@ with torch.no_grad():
 # stride 3; it turns 20 positions into 7. Train it for 3 epochs on the random split as
 # above and compare accuracy and sensitivity of S and V with the CNN's. In full this
 # takes about 20 seconds on two CPU cores. Predict first: does the third layer help?
+# (To choose between networks for use, compare them on validation beats: page 06.)
 
 
 # %% tags=["exercise"]
@@ -492,8 +492,8 @@ page.states("more than 2 points above", best - none, within=1)
 # the same heart. The identity of the patient alone does not give it, nor do the
 # beats of other hearts. On this split our run of the paper's recipe, with 98.31 %, is
 # less accurate than the nearest neighbour. The paper's reported accuracy and our recipe
-# are better than it by a few tenths of a point. (Scores on the test half first suggested
-# the milder crops of our recipe.) This does not show that the networks only memorise. It
+# are better than it by a few tenths of a point. (The milder crops of our recipe were
+# first suggested by scores on this test half.) This does not show that the networks only memorise. It
 # shows that the random split cannot tell memory of a patient from knowledge of the
 # classes, and that a few tenths of a point in it say little about a new patient. Page 13
 # treats those.

@@ -348,8 +348,8 @@ if full:
 #
 # At six modules, the depth of our ResNet, little is at stake.
 #
-# In training, the output for a beat depends on the other beats in its batch. A
-# diagnosis must not. Therefore training also keeps running averages of $\mu$ and
+# In training, the output for a beat depends on the other beats in its batch. In use, the
+# class of a beat must not depend on other patients' beats. Therefore training also keeps running averages of $\mu$ and
 # $\sigma^2$, and `network.eval()` switches to them. Forgetting it raises no error;
 # the symptom is an accuracy that changes with the batch size.
 #
@@ -550,7 +550,8 @@ page.states("0.852 and", residual[1], within=0.03)
 # 2. `PooledResNet`, a `ResNet` whose `forward` returns the mean of each channel
 #    over its 45 positions, shape (b, 64): what does the position contribute?
 #
-# Predict both, write `PooledResNet`, and call `train_and_test` on both.
+# Predict both, write `PooledResNet`, and call `train_and_test` on both. (To choose
+# between networks for use, compare them on validation beats, as page 06 does.)
 
 
 # %% tags=["exercise"]

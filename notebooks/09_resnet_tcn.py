@@ -109,8 +109,8 @@ check("09.1", answer)
 #
 # Call $W_R \, r$ and $W_T \, t$ the *votes* of the branches: four numbers each. If
 # the ResNet's vote for V is 2.5, the TCN's $-0.5$ and the bias 0.1, the logit of V is
-# 2.1. That is all the joining there is. No layer lets what one branch has found
-# change what the other's finding means.
+# 2.1. That is all the joining there is. No layer combines a feature of one branch with a
+# feature of the other.
 
 
 # %%
@@ -295,7 +295,7 @@ page.states("95.9 %", 100 * probes["ours"], within=2)
 #
 # </details>
 #
-# The linear layer does not overlook good features: there are none yet. Is the TCN
+# The linear layer does not overlook good features: there are hardly any. Is the TCN
 # unable to learn? Trained *alone* by the paper's recipe it has an accuracy of 98.78 %,
 # the joint network 98.31 % and the ResNet alone 97.79 %. These are stored training
 # runs of seed 0: they show that the TCN can learn, but do not settle the order of
@@ -330,7 +330,8 @@ for model, text in texts.items():
 # $$ \ell = \ell(v_R + v_T + b) + \beta \, [\, \ell(v_R + b) + \ell(v_T + b) \,] $$
 #
 # Our recipe has $\beta = 0.25$, the paper's has 0. This is the loop of
-# [page 05](05_first_network.ipynb) with one line more:
+# [page 05](05_first_network.ipynb). New are the votes, the line with `beta`, and
+# `spreads`, which records how much each vote varies:
 
 # %%
 signals = torch.from_numpy(beats.signals[train_rows])

@@ -42,7 +42,7 @@ signals = torch.tensor(beats.signals[chosen])  # (n, 180)
 labels = torch.tensor(beats.labels[chosen], dtype=torch.long)  # (n,)
 
 # %% [markdown]
-# The test half does not appear on this page. A tenth of the training half is set
+# No cell of this page uses the test half; one table quotes scores on it. A tenth of the training half is set
 # aside for validation, and every fifth of the other beats is trained on: 9,061. The
 # network is the CNN of page 05 with batch norm:
 
@@ -266,6 +266,8 @@ for place in ["cpu", "cuda"] if torch.cuda.is_available() else []:
 #
 # Each epoch seeds its random numbers from the run's seed and its own number. So a
 # run that was stopped after epoch 2 should end with the weights of one that was not.
+# (We imitate the stop with `epochs=2`. The rate is constant here; with one cycle, `epochs`
+# has to be that of the whole run.)
 #
 # **Predict:** does it still, if the checkpoint holds only the weights?
 
@@ -324,7 +326,8 @@ plots.show(figures.line_panels(*curves, *words, synthetic=source.is_synthetic))
 
 # %% [markdown]
 # *Figure 10.1. Mean loss of each epoch, last seed. The cycle is behind in the first
-# epoch, when its rate is high, and ahead in the last.*
+# epoch, which begins at a low rate, and ahead in the last, in which its rate falls to
+# zero.*
 #
 # The mean validation accuracy is 96.4 % with the cycle and 96.0 % with the constant
 # rate. But the three seeds of the constant rate differ by 1.4 points among
@@ -455,7 +458,8 @@ for name in sorted(share, key=share.get)[:-5:-1]:
 
 # %% [markdown]
 # On this CPU the convolutions take about 64 % of a step. A faster optimizer would gain
-# little. The book's TCN gains by computing only what its last step reads (page 07).
+# little. The book's TCN gains by computing only what its last step reads
+# ([page 20](20_cone.ipynb)).
 #
 # On a large GPU, Python is the limit instead. A step is hundreds of small operations, which
 # it queues one by one. A *CUDA graph* records them once and replays them
@@ -618,11 +622,12 @@ check("10.4", answer)
 # <details><summary>The four faults</summary>
 #
 # A: the loss ends at 0.80 and cannot pass 0.744. The accuracy alone, 94 %, would not
-# reveal it. B: the loss starts at 1.2 and rises in epoch 3. It is not the rate: a
+# reveal it. It is not the labels: then the accuracy would stay near that of always N. B: the loss starts at 1.2 and rises in epoch 3. It is not the rate: a
 # rate of 1 starts at 11.5 and then stays near 0.44. C: the loss ends at 0.35, three times the healthy 0.12, and the
 # accuracy stays within 3 points of always N. It is not softmax: 0.35 is below 0.744. D: the
 # loss is healthy, but the two evaluations of an epoch differ, and
-# the accuracy ends almost a point below the healthy one.
+# the accuracy ends almost a point below the healthy one. It is not the rate, the order or
+# the labels: each of them would change the loss.
 #
 # </details>
 #

@@ -246,8 +246,8 @@ for name, text in {
 # | our recipe, 5 seeds | 99.02 % | 93.40 % | 93.39 % |
 #
 # Trained the paper's way, our network is 0.65 points below the paper's accuracy. Our
-# recipe is 0.18 points above it, but **it trains differently, and the test half had a hand
-# in it**, so it confirms nothing about the paper's training. The paper leaves batch size,
+# recipe is 0.18 points above it, but **it trains differently, and scores of the test
+# half influenced it**, so it confirms nothing about the paper's training. The paper leaves batch size,
 # split, lengths of the crops and choice of the epoch open. Three runs cannot tell
 # which of these, or chance, explains the gap.
 #
@@ -259,7 +259,7 @@ for name, text in {
 #
 # ## What the scores hide: base rates
 #
-# Most S beats are premature (not the escape beats `e` and `j`), but the network sees only
+# Most S beats come early (escape beats, `e` and `j`, come late), but the network sees only
 # 0.25 s before the R peak, and so not the R peak before it. Could a clock correct its answers? Call a beat *early* if the
 # [RR interval](../book/glossary.md#term-RR-interval) before it is below 0.9 of its
 # record's median. Among the S beats that `ours` calls N, 75 % are early. Among the N
@@ -546,7 +546,7 @@ plots.show(figures.beats_in_context(mistakes, title, synthetic=marked))
 # *Figure 11.6. Mistakes of `ours`; the network sees only the shaded part. Triangles:
 # R peaks.*
 #
-# The S beat of record 209 comes 0.42 s after the beat before; the other intervals are about
+# The S beat of record 209 comes 0.41 s after the beat before; the other intervals are about
 # 0.57 s. But the beat before lies outside the window. The V beat of record 219
 # is early and broad, and a pause follows. The N beat of record 118 is itself slightly
 # early: 0.68 s before it, 0.76 s after it. The F beat is broader than its neighbours;

@@ -281,7 +281,7 @@ classical
 #   than one without.
 # - **The mean of the whole record** uses beats that are still to come. Here it gains
 #   nothing over the mean so far.
-# - **The mapping.** With `e` and `j` in S, as in EC57, DS2 has 213 more S beats, and
+# - **The mapping.** With `e` and `j` in S (mapping `ec57`), DS2 has 213 more S beats, and
 #   the same features score 3.2 points less.
 
 # %% tags=["hide-input"]
@@ -295,7 +295,7 @@ page.states("3.2 points", s.iloc[1] - s.iloc[4], within=1)
 # ### Exercise 2: convert
 #
 # A model finds 1,470 of the 1,837 S beats of DS2 (mapping `literature`) and calls
-# 1,960 beats S in all. Under EC57, 213 escape beats are S as well; the model calls
+# 1,960 beats S in all. Under `ec57`, 213 escape beats are S as well; the model calls
 # all of them N. What are Se and P⁺ of S then, as shares?
 
 # %% tags=["exercise"]
@@ -449,12 +449,12 @@ plots.show(figures.precision_recall(curves, threshold, title, **synthetic))
 #
 # <details><summary>Answer</summary>
 #
-# Without 232 yes, with it no: F1 of S is 42.5 % on DS1, 40.1 % on DS2 without 232, and
-# 15.8 % with it.
+# Without 232 yes, with it no. If the most probable class is the answer, F1 of S is
+# 42.5 % on DS1, 40.1 % on DS2 without 232, and 15.8 % with it.
 #
 # </details>
 #
-# At the operating point the trees find 36 % of the S beats of DS1, 26 % of those of
+# At the dots the trees find 36 % of the S beats of DS1, 26 % of those of
 # DS2 without 232, and 7 % with it. DS1 has no patient like 232.
 #
 # <div class="live-frame" data-frame="operating"></div>

@@ -207,12 +207,12 @@ print(f"largest difference of the logits: {numpy_gap:.0e}")
 # themselves reach 5. They are not equal to the bit, because sums are added up in another
 # order. These lines run wherever there is NumPy, and translate to C one by one.
 #
-# **Predict:** the TCN above computes all 180 positions and keeps the last. PyTorch's
-# `last_step` computes only what the last one needs. Do the logits differ?
+# **Predict:** the TCN above computes all 180 positions and keeps the last. `last_step` of
+# the library's `TCN` computes only what the last one needs. Do the logits differ?
 #
 # <details><summary>Answer</summary>
 #
-# Only by rounding: it is the same function (page 07). The form decides how long the
+# Only by rounding: it is the same function ([page 20](20_cone.ipynb)). The form decides how long the
 # computation takes, not what it returns.
 #
 # </details>
@@ -511,7 +511,7 @@ check("19.3", answer)
 #
 # - Weight normalisation and batch normalisation are for training: afterwards both are
 #   multiplied into the convolutions, and 1.07 million numbers are left.
-# - The network is 35 lines of NumPy, and as JavaScript it runs in a web page.
+# - The network is 40 lines of NumPy, and as JavaScript it runs in a web page.
 # - In 8 bits per weight 14 of 50,339 answers change, in 4 bits 200.
 # - ONNX holds the network, not what comes before it. Given µV instead of mV it answers
 #   wrongly, and is sure.

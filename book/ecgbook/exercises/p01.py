@@ -51,7 +51,7 @@ rr_before = expect_function(
         (lambda r, fs: _before(r, fs / 1000), "Those are milliseconds: give seconds."),
         (lambda r, fs: np.roll(_before(r, fs), -1), "That is the interval *after* each beat."),
     ],
-    praise="An early beat has a short one: this feature tells S from N.",
+    praise="An early beat has a short one. Most S are early, but so are most V and some N.",
     otherwise="Subtract each R peak from the next, divide by the rate, and put nan first.",
 )
 

@@ -1,6 +1,5 @@
 """Checks of page 02, wavelet denoising."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ mains_bands = expect_names(
         (["D3", "D4"], "D1 reaches up to *half* of the sampling rate, not higher."),
         (["D2", "D2"], "That is the band at 360 Hz: the edges move with the sampling rate."),
     ],
-    praise="At 500 Hz, zeroing D1 and D2 would leave the mains in the signal.",
+    praise="60 Hz lies beside an edge: zeroing D1 and D2 would leave over half of it at 500 Hz.",
     otherwise="D1 is the upper half of what lies below fs / 2; halve until 60 Hz is inside.",
 )
 
@@ -52,18 +51,18 @@ parts = expect_function(
 )
 
 
-def _denoise(x: Array, wavelet: str, level: int, zeroed: Any, /, **fixed: Any) -> Array:
-    return denoising.denoise(x, **{"zeroed": zeroed, "level": level, "wavelet": wavelet} | fixed)
+def _denoise(x: Array, wavelet: str, level: int, zeroed: Any) -> Array:
+    return denoising.denoise(x, zeroed, level, wavelet)
 
 
 denoise_with = expect_function(
     _denoise,
     [(_signal, "db2", 7, ("A7", "D3")), (_signal, "haar", 5, ("D1",))],
     [
-        (partial(_denoise, wavelet="db6"), "The filters are still those of db6."),
-        (partial(_denoise, zeroed=()), "No band is set to zero."),
+        (lambda x, w, n, z: _denoise(x, "db6", n, z), "The filters are still those of db6."),
+        (lambda x, w, n, z: _denoise(x, w, n, ()), "No band is set to zero."),
     ],
-    praise="Your function denoises with any wavelet and any number of levels.",
+    praise="Your function denoises with any orthogonal wavelet and number of levels.",
     otherwise="Take the filters of the wavelet, then wavedec, zeroing, waverec, and cut to len(x).",
     within=1e-6,
 )

@@ -14,7 +14,7 @@ slowest_hearts = expect(
         ([0.3516, 0.7031], "Those are in Hz: give beats per minute."),
         ([60 / 0.3516, 60 / 0.7031], "You divided 60 by the frequency: multiply by it."),
     ],
-    praise="Zeroing A9 is safe for regular hearts; zeroing D9 is not for one of 40 per minute.",
+    praise="A9 holds no regular rhythm above 21 per minute; D9 would hold one of 40.",
     otherwise="One beat per second is 1 Hz and 60 beats per minute.",
     within=0.2,
 )
