@@ -44,7 +44,7 @@ beats = load_beats(source).without_q()
 # Where the paper is silent we chose: batch 128, the last epoch, and matrix products in
 # **bfloat16**, which has fewer digits than float32. Without the stem our ResNet begins
 # with a convolution of width 7 and 32 kernels; the paper does not say what it used.
-# Below, `printed` are the paper's numbers; `our runs` are ours by the paper's recipe.
+# Below, `printed` are the paper's numbers.
 
 # %%
 keys = paper_tables.COLUMNS_II  # accuracy, se, ppv, f1_of_means
@@ -365,8 +365,7 @@ page.states("40 %", 100 * np.mean(d.mean(axis=1) > half), within=2)
 #
 # <details><summary>Answer</summary>
 #
-# In one: with seed 0 the TCN with SE is right for 17 of 50,339 beats more. With seed 1 it
-# is right for 23 fewer, and the ResNet with the stem is behind both times.
+# In one: with seed 0 the TCN with SE is right for 17 of 50,339 beats more.
 #
 # </details>
 
@@ -392,10 +391,10 @@ page.states("0.03 and −0.05 points", gains["SE block"], within=0.006)
 # *Figure 12.4. Accuracy without and with a part, by the paper's recipe.*
 #
 # With SE, the TCN changes by 0.03 and −0.05 points. With the Inception stem in place of
-# the convolution, the ResNet changes by −0.52 and −0.02 points; the first is the worst
-# of its three seeds, which lie 0.64 points apart. With seed 1, McNemar's $p$ is 0.8 and
-# 0.2: not even these two pairs of networks can be told apart. So the paper's
-# gain does not show here, and two pairs are too few to show that there is none.
+# the convolution, the ResNet changes by −0.52 and −0.02 points. (Its seed 0 is the worst
+# of three, which lie 0.64 points apart.) With seed 1, McNemar's $p$ is 0.8 for the stem
+# and 0.2 for SE. So the paper's gain does not show here, and two pairs are too few to
+# show that there is none.
 #
 # ## A part, or more of everything?
 
@@ -419,9 +418,8 @@ page.states("10.5 times", size["resnet-tcn"] / size["resnet"], within=0.05)
 # parameters of the TCN and 10.5 times those of the ResNet. "A second *kind* of branch
 # helps" is [confounded](../book/glossary.md#term-confounded) with "more of everything
 # helps". A control of equal cost, such as two TCNs, would separate them. Neither the
-# paper nor we have trained one. (The multiplications are those of our short form. A TCN
-# that computes all 180 positions needs 172 million, and beside these the ResNet's are
-# few: [page 20](20_cone.ipynb).)
+# paper nor we have trained one. (The multiplications are those of our short form; a TCN
+# that computes all positions needs 172 million: [page 20](20_cone.ipynb).)
 #
 # ## An ablation of your own
 #
@@ -457,8 +455,8 @@ page.states("−0.56 to 0.21", found[2:], within=0.8)
 
 # %% [markdown]
 # The stem's mean contribution is near zero, with an interval from −0.56 to 0.21 points.
-# Five such runs do not even settle its sign. They depend on rounding, too: another
-# processor, or another number of threads, gives other numbers of this size.
+# Five such runs do not even settle its sign, and another processor, which rounds
+# otherwise, gives other numbers.
 #
 # ### Exercise 3: take out a part and train again
 #
@@ -495,8 +493,7 @@ check("12.3", (make, differences))
 
 # %% [markdown]
 # In our trial, the network with three modules was 0.72 points *better* on average, with
-# an interval from −0.42 to 1.85: again no result, with half the multiplications. To
-# decide it you would need more seeds or longer training.
+# an interval from −0.42 to 1.85: again no result, with half the multiplications.
 #
 # ## What the paper leaves open, and what we changed
 #
