@@ -267,7 +267,7 @@ for place in ["cpu", "cuda"] if torch.cuda.is_available() else []:
 # Each epoch seeds its random numbers from the run's seed and its own number. So a
 # run that was stopped after epoch 2 should end with the weights of one that was not.
 # (We imitate the stop with `epochs=2`. The rate is constant here; with one cycle, `epochs`
-# has to be that of the whole run.)
+# has to be that of the complete training run.)
 #
 # **Predict:** does it still, if the checkpoint holds only the weights?
 

@@ -269,7 +269,7 @@ page.states("0.04 points", short["resnet-alone"].std(ddof=1), within=0.005)
 
 # %% [markdown]
 # The TCN (`squeeze-last`) spreads by 0.52 points, the ResNet by 0.04 points. The spread
-# depends on network and recipe and cannot be borrowed. The whole runs of the paper's
+# depends on network and recipe and cannot be borrowed. The complete runs of the paper's
 # recipe have their own:
 
 # %%
@@ -301,7 +301,7 @@ scored = {
     model: [100 * run.report().accuracy for run in whole[model]]
     for model in matrices
 }
-title = "Table II, trained again: whole runs"
+title = "Table II, trained again: complete runs"
 plots.show(figures.run_points({"": scored}, "accuracy (%)", title))
 gain = np.array(scored["resnet-tcn"]) - [scored["tcn"], scored["resnet"]]
 page.states("0.47, 0.63 and 0.49 points", -gain[0], within=0.006)
@@ -382,7 +382,7 @@ scored = {
     for names in parts.values()
     for model in names
 }
-title = "Fig. 5, trained again: whole runs"
+title = "Fig. 5, trained again: complete runs"
 plots.show(figures.run_points({"": scored}, "accuracy (%)", title))
 page.states("−0.52 and −0.02 points", gains["Inception stem"], within=0.006)
 page.states("0.03 and −0.05 points", gains["SE block"], within=0.006)
