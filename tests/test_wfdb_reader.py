@@ -117,6 +117,7 @@ def test_names_that_are_not_the_headers(write, tmp_path):
     for file in tmp_path.iterdir():
         file.unlink()
     assert read_recording(write(name="one (1)")).name == "one (1)"
+    assert read_recording(write(HEADER.replace("one", "a,b"), name="a,b")).signal[0] == 0.5
     dotted = HEADER.replace("one", "one.v1")
     for name in ("one.v1", "one.v1.hea", "one.v1.dat"):
         write(dotted, name="one.v1")

@@ -103,7 +103,8 @@ def read_header(path: Path | str) -> "wfdb.Record | wfdb.MultiRecord":
         names = [row[0] for row in rows]
         if outside := [name for name in names if re.search(r"[/\\]", name)]:
             raise ValueError(f"{outside[0]} is a file outside its own folder")
-        if odd := [x for line in (numbers, *rows) for x in line[:3] if "," in x]:
+        counts = [*numbers[:2], *(x for row in rows for x in row[1:3])]
+        if odd := [x for x in counts if "," in x]:
             raise ValueError(f"{odd[0]} has a comma: a number has a point")
         # Without time and date; a length of 0 is as good as none.
         head = [re.sub("^[^/]*", "record", name), *numbers[: 2 if numbers[2:3] == ["0"] else 3]]
